@@ -1,0 +1,1 @@
+"""inference-autotuner: find the launch configuration that serves an LLM best."""
