@@ -1,0 +1,1 @@
+"""Types and protocols that every layer shares; imports nothing else of the package."""

@@ -1,0 +1,208 @@
+"""One server start: the job that describes it, the records that it streams back, how it can fail."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from autotuner.contracts.measurement import LiveFigures, Measurement
+from autotuner.contracts.values import Frozen
+from autotuner.contracts.workload import Workload
+
+HOST = "{host}"
+PORT = "{port}"
+API_KEY = "{api_key}"
+"""Stand-ins that a deployment replaces at launch. Only an argument or variable that *is* one of them is replaced."""
+
+
+class AttemptReason(StrEnum):
+    """Why a server was started for an experiment."""
+
+    FIRST = "first"
+    RETRY = "retry"
+    RESUME = "resume"
+    CONFIRM = "confirm"
+    VERIFY = "verify"
+    REPRODUCE = "reproduce"
+
+
+class Phase(StrEnum):
+    """Phases of an attempt, in order."""
+
+    QUEUE = "queue"
+    DEPLOY = "deploy"
+    LOAD = "load"
+    WARM_UP = "warm_up"
+    MEASURE = "measure"
+    TEARDOWN = "teardown"
+
+
+class AttemptStatus(StrEnum):
+    """States of an attempt; the first three are of one that runs."""
+
+    PENDING = "pending"
+    DEPLOYING = "deploying"
+    BENCHMARKING = "benchmarking"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    PRUNED = "pruned"
+    INTERRUPTED = "interrupted"
+
+
+class FailureClass(StrEnum):
+    """Classes of failure; what is retried and what condemns a configuration hangs on them."""
+
+    OOM = "oom"
+    BAD_ARGUMENT = "bad_argument"
+    MISSING_MODEL = "missing_model"
+    DOWNLOAD = "download"
+    UNSUPPORTED = "unsupported"
+    PORT = "port"
+    CRASH = "crash"
+    START_TIMEOUT = "start_timeout"
+    BENCHMARK_TIMEOUT = "benchmark_timeout"
+    UNREACHABLE = "unreachable"
+    CLIENT = "client"
+    CANCELLED = "cancelled"
+    INFRASTRUCTURE = "infrastructure"
+
+
+class Failure(Frozen):
+    """Why an attempt has no usable figures."""
+
+    kind: FailureClass
+    diagnosis: str = Field(description="one line: what happened and why")
+    hint: str = Field(description="one line: what to do")
+    log_tail: str = Field("", description="last lines of the server's log")
+
+
+class Command(Frozen):
+    """How a server is started: an argument list (never a shell line) and what is added to the environment."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str] = Field(default_factory=dict)
+
+
+class LogPattern(Frozen):
+    """A line in a server's log that tells why it failed."""
+
+    pattern: str = Field(description="regular expression, searched in each line")
+    kind: FailureClass
+    diagnosis: str
+    hint: str
+
+
+class ServerFacts(Frozen):
+    """What the runner must know of an engine to talk to it. Data only: the runner knows no engine."""
+
+    health_path: str = "/health"
+    completions_path: str = "/v1/completions"
+    models_path: str = "/v1/models"
+    metrics_path: str | None = None
+    version_path: str | None = None
+    version_field: str | None = Field(None, description="dotted path into the JSON answer of version_path")
+    log_patterns: tuple[LogPattern, ...] = ()
+
+
+class CoreSplit(Frozen):
+    """Which cores the server and the client may use; None: not pinned."""
+
+    server: tuple[int, ...] | None = None
+    client: tuple[int, ...] | None = None
+    note: str | None = Field(
+        None, description="said in the plan, such as: too few cores for an undisturbed measurement"
+    )
+
+
+class PhaseBudgets(Frozen):
+    """Limits per phase, in seconds."""
+
+    start_s: float = Field(300.0, gt=0, description="deploy and load until the server answers")
+    measure_s: float = Field(1800.0, gt=0, description="warm-up and all load points of one attempt")
+    stop_s: float = Field(10.0, gt=0, description="grace between SIGTERM and SIGKILL")
+
+
+class AttemptJob(Frozen):
+    """Everything that an attempt needs, serialisable: it can run in this process, another one or another host."""
+
+    task_id: int
+    task_name: str
+    experiment_id: int
+    experiment_number: int
+    attempt_id: int
+    reason: AttemptReason
+    deployment: str = Field(description="registered name of the deployment mode")
+    client: str = Field(description="registered name of the benchmark client")
+    command: Command | None = Field(description="None: nothing is launched (somebody else's server)")
+    endpoint_url: str | None = None
+    served_name: str
+    server: ServerFacts
+    workload: Workload
+    slo_limits: dict[str, float] = Field(
+        default_factory=dict, description="limit per metric (ttft, tpot, e2e; seconds) that makes a request good"
+    )
+    budgets: PhaseBudgets = PhaseBudgets()
+    cores: CoreSplit = CoreSplit()
+    artefact_dir: str = Field(description="absolute folder for the server's log, samples and raw client output")
+    options: dict[str, object] = Field(
+        default_factory=dict, description="what only this engine's own deployment or client reads"
+    )
+
+
+class Handle(Frozen):
+    """What is needed to find a deployed server again; stored before anything else happens to it."""
+
+    deployment: str
+    fields: dict[str, str | int | float | None]
+
+
+class PhaseChanged(Frozen):
+    """The attempt entered a phase."""
+
+    kind: Literal["phase"] = "phase"
+    phase: Phase
+
+
+class Deployed(Frozen):
+    """The server process (container, …) exists. The executor waits for this record to be stored."""
+
+    kind: Literal["deployed"] = "deployed"
+    handle: Handle
+
+
+class Ready(Frozen):
+    """The server answered a real completion."""
+
+    kind: Literal["ready"] = "ready"
+    base_url: str
+    engine_version: str | None = None
+
+
+class Measured(Frozen):
+    """One finished measurement."""
+
+    kind: Literal["measured"] = "measured"
+    measurement: Measurement
+
+
+class Progress(Frozen):
+    """Live figures; a notice, not stored."""
+
+    kind: Literal["progress"] = "progress"
+    figures: LiveFigures
+
+
+class Ended(Frozen):
+    """Last record of every attempt, whatever happened; the server is gone when it is sent."""
+
+    kind: Literal["ended"] = "ended"
+    status: AttemptStatus
+    failure: Failure | None = None
+    phase_seconds: dict[Phase, float] = Field(default_factory=dict)
+    peak_rss_bytes: int | None = None
+
+
+AttemptRecord = Annotated[PhaseChanged | Deployed | Ready | Measured | Progress | Ended, Field(discriminator="kind")]

@@ -1,0 +1,60 @@
+"""The one error type that people see: what happened, why, and what to do about it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """Stable codes; scripts may rely on them."""
+
+    INVALID_DOCUMENT = "invalid_document"
+    UNKNOWN_KEY = "unknown_key"
+    UNKNOWN_NAME = "unknown_name"
+    UNKNOWN_PARAMETER = "unknown_parameter"
+    INVALID_VALUE = "invalid_value"
+    CONTRADICTION = "contradiction"
+    EMPTY_SPACE = "empty_space"
+    MISSING_FILE = "missing_file"
+    MISSING_MODEL = "missing_model"
+    MISSING_EXTRA = "missing_extra"
+    NOT_FOUND = "not_found"
+    TASK_CHANGED = "task_changed"
+    TASK_BUSY = "task_busy"
+    CONFLICT = "conflict"
+    STORE_UNAVAILABLE = "store_unavailable"
+    STORE_SCHEMA = "store_schema"
+    STORAGE = "storage"
+    UNREACHABLE = "unreachable"
+    NO_RESULT = "no_result"
+    UNSUPPORTED = "unsupported"
+
+
+class AutotunerError(Exception):
+    """A problem a person can act on.
+
+    Fields: ``code`` (stable), ``what`` happened, ``why``, ``remedy`` (what to do), ``place`` (key path, file or
+    parameter it is about, if any). Each of the three is one sentence without a final full stop.
+    """
+
+    def __init__(self, code: ErrorCode, what: str, *, why: str, remedy: str, place: str | None = None) -> None:
+        super().__init__(what)
+        self.code = code
+        self.what = what
+        self.why = why
+        self.remedy = remedy
+        self.place = place
+
+    def __str__(self) -> str:
+        place = f" (at {self.place})" if self.place else ""
+        return f"{self.what}{place}: {self.why}. {self.remedy}."
+
+    def as_dict(self) -> dict[str, str | None]:
+        """The error as JSON, with the same fields for every interface."""
+        return {
+            "code": self.code.value,
+            "what": self.what,
+            "why": self.why,
+            "remedy": self.remedy,
+            "place": self.place,
+        }
