@@ -28,8 +28,10 @@ class Executor(Protocol):
     def name(self) -> str:
         """Registered name."""
 
-    def open(self, plugins: Plugins) -> AbstractAsyncContextManager[ExecutorSession]:
-        """Take what the attempts need; all of it is released when the context ends."""
+    def open(
+        self, plugins: Plugins, *, client: str, client_cores: tuple[int, ...] | None
+    ) -> AbstractAsyncContextManager[ExecutorSession]:
+        """Take what the attempts need and start the client; all of it is released when the context ends."""
 
 
 class ExecutorSession(Protocol):
