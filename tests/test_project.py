@@ -1,6 +1,7 @@
 """What the repository promises about itself: locks, Makefile, test command, no path of one machine."""
 
 import re
+import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -142,15 +143,20 @@ def test_ci_runs_the_test_command() -> None:
 
 def repository_files() -> list[Path]:
     """What git tracks or would track; without git, every file outside environments and caches."""
-    listing = subprocess.run(
-        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if listing.returncode == 0:
-        return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+    if shutil.which("git"):
+        command = [
+            "git",
+            "-c",
+            f"safe.directory={ROOT}",
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ]
+        listing = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+        if listing.returncode == 0:
+            return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
     skipped = re.compile(r"\.venv.*|\.git|\..*_cache|\.hypothesis|__pycache__|out|build|dist")
     return [
         path
