@@ -27,7 +27,7 @@ UPGRADE ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help quickstart quickstart-grid demo dev lint test test-all lock clean \
-        _python _postgresql _chromium
+        _python _openmp _postgresql _chromium
 
 # $(call apt,package): installs a Debian package, or says what to install.
 define apt
@@ -56,11 +56,11 @@ endef
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-quickstart: $(RUN)/.project ## Tune a llama.cpp server on this machine with a small task (MODEL=/path/to.gguf for your own model)
+quickstart: $(RUN)/.project _openmp ## Tune a llama.cpp server on this machine with a small task (MODEL=/path/to.gguf for your own model)
 	$(make_tiny)
 	$(RUN)/bin/autotuner run $(QUICKSTART_TASK) $(set_model)
 
-quickstart-grid: $(RUN)/.project ## The same task, every configuration measured
+quickstart-grid: $(RUN)/.project _openmp ## The same task, every configuration measured
 	$(make_tiny)
 	$(RUN)/bin/autotuner run $(QUICKSTART_GRID_TASK) $(set_model)
 
@@ -74,10 +74,10 @@ lint: $(DEV)/.project ## Check style, format and types
 	$(DEV)/bin/ruff format --check
 	$(DEV)/bin/mypy
 
-test: lint _postgresql ## Lint, then run every test not marked slow
+test: lint _openmp _postgresql ## Lint, then run every test not marked slow
 	$(DEV)/bin/pytest -m 'not slow'
 
-test-all: lint _postgresql _chromium ## Lint, then run every test
+test-all: lint _openmp _postgresql _chromium ## Lint, then run every test
 	$(DEV)/bin/pytest
 
 lock: $(UV)/.uv-$(UV_VERSION) ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=1 for newer versions)
@@ -120,6 +120,11 @@ _python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'Python 3.11 or newer is needed; PYTHON=/path/to/python3 chooses one.' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(call apt,python3-venv)
+
+# xllamacpp is linked against the OpenMP runtime, which a minimal Debian lacks.
+_openmp:
+	@$(PYTHON) -c 'import ctypes, sys; sys.platform == "linux" and ctypes.CDLL("libgomp.so.1")' 2>/dev/null || \
+	  $(call apt,libgomp1)
 
 # The tests start a server of their own, so the package gets no cluster of the system's.
 no_cluster := /etc/postgresql-common/createcluster.d/autotuner-tests.conf

@@ -144,16 +144,7 @@ def test_ci_runs_the_test_command() -> None:
 def repository_files() -> list[Path]:
     """What git tracks or would track; without git, every file outside environments and caches."""
     if shutil.which("git"):
-        command = [
-            "git",
-            "-c",
-            f"safe.directory={ROOT}",
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ]
+        command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "-co", "--exclude-standard"]
         listing = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
         if listing.returncode == 0:
             return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
