@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from autotuner.config.load import to_data
 from autotuner.contracts.attempt import AttemptReason, Failure, FailureClass
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.executor import ExecutorSession
@@ -41,21 +42,28 @@ CONFIRM_SHARE = 0.25
 CERTAIN = frozenset({FailureClass.BAD_ARGUMENT, FailureClass.UNSUPPORTED, FailureClass.MISSING_MODEL})
 """Failures that a second start would only repeat."""
 
-RESUMABLE = (TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.CANCELLED, TaskStatus.CANCELLING, TaskStatus.FAILED)
+RESUMABLE = (
+    TaskStatus.PENDING,
+    TaskStatus.RUNNING,
+    TaskStatus.CANCELLED,
+    TaskStatus.CANCELLING,
+    TaskStatus.FAILED,
+    TaskStatus.COMPLETED,
+)
+"""A completed task goes on when its budget has grown."""
 
 
 class Coordinator:
     """The only writer of one task while it runs.
 
-    ``clock``: monotonic seconds; ``now``: UTC. ``strategy``: makes the search strategy. The session and the store are
-    the caller's.
+    ``clock``: monotonic seconds; ``now``: UTC. ``strategy``: makes the search strategy. The store is the
+    caller's.
     """
 
     def __init__(
         self,
         *,
         store: Store,
-        session: ExecutorSession,
         plan: Plan,
         strategy: Callable[[SearchSetup], SearchStrategy],
         observer: Observer,
@@ -72,14 +80,13 @@ class Coordinator:
         self._now = now
         self._host = dict(host)
         self._make_strategy = strategy
-        self._session = session
         self._artefacts = artefacts
         self._scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
         self._warnings: list[str] = list(plan.warnings)
         self._stop_reason = ""
 
-    async def run(self, task: TaskRecord) -> TaskResult:
-        """Run the task to its end and return its result.
+    async def run(self, task: TaskRecord, session: ExecutorSession) -> TaskResult:
+        """Run the task to its end, its attempts in ``session``, and return its result.
 
         Cancelling (Ctrl-C) ends the server, marks what was under way as interrupted, sets the task to cancelled and
         raises CancelledError; a later run goes on from there. AutotunerError(NO_RESULT) when nothing could be measured.
@@ -93,7 +100,7 @@ class Coordinator:
         self._watch = Watch(self._plan, self._scorer, ledger, self._observer, self._elapsed, task.id, self._clock)
         self._starter = Starter(
             store=self._store,
-            session=self._session,
+            session=session,
             plan=self._plan,
             ledger=ledger,
             artefacts=self._artefacts,
@@ -109,7 +116,12 @@ class Coordinator:
             ),
             expected=RESUMABLE,
             status=TaskStatus.RUNNING,
-            fields={"started_at": task.started_at or self._now(), "error": None, "stop_reason": None},
+            fields={
+                "document": to_data(self._document),
+                "started_at": task.started_at or self._now(),
+                "error": None,
+                "stop_reason": None,
+            },
         )
         self._task = task
         try:
