@@ -1,0 +1,1 @@
+"""Inference engines; each is a plug-in that imports contracts and pure packages only."""
