@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -37,7 +37,7 @@ class Executor(Protocol):
 class ExecutorSession(Protocol):
     """An open executor."""
 
-    def run(self, job: AttemptJob) -> AsyncIterator[AttemptRecord]:
+    def run(self, job: AttemptJob) -> AsyncGenerator[AttemptRecord, None]:
         """Run one attempt and stream its records; the last one is ``Ended``.
 
         The stream waits for its reader: a record is handed over before the attempt goes on, so what the reader stores

@@ -1,1 +1,1 @@
-"""Inference engines; each is a plug-in that imports contracts and pure packages only."""
+"""Inference engines, one folder each; ``registry`` knows them by name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from autotuner.contracts.attempt import AttemptJob, AttemptRecord
@@ -37,6 +37,6 @@ class _InlineSession:
         self._plugins = plugins
         self._client = client
 
-    def run(self, job: AttemptJob) -> AsyncIterator[AttemptRecord]:
+    def run(self, job: AttemptJob) -> AsyncGenerator[AttemptRecord, None]:
         """Run one attempt with the client that is already there."""
         return run_attempt(job, self._plugins.deployment(job.deployment), self._client)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,7 +35,7 @@ LIVENESS_S = 0.25
 
 def run_attempt(
     job: AttemptJob, deployment: Deployment, client: ClientSession, *, clock: Callable[[], float] = time.monotonic
-) -> AsyncIterator[AttemptRecord]:
+) -> AsyncGenerator[AttemptRecord, None]:
     """Stream the records of one attempt; the last is ``Ended``, and the server is gone before it is sent.
 
     Closing the iterator or cancelling its reader tears the server down first. ``clock`` gives seconds.
@@ -126,13 +127,15 @@ class _Attempt:
 
     async def _load_points(self, endpoint: Endpoint, sender: Sender) -> Failure | None:
         artefacts = Path(self._job.artefact_dir)
-        async for measurement in self._client.measure(
+        measuring = self._client.measure(
             self._job, endpoint, artefacts, lambda figures: sender.notify(Progress(figures=figures))
-        ):
-            self._phases.shift(Phase.WARM_UP, measurement.warmup_s)
-            await sender.send(Measured(measurement=measurement))
-            if measurement.completed_requests == 0:
-                return _nothing_succeeded(measurement)
+        )
+        async with aclosing(measuring) as finished:
+            async for measurement in finished:
+                self._phases.shift(Phase.WARM_UP, measurement.warmup_s)
+                await sender.send(Measured(measurement=measurement))
+                if measurement.completed_requests == 0:
+                    return _nothing_succeeded(measurement)
         return None
 
     async def _watch(self, handle: Handle) -> NoReturn:

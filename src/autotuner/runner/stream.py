@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from autotuner.contracts.attempt import AttemptRecord
@@ -40,7 +40,7 @@ class Sender:
         return await self._queue.get()
 
 
-async def stream(run: Callable[[Sender], Awaitable[None]]) -> AsyncIterator[AttemptRecord]:
+async def stream(run: Callable[[Sender], Awaitable[None]]) -> AsyncGenerator[AttemptRecord, None]:
     """Run ``run(sender)`` and yield what it sends.
 
     When the iterator is closed or its reader is cancelled, the run is cancelled and waited for until it has cleaned up.
