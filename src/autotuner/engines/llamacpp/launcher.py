@@ -91,7 +91,12 @@ def _wait_for_signal() -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line. Left-out options keep the engine's own default."""
-    parser = argparse.ArgumentParser(prog=PROG, allow_abbrev=False, description="llama.cpp server (xllamacpp)")
+    parser = argparse.ArgumentParser(
+        prog=PROG,
+        usage="%(prog)s --model FILE --port PORT [options]; --help lists them",
+        allow_abbrev=False,
+        description="llama.cpp server (xllamacpp)",
+    )
     parser.add_argument("--model", required=True, metavar="FILE", help="GGUF file")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=_whole(1, 65535), required=True, help="port to listen on, exactly this one")
