@@ -34,12 +34,15 @@ class Registry(Generic[T]):
         return sorted(self._targets(), key=lambda name: (name != self.preferred, name))
 
     def resolve(self, name: str) -> str:
-        """The registered name for a name or alias, in any case. AutotunerError(UNKNOWN_NAME) with the nearest."""
-        wanted = name.strip().lower()
+        """The registered name for a name or alias, in any case; a dash is an underscore.
+
+        AutotunerError(UNKNOWN_NAME) with the nearest name.
+        """
+        wanted = name.strip().lower().replace("-", "_")
         wanted = self.aliases.get(wanted, wanted)
-        names = self.names()
+        names = {known.replace("-", "_"): known for known in self.names()}
         if wanted in names:
-            return wanted
+            return names[wanted]
         near = difflib.get_close_matches(wanted, [*names, *self.aliases], n=1)
         raise AutotunerError(
             ErrorCode.UNKNOWN_NAME,
