@@ -1,0 +1,183 @@
+"""The client ``simulated``: writes predictions down in the shape of measurements, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autotuner.contracts.attempt import AttemptJob, Failure, FailureClass
+from autotuner.contracts.client import ClientError, ClientSession, OnProgress
+from autotuner.contracts.deployment import Endpoint
+from autotuner.contracts.measurement import Distribution, LiveFigures, Measurement
+from autotuner.contracts.values import digest
+from autotuner.contracts.workload import LoadPoint, MeasureLimits
+from autotuner.engines.simulated.deployment import job_prediction
+from autotuner.engines.simulated.prediction import Prediction
+
+if TYPE_CHECKING:
+    from numpy import float64
+    from numpy.typing import NDArray
+
+_TTFT_NOISE = 3.0
+"""Between real runs ttft differs about three times as much as tpot."""
+_MOST_REQUESTS = 20_000
+"""No more requests are drawn; figures of a longer window would not differ."""
+
+
+class SimulatedClient:
+    """Opens sessions; has no process."""
+
+    name = "simulated"
+
+    @asynccontextmanager
+    async def open(self, cores: tuple[int, ...] | None) -> AsyncIterator[ClientSession]:
+        """A session; it needs no cores."""
+        yield SimulatedSession()
+
+
+class SimulatedSession:
+    """Measures without sending anything."""
+
+    async def measure(
+        self, job: AttemptJob, endpoint: Endpoint, artefacts: Path, on_progress: OnProgress
+    ) -> AsyncIterator[Measurement]:
+        """One prediction per load point and repeat, drawn from what (task, experiment, attempt, load point) seed.
+
+        ClientError for a load point that the table says nothing about: other lengths, or a request rate.
+        """
+        prediction = job_prediction(job)
+        if isinstance(prediction, Failure):
+            raise ClientError(prediction)
+        for point in job.workload.load_points:
+            concurrency = _closed_loop(point, prediction)
+            for repeat in range(job.workload.repeats):
+                measurement = _measure(job, prediction, point, concurrency, repeat)
+                on_progress(
+                    LiveFigures(
+                        load_point=point.name,
+                        repeat=repeat,
+                        phase="measure",
+                        elapsed_s=measurement.window_s,
+                        window_s=measurement.window_s,
+                        completed=measurement.completed_requests,
+                        errors=0,
+                        ttft_mean_s=measurement.ttft.mean if measurement.ttft else None,
+                        output_throughput=measurement.output_throughput,
+                    )
+                )
+                yield measurement
+
+
+def _closed_loop(point: LoadPoint, prediction: Prediction) -> int:
+    """The load point's concurrency; ClientError when the prediction isn't for such traffic."""
+    traffic = point.traffic
+    lengths = (traffic.expected_prompt, traffic.expected_output)
+    if point.concurrency is not None and lengths == (prediction.isl, prediction.osl):
+        return point.concurrency
+    why = "a request rate" if point.concurrency is None else f"{lengths[0]:g} prompt and {lengths[1]:g} answer tokens"
+    raise ClientError(
+        Failure(
+            kind=FailureClass.CLIENT,
+            diagnosis=f"there is no prediction for {point.name}: it has {why}, the table holds "
+            f"{prediction.isl} prompt and {prediction.osl} answer tokens at a concurrency",
+            hint=f"use the scenario D({prediction.isl},{prediction.osl}) with num_concurrency",
+        )
+    )
+
+
+def _measure(job: AttemptJob, prediction: Prediction, point: LoadPoint, concurrency: int, repeat: int) -> Measurement:
+    """The prediction with noise: one factor for the whole run, and one of the same size for each request."""
+    import numpy as np
+
+    seed = digest(
+        [job.workload.seed, job.task_name, job.experiment_number, job.attempt_id, point.name, repeat],
+    )
+    rng = np.random.default_rng(int(seed, 16))
+    figures = prediction.at(concurrency)
+    noise = prediction.noise
+    tpot_mean = figures.tpot_s * np.exp(noise * rng.standard_normal())
+    ttft_mean = figures.ttft_s * np.exp(_TTFT_NOISE * noise * rng.standard_normal())
+
+    # Little's law at a fixed concurrency: a run that is slower by a factor finishes fewer requests by that factor.
+    osl, isl = prediction.osl, prediction.isl
+    expected_latency = figures.ttft_s + figures.tpot_s * (osl - 1)
+    output_throughput = float(figures.throughput * expected_latency / (ttft_mean + tpot_mean * (osl - 1)))
+    rate = output_throughput / osl
+    count, window_s = _window(job.workload.limits, rate)
+
+    tpot = tpot_mean * np.exp(noise * rng.standard_normal(count))
+    ttft = ttft_mean * np.exp(_TTFT_NOISE * noise * rng.standard_normal(count))
+    e2e = ttft + tpot * (osl - 1)
+    values = {"ttft": ttft, "tpot": tpot, "e2e": e2e}
+    goodput = None
+    if job.slo_limits:
+        good = np.ones(count, dtype=bool)
+        for metric, limit in job.slo_limits.items():
+            good &= values[metric] <= limit
+        goodput = rate * float(good.mean())
+    gaps = max(1, osl - 1)
+    return Measurement(
+        load_point=point.name,
+        repeat=repeat,
+        concurrency=concurrency,
+        window_s=window_s,
+        ttft=_distribution(ttft),
+        tpot=_distribution(tpot),
+        itl=_distribution(tpot).model_copy(update={"count": count * gaps}),
+        e2e=_distribution(e2e),
+        output_throughput=output_throughput,
+        input_throughput=output_throughput * isl / osl,
+        total_throughput=output_throughput * (isl + osl) / osl,
+        requests_per_second=rate,
+        goodput=goodput,
+        total_requests=count,
+        completed_requests=count,
+        error_requests=0,
+        output_tokens=count * osl,
+        asked_output_tokens=count * osl,
+        prompt_tokens=count * isl,
+        predicted=True,
+    )
+
+
+def _window(limits: MeasureLimits, rate: float) -> tuple[int, float]:
+    """Requests in the virtual window and its length in seconds, by the same limits as a real one."""
+    window_s = limits.window_s
+    if limits.min_requests:
+        window_s = min(limits.max_window_s, max(window_s, limits.min_requests / rate))
+    if limits.max_requests is not None:
+        window_s = min(window_s, limits.max_requests / rate)
+    return min(_MOST_REQUESTS, max(1, round(rate * window_s))), window_s
+
+
+def _distribution(values: NDArray[float64]) -> Distribution:
+    """All fields from the drawn values; the mode is the middle of the fullest of √n bins."""
+    import numpy as np
+
+    counts, edges = np.histogram(values, bins=max(1, round(len(values) ** 0.5)))
+    fullest = int(counts.argmax())
+    low, high = float(values.min()), float(values.max())
+    mode = low if low == high else float(edges[fullest] + edges[fullest + 1]) / 2
+    shares = (0.1, 1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9)
+    p001, p01, p05, p10, p25, p50, p75, p90, p95, p99, p999 = (float(p) for p in np.percentile(values, shares))
+    return Distribution(
+        count=len(values),
+        mean=float(values.mean()),
+        mode=mode,
+        min=low,
+        max=high,
+        stddev=float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+        p001=p001,
+        p01=p01,
+        p05=p05,
+        p10=p10,
+        p25=p25,
+        p50=p50,
+        p75=p75,
+        p90=p90,
+        p95=p95,
+        p99=p99,
+        p999=p999,
+    )

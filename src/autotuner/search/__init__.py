@@ -1,0 +1,1 @@
+"""Search strategies: ask for a configuration, tell what came of it."""

@@ -1,0 +1,11 @@
+"""The default strategy: the strongest one there is for few, costly, noisy experiments with constraints."""
+
+from __future__ import annotations
+
+from autotuner.contracts.search import SearchSetup, SearchStrategy
+from autotuner.search.optuna_adapter import TpeStrategy
+
+
+def bayesian(setup: SearchSetup) -> SearchStrategy:
+    """The strategy ``bayesian``; at present Optuna's TPE with few random starts."""
+    return TpeStrategy(setup, name="bayesian")

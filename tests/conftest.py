@@ -1,0 +1,1 @@
+"""Makes the folders beside it importable, so that every test can use the conformance suites."""
