@@ -55,6 +55,14 @@ async def test_the_file_is_kept_as_promised(path: Path, store: SqlStore) -> None
         assert pragmas == {"synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
 
 
+async def test_a_new_file_is_for_its_owner_alone(path: Path, store: Store) -> None:
+    modes = {
+        file.name: file.stat().st_mode & 0o777 for file in await asyncio.to_thread(lambda: [*path.parent.iterdir()])
+    }
+    assert modes[path.name] == 0o600
+    assert set(modes.values()) == {0o600}  # the log beside it holds the same data
+
+
 async def test_a_reader_cannot_write(store: SqlStore) -> None:
     with pytest.raises(AutotunerError, match="cannot be opened for writing"):
         await store._database.read(lambda session: session.execute(delete(Task)))
@@ -115,10 +123,10 @@ async def test_a_writer_that_waits_gets_its_turn(path: Path, store: Store) -> No
     assert await store.find_task("behind") is None
 
 
-async def refusal(url: str, **options: bool) -> AutotunerError:
+async def refusal(url: str, *, create: bool = True) -> AutotunerError:
     """The error of opening a store."""
     with pytest.raises(AutotunerError) as caught:
-        async with open_store(url, **options):
+        async with open_store(url, create=create):
             pass
     assert caught.value.code is ErrorCode.STORE_UNAVAILABLE
     return caught.value

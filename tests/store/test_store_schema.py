@@ -33,7 +33,10 @@ down_revision = "{head}"
 
 
 def upgrade() -> None:
-    op.add_column("tasks", sa.Column("colour", sa.Text(), nullable=False, server_default="red"))
+    # SQLite: the whole table is rebuilt, which must not take along the rows that refer to it.
+    rebuild = "always" if op.get_bind().dialect.name == "sqlite" else "never"
+    with op.batch_alter_table("tasks", recreate=rebuild) as tasks:
+        tasks.add_column(sa.Column("colour", sa.Text(), nullable=False, server_default="red"))
 '''
 
 
@@ -147,6 +150,7 @@ async def test_an_older_store_is_refused_and_upgraded_with_its_data(url: str, mo
     saved = await upgrade(url)
     assert execute(url, "SELECT name, colour FROM tasks") == [("日本", "red")]
     assert execute(url, "SELECT count(*) FROM events") == [(2,)]
+    assert execute(url, "SELECT count(*) FROM measurements") == [(1,)]
     assert (await schema_state(url)).current == "0002"
     if "://" in url:
         assert saved is None
@@ -205,6 +209,9 @@ async def test_a_backup_is_taken_while_the_store_is_in_use(tmp_path: Path) -> No
         await store.create_task(NewTask(name="later", document={}, fingerprint="f"))
     async with open_store(str(target), create=False) as copy:
         assert await copy.list_tasks() == ([task], 1)
+    with pytest.raises(AutotunerError, match="no folder") as caught:
+        await backup(url, tmp_path / "none" / "copy.db")
+    assert caught.value.code is ErrorCode.STORAGE
     with pytest.raises(AutotunerError, match="exists already") as caught:
         await backup(url, target)
     assert caught.value.code is ErrorCode.CONFLICT
@@ -218,7 +225,7 @@ async def test_postgres_is_backed_up_by_its_own_tool(tmp_path: Path) -> None:
     assert caught.value.code is ErrorCode.UNSUPPORTED
 
 
-async def test_check_finds_dangling_references_and_damage(tmp_path: Path) -> None:
+async def test_check_finds_dangling_references(tmp_path: Path) -> None:
     url = str(tmp_path / "x.db")
     await fill(url)
     assert await check(url) == []
@@ -227,3 +234,16 @@ async def test_check_finds_dangling_references_and_damage(tmp_path: Path) -> Non
         connection.commit()
     problems = await check(url)
     assert any("attempts row" in problem and "experiments" in problem for problem in problems)
+
+
+async def test_check_finds_damage(tmp_path: Path) -> None:
+    url = str(tmp_path / "x.db")
+    await fill(url)
+    with closing(sqlite3.connect(url)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'ix_events_experiment_id_seq'"
+        [page] = connection.execute(query).fetchone()
+        [size] = connection.execute("PRAGMA page_size").fetchone()
+    with (tmp_path / "x.db").open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    assert await check(url) != []
