@@ -7,6 +7,7 @@ time, which the report's content security policy forbids, and it does not print.
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -187,7 +188,7 @@ def grid_places(grid: GridComparison) -> list[tuple[str, float | None]]:
 
 def history_figure(result: TaskResult) -> Figure | None:
     """Score by experiment with the best so far, the baseline's level, and what violated an SLO or failed."""
-    scored = [s for s in result.experiments if s.score is not None]
+    scored = _scored(result)
     if not scored:
         return None
     eligible = [s for s in scored if s.eligible]
@@ -251,7 +252,7 @@ def history_figure(result: TaskResult) -> Figure | None:
 
 def slo_figures(result: TaskResult) -> list[Figure]:
     """Score against the metric of each SLO, with its limit; against the mean TTFT when there is none."""
-    scored = [s for s in result.experiments if s.score is not None]
+    scored = _scored(result)
     limits: dict[str, tuple[float, str]] = {}
     for summary in scored:
         for line in summary.slo:
@@ -270,7 +271,7 @@ def slo_figures(result: TaskResult) -> list[Figure]:
 
 def parallel_figure(result: TaskResult) -> Figure | None:
     """One line per measured experiment through its parameters to its score; colour is the score."""
-    scored = [s for s in result.experiments if s.score is not None]
+    scored = _scored(result)
     names = varied_parameters(scored)[:MAX_AXES]
     scores = [s.score for s in scored if s.score is not None]
     if not names or len(scored) < 2 or min(scores) == max(scores):
@@ -312,7 +313,7 @@ def parallel_figure(result: TaskResult) -> Figure | None:
 
 def slice_figures(result: TaskResult) -> list[Figure]:
     """Scores by the values of each varied parameter."""
-    scored = [s for s in result.experiments if s.score is not None]
+    scored = _scored(result)
     found: list[Figure] = []
     for index, name in enumerate(varied_parameters(scored)[:MAX_AXES]):
         places = _places([s.parameters.get(name) for s in scored])
@@ -383,6 +384,11 @@ def varied_parameters(summaries: Sequence[ExperimentSummary]) -> list[str]:
         for name, value in summary.parameters.items():
             values.setdefault(name, set()).add(_key(value))
     return [name for name, found in values.items() if len(found) > 1]
+
+
+def _scored(result: TaskResult) -> list[ExperimentSummary]:
+    """Experiments with a score that can be drawn."""
+    return [s for s in result.experiments if s.score is not None and math.isfinite(s.score)]
 
 
 def _key(value: Scalar) -> tuple[str, Scalar]:
@@ -478,7 +484,7 @@ def _scatter(
         ("keeps the hard SLOs", True, {"color": BLUE, "size": 9}),
         ("violates a hard SLO", False, {"color": ORANGE, "size": 9, "symbol": "diamond-open"}),
     )
-    scored = [s for s in result.experiments if s.score is not None and actual.get(s.number) is not None]
+    scored = [s for s in _scored(result) if actual.get(s.number) is not None]
     traces = [
         {**_points(result, title, members, marker), "x": [actual[s.number] for s in members]}
         for title, eligible, marker in kinds
