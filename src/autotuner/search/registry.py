@@ -26,7 +26,8 @@ _ALIASES = {"grid_search": "grid", "random_search": "random", "bayesian_optimiza
 
 def strategy_names() -> list[str]:
     """Names of all strategies, without aliases."""
-    return [*_BUILT_IN, *sorted(point.name for point in entry_points(group=ENTRY_POINTS))]
+    offered = {point.name for point in entry_points(group=ENTRY_POINTS)}
+    return [*_BUILT_IN, *sorted(offered - set(_BUILT_IN))]
 
 
 def resolve_strategy(name: str) -> str:
@@ -59,6 +60,6 @@ def _factory(name: str) -> StrategyFactory:
         module, attribute = _BUILT_IN[name]
         built_in: StrategyFactory = getattr(import_module(module), attribute)
         return built_in
-    (point,) = entry_points(group=ENTRY_POINTS, name=name)
+    point = next(iter(entry_points(group=ENTRY_POINTS, name=name)))
     offered: StrategyFactory = point.load()
     return offered
