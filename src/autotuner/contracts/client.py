@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -27,7 +27,7 @@ class ClientSession(Protocol):
 
     def measure(
         self, job: AttemptJob, endpoint: Endpoint, artefacts: Path, on_progress: OnProgress
-    ) -> AsyncIterator[Measurement]:
+    ) -> AsyncGenerator[Measurement, None]:
         """Measure the job's load points in order, each repeat after the other.
 
         Yields one ``Measurement`` as soon as it is finished. A server that answers with errors, or not at all, gives a

@@ -27,6 +27,8 @@ class Endpoint:
     base_url: str
     model: str
     api_key: str | None = None
+    engine_version: str | None = None
+    """As the running engine tells it (``ServerFacts.version_path``); None when it does not."""
 
     def __repr__(self) -> str:
         return f"Endpoint(base_url={self.base_url!r}, model={self.model!r})"

@@ -47,7 +47,8 @@ class AutotunerError(Exception):
 
     def __str__(self) -> str:
         place = f" (at {self.place})" if self.place else ""
-        return f"{self.what}{place}: {self.why}. {self.remedy}."
+        remedy = self.remedy if self.remedy.endswith(("?", "!", ".")) else f"{self.remedy}."
+        return f"{self.what}{place}: {self.why}. {remedy}"
 
     def as_dict(self) -> dict[str, str | None]:
         """The error as JSON, with the same fields for every interface."""

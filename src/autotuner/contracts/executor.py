@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -28,14 +28,16 @@ class Executor(Protocol):
     def name(self) -> str:
         """Registered name."""
 
-    def open(self, plugins: Plugins) -> AbstractAsyncContextManager[ExecutorSession]:
-        """Take what the attempts need; all of it is released when the context ends."""
+    def open(
+        self, plugins: Plugins, *, client: str, client_cores: tuple[int, ...] | None
+    ) -> AbstractAsyncContextManager[ExecutorSession]:
+        """Take what the attempts need and start the client; all of it is released when the context ends."""
 
 
 class ExecutorSession(Protocol):
     """An open executor."""
 
-    def run(self, job: AttemptJob) -> AsyncIterator[AttemptRecord]:
+    def run(self, job: AttemptJob) -> AsyncGenerator[AttemptRecord, None]:
         """Run one attempt and stream its records; the last one is ``Ended``.
 
         The stream waits for its reader: a record is handed over before the attempt goes on, so what the reader stores

@@ -55,6 +55,7 @@ class Measurement(Frozen):
     concurrency: int | None = None
     request_rate: float | None = None
     window_s: float
+    warmup_s: float = Field(0.0, description="time under load before the window opened")
     ttft: Distribution | None = Field(description="time to first token; None when no request succeeded")
     tpot: Distribution | None = Field(description="(last - first token) / (tokens - 1), per request")
     itl: Distribution | None = Field(description="every gap between chunks")

@@ -16,7 +16,7 @@ class RandomSource(Protocol):
     def random(self) -> float:
         """A float in [0, 1)."""
 
-    def randrange(self, stop: int) -> int:
+    def randrange(self, stop: int, /) -> int:
         """An integer in [0, stop)."""
 
 

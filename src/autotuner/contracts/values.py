@@ -16,6 +16,13 @@ Configuration = Mapping[str, Scalar]
 """Values of the searched parameters by canonical name (prefixed ones such as ``__model__file`` included)."""
 
 
+MODEL_KEY = "__model__file"
+"""Parameter that stands for the model file when several are searched."""
+
+MODEL_IN_RULES = "model"
+"""How rules of engines name it."""
+
+
 class Frozen(BaseModel):
     """Base of the serialisable value types: immutable, no unknown fields, JSON round trip without loss."""
 

@@ -103,6 +103,9 @@ class Workload(Frozen):
     load_points: tuple[LoadPoint, ...] = Field(min_length=1)
     limits: MeasureLimits = MeasureLimits()
     repeats: int = Field(1, ge=1)
+    arrival: Literal["closed", "constant", "poisson", "gamma"] = Field(
+        "closed", description="when requests start; closed goes with a concurrency, the others with a request rate"
+    )
     seed: int = 0
     request_body: dict[str, object] = Field(
         default_factory=dict, description="fields added to each request, such as what makes the engine ignore EOS"

@@ -1,1 +1,1 @@
-"""Inference engines, one folder each."""
+"""Inference engines, one folder each; ``registry`` knows them by name."""

@@ -1,0 +1,140 @@
+# Entry points for users and developers. `make` alone lists them.
+#
+# Needs python3 (3.11 or newer) and make. As root on Debian, missing system
+# packages are installed by apt; otherwise a message names them.
+
+PYTHON ?= python3
+
+RUN := .venv-run
+DEV := .venv
+UV  := .venv-lock
+UV_VERSION := 0.13.8
+
+# What the demonstrations run.
+QUICKSTART_TASK      ?= examples/quickstart/task.yaml
+QUICKSTART_GRID_TASK ?= examples/quickstart/task-grid.yaml
+DEMO_TASK            ?= examples/demo/task.yaml
+# MODEL=/path/to/model.gguf measures that file instead of a tiny generated one.
+MODEL      ?=
+TINY_MODEL ?= out/models/tiny.gguf
+
+make_tiny = $(if $(MODEL),,$(RUN)/bin/autotuner model create tiny --out '$(TINY_MODEL)')
+set_model = $(if $(MODEL),--set model.id_or_path='$(MODEL)')
+
+# UPGRADE=1 with `make lock` moves every pin to the newest version allowed.
+UPGRADE ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help quickstart quickstart-grid demo dev lint test test-all lock clean \
+        _python _openmp _postgresql _chromium
+
+# $(call apt,package): installs a Debian package, or says what to install.
+define apt
+{ if [ "$$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then \
+    echo 'The Debian package $(1) (or its equivalent) is needed: please install it, e.g. "sudo apt-get install $(1)".' >&2; \
+    exit 1; \
+  fi; \
+  apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(1); }
+endef
+
+pip_flags := --disable-pip-version-check --no-input --quiet
+
+# $(call make_venv,folder,lock): a fresh virtual environment with exactly what the lock names.
+define make_venv
+@echo 'Installing $(2) into $(1) ...'
+@$(PYTHON) -m venv --clear $(1)
+@$(1)/bin/python -m pip install $(pip_flags) --require-hashes -r $(2)
+endef
+
+# $(call install_project,folder): this checkout, editable; every dependency is there already.
+define install_project
+@$(1)/bin/python -m pip install $(pip_flags) --no-deps --no-build-isolation -e .
+@$(1)/bin/python -m pip check
+endef
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+quickstart: $(RUN)/.project _openmp ## Tune a llama.cpp server on this machine with a small task (MODEL=/path/to.gguf for your own model)
+	$(make_tiny)
+	$(RUN)/bin/autotuner run $(QUICKSTART_TASK) $(set_model)
+
+quickstart-grid: $(RUN)/.project _openmp ## The same task, every configuration measured
+	$(make_tiny)
+	$(RUN)/bin/autotuner run $(QUICKSTART_GRID_TASK) $(set_model)
+
+demo: $(RUN)/.project ## Run the demonstration task, without any model
+	$(RUN)/bin/autotuner run $(DEMO_TASK)
+
+dev: $(DEV)/.project ## Make the development environment in .venv
+
+lint: $(DEV)/.project ## Check style, format and types
+	$(DEV)/bin/ruff check
+	$(DEV)/bin/ruff format --check
+	$(DEV)/bin/mypy
+
+test: lint _openmp _postgresql ## Lint, then run every test not marked slow
+	$(DEV)/bin/pytest -m 'not slow'
+
+test-all: lint _openmp _postgresql _chromium ## Lint, then run every test
+	$(DEV)/bin/pytest
+
+lock: $(UV)/.uv-$(UV_VERSION) ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=1 for newer versions)
+	$(uv_compile) --extra llamacpp --extra model --extra report --group build -o requirements/run.txt
+	$(uv_compile) --all-extras --group dev -c requirements/run.txt -o requirements/dev.txt
+
+clean: ## Remove the environments and caches (results in out/ stay)
+	rm -rf $(RUN) $(DEV) $(UV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# One resolution for all platforms and Pythons; no index and no local path is written to the file.
+uv_compile = env -u UV_FIND_LINKS $(UV)/bin/uv pip compile --quiet pyproject.toml \
+  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+# The environments. A stamp is renewed only when what it stands for has changed.
+$(RUN)/.lock: requirements/run.txt | _python
+	$(call make_venv,$(RUN),$<)
+	@touch $@
+
+$(DEV)/.lock: requirements/dev.txt | _python
+	$(call make_venv,$(DEV),$<)
+	@touch $@
+
+$(RUN)/.project: $(RUN)/.lock pyproject.toml
+	$(call install_project,$(RUN))
+	@touch $@
+
+$(DEV)/.project: $(DEV)/.lock pyproject.toml
+	$(call install_project,$(DEV))
+	@touch $@
+
+$(UV)/.uv-$(UV_VERSION): | _python
+	@$(PYTHON) -m venv --clear $(UV)
+	@$(UV)/bin/python -m pip install $(pip_flags) uv==$(UV_VERSION)
+	@touch $@
+
+# What the system must have.
+_python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed; PYTHON=/path/to/python3 chooses one.' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(call apt,python3-venv)
+
+# xllamacpp is linked against the OpenMP runtime, which a minimal Debian lacks.
+_openmp:
+	@$(PYTHON) -c 'import ctypes, sys; sys.platform == "linux" and ctypes.CDLL("libgomp.so.1")' 2>/dev/null || \
+	  $(call apt,libgomp1)
+
+# The tests start a server of their own, so the package gets no cluster of the system's.
+no_cluster := /etc/postgresql-common/createcluster.d/autotuner-tests.conf
+_postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" -eq 0 ]; then \
+	    mkdir -p $(dir $(no_cluster)) && echo 'create_main_cluster = false' >$(no_cluster); \
+	    trap 'rm -f $(no_cluster)' EXIT; \
+	  fi; \
+	  $(call apt,postgresql); }
+
+_chromium:
+	@command -v chromium >/dev/null || $(call apt,chromium)

@@ -1,0 +1,1 @@
+"""Benchmark clients, each behind ``contracts.client.BenchmarkClient``."""

@@ -1,0 +1,157 @@
+"""One request and its streamed answer: what arrived when, and whether it is a success."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+
+from autotuner.contracts.measurement import RequestRecord
+
+# Quotes inside JSON strings are escaped, so neither pattern can match text that the model wrote.
+_CONTENT = re.compile(rb'"(?:text|content|reasoning_content|reasoning)"\s*:\s*"(?!")')
+_RARE = re.compile(rb'"usage"\s*:\s*\{|"error"\s*:')
+
+_CONTENT_KEYS = ("text", "content", "reasoning_content", "reasoning")
+
+
+class Exchange:
+    """A request from its first byte to the end of its answer. Times are seconds of the monotonic clock."""
+
+    __slots__ = (
+        "_pending",
+        "arrivals",
+        "asked_tokens",
+        "cached_tokens",
+        "connect_s",
+        "done",
+        "error",
+        "finished",
+        "in_window",
+        "output_tokens",
+        "prompt_tokens",
+        "request",
+        "retried",
+        "scheduled",
+        "started",
+        "status",
+        "timer",
+    )
+
+    def __init__(self, request: bytes, asked_tokens: int, scheduled: float | None = None) -> None:
+        self.request = request
+        self.asked_tokens = asked_tokens
+        self.scheduled = scheduled
+        self.started: float | None = None
+        self.connect_s = 0.0
+        self.status = 0
+        self.arrivals: list[float] = []
+        self.output_tokens: int | None = None
+        self.prompt_tokens: int | None = None
+        self.cached_tokens: int | None = None
+        self.done = False
+        self.error: str | None = None
+        self.finished: float | None = None
+        self.in_window = False
+        self.retried = False
+        self.timer: asyncio.TimerHandle | None = None
+        self._pending = b""
+
+    def feed(self, data: bytes, now: float) -> None:
+        """A piece of the body of a 200 answer that arrived at ``now``."""
+        if self._pending:
+            data = self._pending + data
+        lines = data.split(b"\n")
+        self._pending = lines.pop()
+        for text in lines:
+            if not text or text == b"\r":
+                continue
+            if _CONTENT.search(text) and not _RARE.search(text) and text.startswith(b"data:"):
+                self.arrivals.append(now)
+            else:
+                self._rare(text, now)
+
+    def settle(self) -> None:
+        """The answer has ended: decide what it was, unless that is known already."""
+        if self._pending:
+            rest, self._pending = self._pending, b""
+            if self.status == 200:
+                self._rare(rest, self.finished or 0.0)
+        if self.error is not None:
+            return
+        if self.status == 0:
+            self.error = "truncated"
+        elif self.status != 200:
+            self.error = f"http_{self.status}"
+        elif not self.done:
+            self.error = "truncated"
+        elif self.output_tokens is None:
+            self.error = "missing_usage"
+        elif not self.arrivals:
+            self.error = "no_content"
+
+    def record(self, origin: float) -> RequestRecord:
+        """The record, with times from ``origin``; an exchange without an end is incomplete, up to now unknown."""
+        started = self.started if self.started is not None else origin
+        finished = self.finished
+        outcome = "incomplete" if finished is None else "error" if self.error is not None else "ok"
+        last = self.arrivals[-1] if self.arrivals else started
+        return RequestRecord(
+            started=started - origin,
+            first_token=self.arrivals[0] - origin if self.arrivals else None,
+            last_token=self.arrivals[-1] - origin if self.arrivals else None,
+            finished=(last if finished is None else finished) - origin,
+            arrivals=tuple(arrival - origin for arrival in self.arrivals),
+            output_tokens=self.output_tokens,
+            prompt_tokens=self.prompt_tokens,
+            cached_tokens=self.cached_tokens,
+            asked_tokens=self.asked_tokens,
+            connect_s=self.connect_s,
+            outcome=outcome,
+            error=self.error,
+            in_window=self.in_window,
+        )
+
+    def _rare(self, text: bytes, now: float) -> None:
+        """Everything but a plain piece of content: role, finish reason, usage, end, error."""
+        text = text.strip()
+        if text.startswith(b"error:"):
+            self.error = "error_payload"
+            return
+        payload = text.removeprefix(b"data:").strip()
+        if payload == b"[DONE]":
+            self.done = True
+            return
+        if not payload.startswith(b"{"):
+            return  # comments and other fields of server-sent events
+        try:
+            message = json.loads(payload)
+        except ValueError:
+            self.error = self.error or "malformed"
+            return
+        if message.get("error"):
+            self.error = "error_payload"
+            return
+        self._usage(message.get("usage"))
+        if any(_has_content(choice) for choice in message.get("choices") or ()):
+            self.arrivals.append(now)
+
+    def _usage(self, usage: object) -> None:
+        if not isinstance(usage, dict):
+            return
+        self.output_tokens = _count(usage.get("completion_tokens"), self.output_tokens)
+        self.prompt_tokens = _count(usage.get("prompt_tokens"), self.prompt_tokens)
+        details = usage.get("prompt_tokens_details")
+        if isinstance(details, dict):
+            self.cached_tokens = _count(details.get("cached_tokens"), self.cached_tokens)
+
+
+def _count(value: object, otherwise: int | None) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
+
+
+def _has_content(choice: object) -> bool:
+    if not isinstance(choice, dict):
+        return False
+    pieces = (choice, choice.get("delta"), choice.get("message"))
+    return any(piece.get(key) for piece in pieces if isinstance(piece, dict) for key in _CONTENT_KEYS)

@@ -1,0 +1,195 @@
+"""Contradictions: fields that are right each and wrong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from autotuner.config.document import TaskDocument
+from autotuner.config.parameters import Fixed
+from autotuner.config.problems import Problem
+from autotuner.config.workload import limits, load_points, scored_points
+from autotuner.contracts.engine import canonical
+from autotuner.contracts.errors import AutotunerError, ErrorCode
+
+
+def contradictions(document: TaskDocument) -> list[Problem]:
+    """Everything in the document that cannot hold at once; empty for a document that can run."""
+    return [
+        *_model(document),
+        *_endpoint(document),
+        *_runtime(document),
+        *_parameters(document),
+        *_load(document),
+        *_optimization(document),
+        *_slo(document),
+    ]
+
+
+def _problem(place: str, why: str, remedy: str) -> Problem:
+    return Problem(ErrorCode.CONTRADICTION, place, why, remedy)
+
+
+def _model(document: TaskDocument) -> Iterator[Problem]:
+    # Predictions bring their own model, and somebody else's server already has one.
+    if not document.model.files and not document.measures_endpoint and document.simulation is None:
+        yield Problem(
+            ErrorCode.INVALID_VALUE,
+            "model.id_or_path",
+            "no model is named, so there is nothing to serve",
+            "Give the model's name on the hub, or its path",
+        )
+
+
+def _endpoint(document: TaskDocument) -> Iterator[Problem]:
+    url = document.deployment.endpoint_url
+    if not document.measures_endpoint:
+        if url is not None:
+            yield _problem(
+                "deployment.endpoint_url",
+                f"a running server's address is given and deployment_mode is {document.deployment_mode}",
+                "Set deployment_mode: endpoint, or leave the address out",
+            )
+        return
+    if url is None:
+        yield _problem(
+            "deployment.endpoint_url",
+            "deployment_mode is endpoint and no address is given",
+            "Set deployment.endpoint_url, such as http://127.0.0.1:8000",
+        )
+    searched_env = [name for name, spec in document.runtime.env.items() if not isinstance(spec, Fixed)]
+    set_here = {
+        "parameters": bool(document.parameters),
+        "runtime.env": bool(searched_env),
+        "model.id_or_path": len(document.model.files) > 1,
+        "optimization.references": any(r.parameters for r in document.optimization.references),
+    }
+    for place, given in set_here.items():
+        if given:
+            yield _problem(
+                place,
+                "in deployment_mode endpoint nothing is deployed, so there is nothing to set",
+                "Leave it out, or choose a deployment_mode that starts the server",
+            )
+
+
+def _runtime(document: TaskDocument) -> Iterator[Problem]:
+    runtime = document.runtime
+    if runtime.python is not None and runtime.command is not None:
+        yield _problem("runtime.command", "python and command both say what is started", "Keep one of them")
+    shared = sorted(set(runtime.server_cores or ()) & set(runtime.client_cores or ()))
+    if shared:
+        yield _problem(
+            "runtime.client_cores",
+            f"core {shared[0]} is given to the server and to the client, which would disturb the measurement",
+            "Give each its own cores, or leave both out",
+        )
+
+
+def _parameters(document: TaskDocument) -> Iterator[Problem]:
+    yield from _spelled_twice("parameters", document.parameters)
+    labels: set[str] = set()
+    for index, reference in enumerate(document.optimization.references):
+        place = f"optimization.references.{index}"
+        yield from _spelled_twice(f"{place}.parameters", reference.parameters)
+        if reference.label in labels:
+            yield _problem(f"{place}.label", f"two references are called {reference.label!r}", "Rename one of them")
+        labels.add(reference.label)
+
+
+def _spelled_twice(place: str, names: Iterable[str]) -> Iterator[Problem]:
+    first: dict[str, str] = {}
+    for name in names:
+        other = first.setdefault(canonical(name), name)
+        if other != name:
+            yield _problem(f"{place}.{name}", f"{other} and {name} are one parameter", "Keep one of the spellings")
+
+
+def _load(document: TaskDocument) -> Iterator[Problem]:
+    benchmark = document.benchmark
+    rates, counts = benchmark.request_rates, benchmark.num_concurrency
+    if rates and counts:
+        yield _problem(
+            "benchmark.request_rates",
+            "num_concurrency and request_rates are both given, and a load point has one of them",
+            "Keep one of the two",
+        )
+        return
+    if not rates and not counts:
+        yield _problem(
+            "benchmark.num_concurrency",
+            "num_concurrency and request_rates are both empty, so there is no load",
+            "Give at least one of them a value",
+        )
+        return
+    if benchmark.arrival is not None and (benchmark.arrival == "closed") != bool(counts):
+        right = "closed" if counts else "constant, poisson or gamma"
+        load = "num_concurrency" if counts else "request_rates"
+        yield _problem("benchmark.arrival", f"{benchmark.arrival} does not go with {load}", f"Use {right}")
+    most = benchmark.max_requests_per_iteration
+    if most is not None and benchmark.min_requests > most:
+        yield _problem(
+            "benchmark.min_requests",
+            f"min_requests {benchmark.min_requests} is above max_requests_per_iteration {most}",
+            "Lower the one or raise the other",
+        )
+    measure = limits(document)
+    if measure.max_window_s < measure.window_s:
+        yield _problem(
+            "benchmark.max_window",
+            f"max_window {measure.max_window_s:g} s is below max_time_per_iteration {measure.window_s:g} s",
+            "Raise max_window or lower max_time_per_iteration",
+        )
+    yield from _points(document)
+
+
+def _points(document: TaskDocument) -> Iterator[Problem]:
+    names = [point.name for point in load_points(document)]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        yield _problem("benchmark.request_rates", f"two load points are called {twice}", "Give rates further apart")
+    try:
+        scored_points(document)
+    except AutotunerError as error:
+        yield Problem(error.code, error.place or "optimization.score_at", error.why, error.remedy)
+    if document.benchmark.max_requests_per_iteration is None:
+        needed = len(names) * document.benchmark.repeats * limits(document).window_s
+        allowed = document.optimization.phase_budgets.measure
+        if needed > allowed:
+            yield _problem(
+                "optimization.phase_budgets.measure",
+                f"the windows of {len(names)} load points take {needed:g} s, above the limit of {allowed:g} s",
+                "Raise the limit, or measure fewer load points or for a shorter time",
+            )
+
+
+def _optimization(document: TaskDocument) -> Iterator[Problem]:
+    chosen = document.optimization
+    if "balanced" in chosen.objectives:
+        if not chosen.baseline:
+            yield _problem(
+                "optimization.baseline",
+                "the objective balanced compares with the baseline, which is switched off",
+                "Set baseline: true, or choose another objective",
+            )
+        if chosen.balance.latency + chosen.balance.throughput <= 0:
+            yield _problem("optimization.balance", "both weights are 0", "Give at least one of them a weight")
+    if "minimize_cost" in chosen.objectives and chosen.price_per_gpu_hour is None:
+        yield _problem(
+            "optimization.price_per_gpu_hour",
+            "the objective minimize_cost needs the price of a GPU",
+            "Set optimization.price_per_gpu_hour",
+        )
+
+
+def _slo(document: TaskDocument) -> Iterator[Problem]:
+    for metric in ("ttft", "tpot", "latency"):
+        targets = getattr(document.slo, metric)
+        percentiles = [] if targets is None else [t for t in targets.given().items() if t[0] != "mean"]
+        for (low, lower), (high, higher) in pairwise(percentiles):
+            if lower.threshold > higher.threshold:
+                yield _problem(
+                    f"slo.{metric}.{low}.threshold",
+                    f"{low} may take {lower.threshold:g} s and {high}, which is never less, {higher.threshold:g} s",
+                    f"Swap the two, or leave {low} out",
+                )

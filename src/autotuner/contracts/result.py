@@ -1,0 +1,132 @@
+"""What a task came to: the one structure that the terminal, JSON, CSV and HTML reports show."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from autotuner.contracts.attempt import Failure, Phase
+from autotuner.contracts.store import ExperimentOrigin, ExperimentStatus, TaskStatus
+from autotuner.contracts.values import Frozen, Scalar
+
+
+class SloLine(Frozen):
+    """One SLO of one experiment."""
+
+    name: str = Field(description="such as p90 ttft")
+    threshold: float
+    actual: float | None
+    unit: str = Field(description="s or share")
+    hard: bool
+    met: bool = Field(description="actual ≤ threshold")
+    violated: bool = Field(description="a hard one, missed by its fail ratio or more")
+
+
+class ExperimentSummary(Frozen):
+    """One experiment as reports show it."""
+
+    id: int
+    number: int
+    origin: ExperimentOrigin
+    label: str | None = None
+    status: ExperimentStatus
+    parameters: dict[str, Scalar]
+    argv: tuple[str, ...] = ()
+    score: float | None = Field(None, description="objective, natural units, unpenalised")
+    penalised_score: float | None = None
+    eligible: bool = Field(False, description="measured and no hard SLO violated")
+    slo: tuple[SloLine, ...] = ()
+    slo_reason: str | None = Field(None, description="sentence about the worst violation")
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    failure: Failure | None = None
+    phase_seconds: dict[Phase, float] = Field(default_factory=dict, description="of its first successful attempt")
+    elapsed_s: float | None = Field(None, description="from the start of its first attempt to its end")
+    attempts: int = 0
+
+
+class GainFigure(Frozen):
+    """The confirmed difference of a configuration to the baseline, relative (0.25 is 25 % better)."""
+
+    experiment: int = Field(description="number of the experiment")
+    gain: float
+    low: float | None = Field(None, description="lower end of the interval")
+    high: float | None = None
+    confidence: float | None = Field(None, description="0.99: the interval covers the truth in 99 % of such tasks")
+    pairs: int = Field(description="interleaved starts of both")
+    significant: bool
+    worst_slo: tuple[SloLine, ...] = Field((), description="each SLO at its worst over the starts")
+    eligible: bool = Field(True, description="hard SLOs kept in every start")
+
+
+class ConfirmationPoint(Frozen):
+    """One start of the confirmation."""
+
+    block: int
+    experiment: int
+    score: float | None
+    metrics: dict[str, Any] = Field(default_factory=dict)
+
+
+class GridComparison(Frozen):
+    """Where the winner stands in a fully measured grid of the same space."""
+
+    host: str = Field(description="where and when the grid was measured")
+    points: int
+    feasible: int
+    best_score: float
+    best_parameters: dict[str, Scalar]
+    winner_score: float | None = Field(description="the winner's figure in the grid; None when it is infeasible there")
+    winner_fraction: float | None = Field(description="winner / optimum in the grid; 1.0 is the optimum")
+    winner_rank: int | None = None
+    baseline_fraction: float | None = None
+    reference_fractions: dict[str, float | None] = Field(default_factory=dict)
+    budget: int = Field(description="configurations that random search was given")
+    draws: int
+    random_median_fraction: float | None
+    random_low_fraction: float | None = Field(None, description="5th percentile of the draws")
+    random_high_fraction: float | None = Field(None, description="95th percentile")
+
+
+class TaskResult(Frozen):
+    """The result of a task, also of one that still runs (then without verdict)."""
+
+    task_id: int
+    task_name: str
+    status: TaskStatus
+    engine: str
+    engine_version: str | None = None
+    model: str
+    deployment_mode: str
+    predicted: bool = Field(False, description="figures are predictions; every display says so")
+    objective: str = Field(description="as in the document, such as maximize_throughput")
+    objective_label: str = Field(description="for people, such as total tokens/s")
+    unit: str
+    direction: Literal["minimize", "maximize"]
+    scored_at: tuple[str, ...] = Field(description="names of the load points that the score is of")
+    slo_sentences: tuple[str, ...] = ()
+    headline: str = Field(description="the verdict in one line")
+    winner: ExperimentSummary | None = None
+    baseline: ExperimentSummary | None = None
+    references: tuple[ExperimentSummary, ...] = ()
+    nearest: ExperimentSummary | None = Field(None, description="when nothing keeps the hard SLOs")
+    gain: GainFigure | None = Field(None, description="of the winner")
+    finalists: tuple[GainFigure, ...] = ()
+    reference_gains: dict[str, float] = Field(
+        default_factory=dict, description="winner against a reference by label, one start each, without interval"
+    )
+    confirmation: tuple[ConfirmationPoint, ...] = ()
+    noise: float | None = Field(None, description="standard deviation of the score over starts, relative")
+    differences: dict[str, tuple[Scalar, Scalar]] = Field(
+        default_factory=dict, description="parameter → (baseline, winner), only where they differ"
+    )
+    experiments: tuple[ExperimentSummary, ...] = ()
+    counts: dict[str, int] = Field(default_factory=dict, description="experiments by status")
+    stop_reason: str | None = None
+    elapsed_s: float = 0.0
+    phase_seconds: dict[Phase, float] = Field(default_factory=dict, description="summed over all attempts")
+    attempts: int = 0
+    grid: GridComparison | None = None
+    grid_note: str | None = Field(None, description="why there is no grid comparison, when one was asked for")
+    host: dict[str, Any] = Field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

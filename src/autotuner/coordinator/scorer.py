@@ -1,0 +1,86 @@
+"""From the measurements of a start to metrics and a verdict, by the rules of one task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autotuner.config.document import TaskDocument
+from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.search import Direction
+from autotuner.metrics.aggregate import aggregate
+from autotuner.scoring.figures import Missing
+from autotuner.scoring.objectives import Objective, directions, make_objectives, throughput_metric
+from autotuner.scoring.slo import SloSet, request_limits, slo_set
+from autotuner.scoring.verdict import Verdict, judge, judge_starts
+
+_METRICS = {"ttft": "ttft", "tpot": "tpot", "latency": "e2e"}
+
+
+class Scorer:
+    """Scores the starts of one task.
+
+    The figure that stands for throughput is settled by the first success and then kept (``settle``), so figures of
+    different kinds are never compared.
+    """
+
+    def __init__(self, document: TaskDocument, *, scored_at: Sequence[str], gpu_count: int | None) -> None:
+        self._document = document
+        self._scored_at = tuple(scored_at)
+        self._gpu_count = gpu_count
+        self._objectives: tuple[Objective, ...] | None = None
+        self.slo: SloSet = slo_set(document.slo.model_dump(mode="json", exclude_none=True))
+        self.directions: tuple[Direction, ...] = directions(document.optimization.objectives)
+
+    @property
+    def request_limits(self) -> dict[str, float]:
+        """Limits that make one request good, seconds."""
+        return request_limits(self.slo)
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """The task's objectives; before anything succeeded with total throughput as the figure for throughput."""
+        if self._objectives is None:
+            return self._make("mean_total_throughput", None)
+        return self._objectives
+
+    def settle(self, first: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> str | None:
+        """Fix the objectives from the metrics of the first success and of the baseline; a warning, if any.
+
+        AutotunerError(CONTRADICTION) for the objective balanced without a baseline that ran.
+        """
+        if self._objectives is not None:
+            return None
+        metric, warning = throughput_metric(first)
+        self._objectives = self._make(metric, baseline)
+        relevant = any(metric in objective.needs for objective in self._objectives)
+        return warning if relevant and self._gpu_count else None
+
+    def metrics(self, measurements: Sequence[Measurement]) -> dict[str, Any]:
+        """Aggregated metrics of one start."""
+        asked: dict[str, set[str]] = {}
+        for rule in self.slo.rules:
+            if rule.metric != "error_rate" and rule.statistic != "mean":
+                asked.setdefault(_METRICS[rule.metric], set()).add(rule.statistic)
+        asked.setdefault("ttft", set()).update({"p50", "p90", "p99"})
+        asked.setdefault("tpot", set()).update({"p50", "p90", "p99"})
+        return aggregate(measurements, scored=self._scored_at, gpu_count=self._gpu_count, percentiles=asked)
+
+    def judge(self, metrics: Mapping[str, Any]) -> Verdict | Missing:
+        """The verdict on one start; ``Missing`` is a failure."""
+        return judge(metrics, self.objectives, self.slo)
+
+    def judge_starts(self, starts: Sequence[Mapping[str, Any]]) -> Verdict | Missing:
+        """The verdict over several starts: scores averaged, SLOs by the worst."""
+        return judge_starts(starts, self.objectives, self.slo)
+
+    def _make(self, metric: str, baseline: Mapping[str, Any] | None) -> tuple[Objective, ...]:
+        optimization = self._document.optimization
+        return make_objectives(
+            optimization.objectives,
+            throughput_metric=metric,
+            baseline_metrics=baseline,
+            balance=optimization.balance.model_dump(),
+            price_per_gpu_hour=optimization.price_per_gpu_hour,
+            gpu_count=self._gpu_count,
+        )

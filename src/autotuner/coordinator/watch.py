@@ -1,0 +1,104 @@
+"""Keeps what an observer is shown: where the task is, how far, and how long it will still take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from autotuner.contracts.attempt import AttemptReason, Phase
+from autotuner.contracts.measurement import LiveFigures
+from autotuner.contracts.progress import Observer, Snapshot, Stage
+from autotuner.contracts.store import ExperimentRecord
+from autotuner.coordinator.confirmation import verdicts
+from autotuner.coordinator.ledger import FINISHED, Ledger
+from autotuner.coordinator.result import summarise
+from autotuner.coordinator.scorer import Scorer
+from autotuner.planning.plan import Plan
+from autotuner.scoring.verdict import winner
+
+
+class Watch:
+    """Tells one observer. ``elapsed`` gives the task's running time, ``clock`` monotonic seconds."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        scorer: Scorer,
+        ledger: Ledger,
+        observer: Observer,
+        elapsed: Callable[[], float],
+        task_id: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self._plan = plan
+        self._scorer = scorer
+        self._ledger = ledger
+        self._observer = observer
+        self._elapsed = elapsed
+        self._task_id = task_id
+        self._clock = clock
+        self._begun: float | None = None
+        self._durations: list[float] = []
+        self._experiment: ExperimentRecord | None = None
+        self._phase: Phase | None = None
+        self.stage: Stage = "baseline"
+        self.reason: AttemptReason | None = None
+        self.confirming = plan.confirm_starts * (plan.confirm_top_k + 1)
+        """Starts of the confirmation, once the finalists are known."""
+
+    def begin(self, experiment: ExperimentRecord) -> None:
+        """An experiment's start begins."""
+        self._experiment, self._phase, self._begun = experiment, None, self._clock()
+        self._show(None)
+
+    def moved(self, phase: Phase | None, live: LiveFigures | None) -> None:
+        """The start entered a phase, or has new live figures."""
+        self._phase = phase or self._phase
+        self._show(live)
+
+    def finished(self, reason: AttemptReason) -> None:
+        """A start ended."""
+        self.reason = reason
+        if self._begun is not None:
+            self._durations.append(self._clock() - self._begun)
+            self._begun = None
+        self._show(None)
+
+    def seconds_per_start(self) -> float:
+        """Mean duration of the starts of this run; the plan's estimate before the first one has ended."""
+        if not self._durations:
+            return self._plan.estimate.per_start_s
+        return sum(self._durations) / len(self._durations)
+
+    def _show(self, live: LiveFigures | None) -> None:
+        done = sum(e.status in FINISHED for e in self._ledger.experiments.values())
+        done += sum(len(self._ledger.confirmations(e)) for e in self._ledger.experiments.values())
+        planned = self._plan.planned_starts - self._plan.confirm_starts * (self._plan.confirm_top_k + 1)
+        total = max(planned + self.confirming, done)
+        best = winner(verdicts(self._ledger, self._scorer))
+        objective = self._scorer.objectives[0]
+        baseline = self._ledger.baseline
+        experiment = self._experiment
+        self._observer.on_snapshot(
+            Snapshot(
+                task_id=self._task_id,
+                task_name=self._plan.task_name,
+                stage=self.stage,
+                starts_done=done,
+                starts_total=total,
+                elapsed_s=self._elapsed(),
+                eta_s=(total - done) * self.seconds_per_start(),
+                experiment=None if experiment is None else experiment.number,
+                origin=None if experiment is None else experiment.origin,
+                label=None if experiment is None else experiment.label,
+                reason=self.reason,
+                parameters={} if experiment is None else experiment.parameters,
+                phase=self._phase,
+                live=live,
+                baseline_score=None if baseline is None else baseline.objective_score,
+                best=None if best is None else summarise(self._ledger.experiments[best], self._ledger),
+                objective_label=objective.label,
+                unit=objective.unit,
+                direction=objective.direction,
+                predicted=self._plan.predicted,
+            )
+        )

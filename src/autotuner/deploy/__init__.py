@@ -1,0 +1,1 @@
+"""Deployment modes: how a server runs. Each is a plug-in behind the protocol in contracts."""

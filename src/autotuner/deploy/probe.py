@@ -1,0 +1,121 @@
+"""Does a server answer? Readiness is proved by a real completion, not by a health page."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, replace
+
+from autotuner.contracts.attempt import ServerFacts
+from autotuner.contracts.deployment import Endpoint
+from autotuner.deploy.http import Answer, request
+
+POLL_S = 0.02
+HEALTH_TIMEOUT_S = 5.0
+NOT_YET = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Answers of a server that may still become ready."""
+
+
+class RefusedError(Exception):
+    """The server answers, but will never answer this request. ``status`` is its HTTP status."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"HTTP {status}: {text}")
+        self.status = status
+        self.text = text
+
+
+@dataclass
+class Progress:
+    """How far the wait came; said when time is up."""
+
+    state: str = "nothing listens on the server's port"
+
+
+async def completion(endpoint: Endpoint, facts: ServerFacts, timeout_s: float) -> Answer:
+    """Ask for one token. Errors as of ``request``."""
+    body = {"model": endpoint.model, "prompt": "Hello", "max_tokens": 1, "temperature": 0}
+    return await request(
+        "POST",
+        endpoint.base_url + facts.completions_path,
+        headers=authorization(endpoint),
+        body=json.dumps(body).encode(),
+        timeout_s=timeout_s,
+    )
+
+
+def authorization(endpoint: Endpoint) -> dict[str, str]:
+    """Header with the endpoint's key, if it has one."""
+    return {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
+
+
+def has_choice(answer: Answer) -> bool:
+    """Whether the answer is a completion."""
+    try:
+        content = json.loads(answer.body)
+    except ValueError:
+        return False
+    return isinstance(content, dict) and bool(content.get("choices"))
+
+
+async def until_ready(endpoint: Endpoint, facts: ServerFacts, timeout_s: float, progress: Progress) -> None:
+    """Ask until a completion succeeds; RefusedError when it never will. Goes on until it is cancelled."""
+    healthy = False
+    while True:
+        healthy = healthy or await _healthy(endpoint, facts, progress)
+        if not healthy:
+            await asyncio.sleep(POLL_S)
+            continue
+        progress.state = "it says that it is healthy, but a completion of one token does not end"
+        try:
+            answer = await completion(endpoint, facts, timeout_s)
+        except OSError as error:
+            progress.state = f"it says that it is healthy, but a completion of one token fails ({error})"
+        else:
+            if answer.status == 200 and has_choice(answer):
+                return
+            if answer.status not in NOT_YET:
+                raise RefusedError(answer.status, answer.text)
+            progress.state = f"a completion of one token fails with HTTP {answer.status}: {answer.text}"
+        await asyncio.sleep(POLL_S)
+
+
+async def with_version(endpoint: Endpoint, facts: ServerFacts) -> Endpoint:
+    """The endpoint with the version that the running engine tells of itself, if it does."""
+    if facts.version_path is None:
+        return endpoint
+    try:
+        answer = await request(
+            "GET",
+            endpoint.base_url + facts.version_path,
+            headers=authorization(endpoint),
+            timeout_s=HEALTH_TIMEOUT_S,
+        )
+        found: object = json.loads(answer.body)
+    except (OSError, ValueError):
+        return endpoint
+    for key in (facts.version_field or "version").split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return replace(endpoint, engine_version=None if found is None else str(found))
+
+
+async def _healthy(endpoint: Endpoint, facts: ServerFacts, progress: Progress) -> bool:
+    try:
+        answer = await request(
+            "GET",
+            endpoint.base_url + facts.health_path,
+            headers=authorization(endpoint),
+            timeout_s=HEALTH_TIMEOUT_S,
+        )
+    except TimeoutError:
+        progress.state = f"{facts.health_path} does not answer within {HEALTH_TIMEOUT_S:g} s"
+        return False
+    except ConnectionRefusedError:
+        return False
+    except OSError as error:
+        progress.state = f"{facts.health_path} fails ({error})"
+        return False
+    if answer.status == 200:
+        return True
+    progress.state = f"{facts.health_path} answers with HTTP {answer.status}"
+    return False

@@ -1,0 +1,158 @@
+"""From the measurements of an attempt to the aggregated metrics, under the names that every display and score uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from math import fsum
+from typing import Any
+
+from autotuner.contracts.measurement import Distribution, Measurement, RequestRecord
+from autotuner.metrics.distribution import PERCENTILES
+from autotuner.metrics.summary import Pooled, pool
+
+LATENCY_NAMES = {"ttft": "ttft", "tpot": "tpot", "itl": "itl", "e2e": "e2e_latency"}
+"""Field of ``Measurement`` → its name in aggregated metrics."""
+
+_E2E_ALWAYS = ("p50", "p90", "p99")
+_THROUGHPUTS = ("mean_output_throughput", "mean_total_throughput", "max_output_throughput", "max_total_throughput")
+
+
+def aggregate(
+    measurements: Sequence[Measurement],
+    *,
+    scored: Sequence[str],
+    gpu_count: int | None,
+    percentiles: Mapping[str, AbstractSet[str]] | None = None,
+    records: Mapping[str, Sequence[Sequence[RequestRecord]]] | None = None,
+) -> dict[str, Any]:
+    """Aggregated metrics of an attempt (seconds, tokens per second, requests per second).
+
+    The flat figures describe the first of the ``scored`` load points (names, one per scenario) alone; ``max_*`` cover
+    all load points. ``scored_results`` holds the same flat figures for each scored load point, by name. Repeats of a
+    point are put together like this: means weighted by the number of samples; extremes are the extremes; rates are
+    weighted by the length of their windows (the plain average for equal windows); counts are summed; percentiles come
+    from the pooled samples when ``records`` (load point → the records of each repeat) has them, else the worst repeat
+    is taken, since percentiles cannot be averaged; ``percentile_source`` says which: ``single``, ``pooled`` or
+    ``worst_repeat``. ``percentiles`` asks for more of them, such as ``{"ttft": {"p90"}}`` for ``p90_ttft``.
+
+    Throughputs (and goodput) are also given as ``<name>_per_gpu`` when ``gpu_count`` is at least 1. A figure without
+    any sample is None. Raises ValueError for an unknown metric or percentile and when nothing is scored.
+    """
+    if not scored:
+        raise ValueError("at least one load point is scored")
+    wanted = _wanted(percentiles or {})
+    points = {
+        name: _flat([m for m in measurements if m.load_point == name], wanted, (records or {}).get(name, ()))
+        for name in scored
+    }
+    figures: dict[str, Any] = dict(points[scored[0]])
+    figures["max_output_throughput"] = max((m.output_throughput for m in measurements), default=None)
+    figures["max_total_throughput"] = max((m.total_throughput for m in measurements), default=None)
+    figures["scored_load_points"] = list(scored)
+    figures["concurrency_levels"] = _distinct(m.concurrency for m in measurements if m.concurrency is not None)
+    figures["request_rates"] = _distinct(m.request_rate for m in measurements if m.request_rate is not None)
+    figures["client_saturated"] = any(m.client_saturated for m in measurements)
+    figures["disturbed"] = any(m.disturbed for m in measurements)
+    figures["predicted"] = any(m.predicted for m in measurements)
+    if gpu_count is not None and gpu_count >= 1:
+        for flat in (figures, *points.values()):
+            flat.update(_per_gpu(flat, gpu_count))
+    figures["scored_results"] = points
+    figures["raw_results"] = [_raw(m, gpu_count) for m in measurements]
+    return figures
+
+
+def _wanted(percentiles: Mapping[str, AbstractSet[str]]) -> list[tuple[str, str]]:
+    asked = {("e2e", name) for name in _E2E_ALWAYS}
+    for metric, names in percentiles.items():
+        if metric not in LATENCY_NAMES:
+            raise ValueError(f"{metric!r} is none of {', '.join(LATENCY_NAMES)}")
+        for name in names:
+            if name not in PERCENTILES:
+                raise ValueError(f"{name!r} is none of {', '.join(PERCENTILES)}")
+            asked.add((metric, name))
+    return sorted(asked)
+
+
+def _flat(
+    repeats: Sequence[Measurement],
+    wanted: Sequence[tuple[str, str]],
+    records: Sequence[Sequence[RequestRecord]],
+) -> dict[str, Any]:
+    pooled = pool(records) if records and len(repeats) > 1 else None
+    source = "single" if len(repeats) <= 1 else "pooled" if pooled is not None else "worst_repeat"
+    total = sum(m.total_requests for m in repeats)
+    completed = sum(m.completed_requests for m in repeats)
+    goodputs = [m for m in repeats if m.goodput is not None]
+    figures: dict[str, Any] = {"percentile_source": source, "repeats": len(repeats)}
+    for metric, name in LATENCY_NAMES.items():
+        figures[f"mean_{name}"] = _mean(_distributions(repeats, metric))
+    e2e = _distributions(repeats, "e2e")
+    figures["min_e2e_latency"] = min((d.min for d in e2e), default=None)
+    figures["max_e2e_latency"] = max((d.max for d in e2e), default=None)
+    for metric, percentile in wanted:
+        figures[f"{percentile}_{LATENCY_NAMES[metric]}"] = _percentile(repeats, pooled, metric, percentile)
+    figures["mean_output_throughput"] = _rate(repeats, lambda m: m.output_throughput)
+    figures["mean_total_throughput"] = _rate(repeats, lambda m: m.total_throughput)
+    figures["mean_input_throughput"] = _rate(repeats, lambda m: m.input_throughput)
+    figures["requests_per_second"] = _rate(repeats, lambda m: m.requests_per_second)
+    figures["goodput"] = _rate(goodputs, lambda m: m.goodput or 0.0)
+    figures["total_requests"] = total
+    figures["total_completed_requests"] = completed
+    figures["total_error_requests"] = sum(m.error_requests for m in repeats)
+    figures["total_incomplete_requests"] = sum(m.incomplete_requests for m in repeats)
+    figures["success_rate"] = completed / total if total else None
+    figures["error_rate"] = (total - completed) / total if total else None
+    return figures
+
+
+def _distributions(repeats: Sequence[Measurement], metric: str) -> list[Distribution]:
+    own = {
+        "ttft": [m.ttft for m in repeats],
+        "tpot": [m.tpot for m in repeats],
+        "itl": [m.itl for m in repeats],
+        "e2e": [m.e2e for m in repeats],
+    }
+    return [d for d in own[metric] if d is not None]
+
+
+def _mean(distributions: Sequence[Distribution]) -> float | None:
+    count = sum(d.count for d in distributions)
+    return fsum(d.mean * d.count for d in distributions) / count if count else None
+
+
+def _percentile(repeats: Sequence[Measurement], pooled: Pooled | None, metric: str, percentile: str) -> float | None:
+    if pooled is None:
+        chosen = _distributions(repeats, metric)
+    else:
+        together = {"ttft": pooled.ttft, "tpot": pooled.tpot, "itl": pooled.itl, "e2e": pooled.e2e}[metric]
+        chosen = [] if together is None else [together]
+    return max((float(d.model_dump()[percentile]) for d in chosen), default=None)
+
+
+def _rate(repeats: Sequence[Measurement], figure: Callable[[Measurement], float]) -> float | None:
+    seconds = fsum(m.window_s for m in repeats)
+    return fsum(figure(m) * m.window_s for m in repeats) / seconds if seconds else None
+
+
+def _per_gpu(flat: Mapping[str, Any], gpu_count: int) -> dict[str, float | None]:
+    return {
+        f"{name}_per_gpu": None if flat[name] is None else flat[name] / gpu_count
+        for name in (*_THROUGHPUTS, "goodput")
+        if name in flat
+    }
+
+
+def _raw(measurement: Measurement, gpu_count: int | None) -> dict[str, Any]:
+    figures = measurement.model_dump(mode="json")
+    figures["mean_output_throughput_tokens_per_s"] = measurement.output_throughput
+    figures["mean_total_tokens_throughput_tokens_per_s"] = measurement.total_throughput
+    if gpu_count is not None and gpu_count >= 1:
+        figures["mean_output_throughput_per_gpu"] = measurement.output_throughput / gpu_count
+        figures["mean_total_throughput_per_gpu"] = measurement.total_throughput / gpu_count
+    return figures
+
+
+def _distinct(values: Iterable[int | float]) -> list[int | float]:
+    return list(dict.fromkeys(values))

@@ -1,0 +1,1 @@
+"""From a task document to experiments and typed commands. Pure."""

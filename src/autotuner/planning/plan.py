@@ -1,0 +1,81 @@
+"""What will run: the experiments, their commands, their number and how long it will take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from autotuner.config.document import TaskDocument
+from autotuner.contracts.attempt import CoreSplit, PhaseBudgets, ServerFacts
+from autotuner.contracts.store import ExperimentOrigin
+from autotuner.contracts.values import Configuration
+from autotuner.contracts.workload import Workload
+from autotuner.planning.resolve import Resolver
+from autotuner.planning.space import Count, ParameterSpace
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the value of one parameter comes from."""
+
+    value: object
+    """A value, or the list or range that is searched, as in the document."""
+    layer: str
+    """``document``, ``engine default`` or ``derived``."""
+    searched: bool = False
+
+
+@dataclass(frozen=True)
+class PlannedExperiment:
+    """A configuration that is measured whatever the search proposes."""
+
+    origin: ExperimentOrigin
+    label: str
+    configuration: Configuration
+    identity: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long the task will take, in seconds. A guess from the windows and a typical start, not a promise."""
+
+    per_start_s: float
+    starts: int
+    total_s: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A planned task. Pure data and functions: nothing has been started."""
+
+    document: TaskDocument
+    task_name: str
+    engine: str
+    deployment: str
+    client: str
+    predicted: bool
+    resolver: Resolver
+    space: ParameterSpace
+    count: Count
+    baseline: PlannedExperiment | None
+    references: tuple[PlannedExperiment, ...]
+    searched: int
+    """Configurations that the search will propose: the budget, or what the space holds."""
+    confirm_top_k: int
+    confirm_starts: int
+    """Starts of each finalist and of the baseline; 0: no confirmation."""
+    workload: Workload
+    scored_at: tuple[str, ...]
+    budgets: PhaseBudgets
+    cores: CoreSplit
+    gpu_count: int | None
+    endpoint_url: str | None
+    server: ServerFacts
+    provenance: Mapping[str, Provenance]
+    estimate: Estimate
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def planned_starts(self) -> int:
+        """Server starts: baseline, references, search, confirmation."""
+        return self.estimate.starts

@@ -1,0 +1,189 @@
+"""The life of one server: start it, measure it, and end it whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import NoReturn
+
+from autotuner.contracts.attempt import (
+    AttemptJob,
+    AttemptRecord,
+    AttemptStatus,
+    Deployed,
+    Ended,
+    Failure,
+    FailureClass,
+    Handle,
+    Measured,
+    Phase,
+    PhaseChanged,
+    Progress,
+    Ready,
+)
+from autotuner.contracts.client import ClientError, ClientSession
+from autotuner.contracts.deployment import Deployment, DeploymentError, Endpoint
+from autotuner.contracts.measurement import Measurement
+from autotuner.runner.stream import Sender, end, stream
+
+LIVENESS_S = 0.25
+"""How often a server is looked at while it is measured, seconds."""
+
+
+def run_attempt(
+    job: AttemptJob, deployment: Deployment, client: ClientSession, *, clock: Callable[[], float] = time.monotonic
+) -> AsyncGenerator[AttemptRecord, None]:
+    """Stream the records of one attempt; the last is ``Ended``, and the server is gone before it is sent.
+
+    Closing the iterator or cancelling its reader tears the server down first. ``clock`` gives seconds.
+    """
+    return stream(_Attempt(job, deployment, client, clock).run)
+
+
+class _Attempt:
+    """State of one attempt."""
+
+    def __init__(
+        self, job: AttemptJob, deployment: Deployment, client: ClientSession, clock: Callable[[], float]
+    ) -> None:
+        self._job = job
+        self._deployment = deployment
+        self._client = client
+        self._phases = PhaseTimer(clock)
+        self._peak_rss: int | None = None
+
+    async def run(self, sender: Sender) -> None:
+        """Go through all phases."""
+        failure: Failure | None = None
+        handle: Handle | None = None
+
+        async def on_handle(made: Handle) -> None:
+            nonlocal handle
+            handle = made
+            await sender.send(Deployed(handle=made))
+
+        try:
+            await asyncio.to_thread(Path(self._job.artefact_dir).mkdir, parents=True, exist_ok=True)
+            await self._enter(Phase.DEPLOY, sender)
+            handle = await self._deployment.start(self._job, on_handle)
+            await self._enter(Phase.LOAD, sender)
+            endpoint = await self._deployment.wait_ready(handle, self._job.budgets.start_s)
+            await sender.send(Ready(base_url=endpoint.base_url, engine_version=endpoint.engine_version))
+            await self._enter(Phase.MEASURE, sender)
+            failure = await self._measure(handle, endpoint, sender)
+        except (DeploymentError, ClientError) as error:
+            failure = error.failure
+        except OSError as error:
+            failure = Failure(
+                kind=FailureClass.INFRASTRUCTURE,
+                diagnosis=f"the host refused a step of the attempt: {error}",
+                hint="look at the disk, the permissions and the limits of this host",
+            )
+        finally:
+            if handle is not None:
+                self._phases.enter(Phase.TEARDOWN)
+                await self._deployment.stop(handle, self._job.budgets.stop_s)
+        self._phases.stop()
+        await sender.send(
+            Ended(
+                status=AttemptStatus.SUCCESS if failure is None else AttemptStatus.FAILED,
+                failure=failure,
+                phase_seconds=self._phases.seconds,
+                peak_rss_bytes=self._peak_rss,
+            )
+        )
+
+    async def _enter(self, phase: Phase, sender: Sender) -> None:
+        self._phases.enter(phase)
+        await sender.send(PhaseChanged(phase=phase))
+
+    async def _measure(self, handle: Handle, endpoint: Endpoint, sender: Sender) -> Failure | None:
+        """Measure all load points while watching the server; the reason if there are no usable figures."""
+        budget = self._job.budgets.measure_s
+        measuring = asyncio.create_task(self._load_points(endpoint, sender))
+        watching = asyncio.create_task(self._watch(handle))
+        try:
+            done, _ = await asyncio.wait({measuring, watching}, timeout=budget, return_when=asyncio.FIRST_COMPLETED)
+            if measuring in done:
+                failure = measuring.result()
+                if failure is None:
+                    return None
+                # A server that died explains failed requests better than the requests do.
+                return await self._deployment.failure(handle) or failure
+            if watching in done:
+                watching.result()
+            return Failure(
+                kind=FailureClass.BENCHMARK_TIMEOUT,
+                diagnosis=f"the measurement was not finished within its budget of {budget:g} s",
+                hint="raise the measuring budget, or measure fewer load points or shorter windows",
+                log_tail=await self._deployment.log_tail(handle),
+            )
+        finally:
+            await end(measuring)
+            await end(watching)
+
+    async def _load_points(self, endpoint: Endpoint, sender: Sender) -> Failure | None:
+        artefacts = Path(self._job.artefact_dir)
+        measuring = self._client.measure(
+            self._job, endpoint, artefacts, lambda figures: sender.notify(Progress(figures=figures))
+        )
+        async with aclosing(measuring) as finished:
+            async for measurement in finished:
+                self._phases.shift(Phase.WARM_UP, measurement.warmup_s)
+                await sender.send(Measured(measurement=measurement))
+                if measurement.completed_requests == 0:
+                    return _nothing_succeeded(measurement)
+        return None
+
+    async def _watch(self, handle: Handle) -> NoReturn:
+        """DeploymentError as soon as the server is dead; keeps the peak of its memory."""
+        while True:
+            failure = await self._deployment.failure(handle)
+            if failure is not None:
+                raise DeploymentError(failure)
+            stats = await self._deployment.stats(handle)
+            if stats.rss_bytes is not None:
+                self._peak_rss = max(self._peak_rss or 0, stats.rss_bytes)
+            await asyncio.sleep(LIVENESS_S)
+
+
+class PhaseTimer:
+    """Seconds spent in each phase."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._phase: Phase | None = None
+        self._since = 0.0
+        self.seconds: dict[Phase, float] = {}
+
+    def enter(self, phase: Phase) -> None:
+        """End the current phase and begin another."""
+        self.stop()
+        self._phase, self._since = phase, self._clock()
+
+    def stop(self) -> None:
+        """End the current phase."""
+        if self._phase is not None:
+            self._add(self._phase, self._clock() - self._since)
+            self._phase = None
+
+    def shift(self, phase: Phase, seconds: float) -> None:
+        """Count part of the current phase as another one."""
+        if self._phase is not None:
+            self._add(phase, seconds)
+            self._add(self._phase, -seconds)
+
+    def _add(self, phase: Phase, seconds: float) -> None:
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
+
+
+def _nothing_succeeded(measurement: Measurement) -> Failure:
+    codes = ", ".join(f"{count} × {code}" for code, count in sorted(measurement.error_codes.items()))
+    return Failure(
+        kind=FailureClass.UNREACHABLE,
+        diagnosis=f"no request succeeded at {measurement.load_point} ({codes or 'none was answered in time'})",
+        hint="look at the server's log; try the same request by hand, or lower the load",
+    )

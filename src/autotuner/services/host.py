@@ -1,0 +1,42 @@
+"""What this host is: for the plan, the stored attempts and the reports."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import socket
+from pathlib import Path
+from typing import Any
+
+from autotuner.planning.planner import HostFacts
+
+
+def host_facts() -> HostFacts:
+    """Cores that this process may use."""
+    return HostFacts(cores=tuple(sorted(os.sched_getaffinity(0))))
+
+
+def describe_host() -> dict[str, Any]:
+    """Host name, CPU model, cores, memory, kernel and versions, as stored with each attempt."""
+    return {
+        "hostname": socket.gethostname(),
+        "cpu_model": _proc_field("/proc/cpuinfo", "model name") or platform.processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_kib": _proc_field("/proc/meminfo", "MemTotal"),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "autotuner": importlib.metadata.version("inference-autotuner"),
+    }
+
+
+def _proc_field(path: str, name: str) -> str | None:
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == name:
+            return value.strip()
+    return None

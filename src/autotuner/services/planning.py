@@ -1,0 +1,48 @@
+"""From a document to a plan: looks up the engine, the models and the host, and lets the planner plan."""
+
+from __future__ import annotations
+
+import random
+
+from autotuner.config.document import TaskDocument
+from autotuner.contracts.engine import Engine
+from autotuner.engines import registry as engines
+from autotuner.planning.plan import Plan
+from autotuner.planning.planner import make_plan
+from autotuner.search.registry import STRATEGIES
+from autotuner.services.host import host_facts
+from autotuner.services.models import resolve_models
+from autotuner.services.plugins import InstalledPlugins
+from autotuner.services.settings import Settings
+
+
+def engine_of(document: TaskDocument) -> Engine:
+    """The engine that a document names, else the one for its model file, else the default."""
+    if document.base_runtime is not None:
+        return engines.engine(document.base_runtime)
+    if document.model.files:
+        return engines.engine_for_model(document.model.files[0])
+    return engines.engine(engines.DEFAULT_ENGINE)
+
+
+def plan_document(document: TaskDocument, settings: Settings) -> Plan:
+    """Plan a document on this host. Starts nothing, except that a generated model is made if it is not there yet.
+
+    AutotunerError for unknown names, parameters, values, a missing model, an empty space.
+    """
+    engine = engine_of(document)
+    STRATEGIES.resolve(document.optimization.strategy)
+    plugins = InstalledPlugins()
+    plugins.deployment(engine.own_deployment or document.deployment_mode)
+    plugins.client(engine.own_client or document.benchmark.engine)
+    models = resolve_models(document, engine, settings)
+    return make_plan(
+        document, engine=engine, models=models, host=host_facts(), rng=random.Random(document.optimization.seed)
+    )
+
+
+def check_ready(plan: Plan) -> str:
+    """The version of the engine that would be started here; AutotunerError with the remedy when there is none."""
+    if plan.endpoint_url is not None:
+        return ""
+    return plan.resolver.engine.check_runtime(plan.resolver.runtime).version

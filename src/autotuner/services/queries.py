@@ -1,0 +1,114 @@
+"""Reading what is stored: tasks, results, logs."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from autotuner.config.load import validate
+from autotuner.contracts.attempt import AttemptJob
+from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.result import ExperimentSummary, TaskResult
+from autotuner.contracts.store import AttemptRow, Store, TaskRecord
+from autotuner.coordinator.ledger import Ledger
+from autotuner.coordinator.result import build_result, summarise
+from autotuner.coordinator.scorer import Scorer
+from autotuner.services.host import describe_host
+from autotuner.services.planning import plan_document
+from autotuner.services.settings import Settings
+
+
+async def named_task(store: Store, name: str | None) -> TaskRecord:
+    """The task of that name or number; the newest one for None. AutotunerError(NOT_FOUND) with the known names."""
+    tasks, total = await store.list_tasks(limit=20)
+    if name is None:
+        if tasks:
+            return tasks[0]
+    else:
+        found = await store.find_task(name)
+        if found is None and name.isdecimal():
+            found = next((task for task in tasks if task.id == int(name)), None)
+        if found is not None:
+            return found
+    raise AutotunerError(
+        ErrorCode.NOT_FOUND,
+        "there is no task yet" if not total else f"there is no task {name!r}",
+        why="nothing was run with this database" if not total else "tasks: " + ", ".join(task.name for task in tasks),
+        remedy="Run one: `autotuner run TASK.yaml`, or `autotuner demo`",
+    )
+
+
+async def task_result(store: Store, task: TaskRecord, settings: Settings) -> TaskResult:
+    """The result of a task: the stored one, else what is measured so far."""
+    if task.result is not None:
+        return TaskResult.model_validate(task.result)
+    document = validate(task.document, name=task.name)
+    plan = await asyncio.to_thread(plan_document, document, settings)
+    ledger = await Ledger.read(store, task.id)
+    scorer = Scorer(document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
+    first, baseline = ledger.first_metrics(), ledger.baseline
+    if first is not None:
+        scorer.settle(first, baseline.metrics if baseline is not None else None)
+    return build_result(
+        task,
+        plan=plan,
+        scorer=scorer,
+        ledger=ledger,
+        host=describe_host(),
+        elapsed_s=task.elapsed_s,
+        warnings=plan.warnings,
+    )
+
+
+async def experiments_by_number(store: Store, task: TaskRecord, numbers: list[int]) -> list[ExperimentSummary]:
+    """Summaries of some experiments. AutotunerError(NOT_FOUND) for a number that the task does not have."""
+    ledger = await Ledger.read(store, task.id)
+    missing = [number for number in numbers if number not in ledger.experiments]
+    if missing:
+        known = f"0 to {max(ledger.experiments)}" if ledger.experiments else "none"
+        raise AutotunerError(
+            ErrorCode.NOT_FOUND,
+            f"the task {task.name!r} has no experiment {missing[0]}",
+            why=f"its experiments are {known}",
+            remedy="`autotuner results` lists them",
+        )
+    return [summarise(ledger.experiments[number], ledger) for number in numbers]
+
+
+@dataclass(frozen=True)
+class ServerLog:
+    """The log of one server start."""
+
+    attempt: AttemptRow
+    experiment: int
+    path: Path
+
+
+async def server_logs(store: Store, task: TaskRecord, *, experiment: int | None = None) -> list[ServerLog]:
+    """Logs of a task's server starts in their order; of one experiment if its number is given."""
+    ledger = await Ledger.read(store, task.id)
+    numbers = {e.id: e.number for e in ledger.experiments.values()}
+    return [
+        ServerLog(attempt, numbers[attempt.experiment_id], Path(attempt.job.artefact_dir) / "server.log")
+        for attempt in ledger.attempts.values()
+        if attempt.job is not None and experiment in (None, numbers[attempt.experiment_id])
+    ]
+
+
+async def winning_job(store: Store, task: TaskRecord, result: TaskResult, *, experiment: int | None) -> AttemptJob:
+    """The job that started the winner (or another experiment): what `deploy` writes files from."""
+    number = experiment if experiment is not None else (result.winner.number if result.winner is not None else None)
+    ledger = await Ledger.read(store, task.id)
+    chosen = ledger.experiments.get(number) if number is not None else None
+    attempt = ledger.scoring_attempt(chosen) if chosen is not None else None
+    if attempt is None or attempt.job is None or attempt.job.command is None:
+        raise AutotunerError(
+            ErrorCode.NOT_FOUND,
+            "there is no configuration to deploy",
+            why="the task has no winner"
+            if number is None
+            else f"experiment {number} never started a server of its own successfully",
+            remedy="`autotuner results` shows what was measured; --experiment N chooses one",
+        )
+    return attempt.job

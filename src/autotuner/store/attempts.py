@@ -1,0 +1,219 @@
+"""Units of work on attempts and their measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
+from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.store import (
+    AttemptRow,
+    EventType,
+    ExperimentStatus,
+    MeasurementRow,
+    NewEvent,
+    StatusConflictError,
+)
+from autotuner.store import experiments
+from autotuner.store.models import Attempt, MeasurementEntry
+from autotuner.store.rows import (
+    append_event,
+    json_of,
+    lock_task,
+    names,
+    not_found,
+    record,
+    records,
+    select_row,
+)
+from autotuner.store.tasks import get as get_task
+
+RUNNING = (AttemptStatus.PENDING, AttemptStatus.DEPLOYING, AttemptStatus.BENCHMARKING)
+
+
+def start(
+    session: Session,
+    experiment_id: int,
+    now: datetime,
+    *,
+    reason: AttemptReason,
+    host: Mapping[str, Any],
+    block: int | None,
+) -> AttemptRow:
+    """Store a new attempt; its experiment is deploying from now on, unless it is finished."""
+    experiment = experiments.get(session, experiment_id)
+    lock_task(session, experiment.task_id)
+    last = session.execute(select(func.max(Attempt.number)).where(Attempt.experiment_id == experiment_id)).scalar()
+    number = (last or 0) + 1
+    attempt_id = session.execute(
+        insert(Attempt)
+        .values(
+            experiment_id=experiment_id,
+            task_id=experiment.task_id,
+            number=number,
+            reason=reason.value,
+            block=block,
+            status=AttemptStatus.DEPLOYING.value,
+            host=dict(host),
+            phase_seconds={},
+            started_at=now,
+        )
+        .returning(Attempt.id)
+    ).scalar_one()
+    experiments.advance(session, experiment_id, ExperimentStatus.DEPLOYING)
+    event = NewEvent(
+        type=EventType.EXPERIMENT_STARTED,
+        experiment_id=experiment_id,
+        data={
+            "parameters": experiment.parameters,
+            "reason": reason.value,
+            "number": experiment.number,
+            "attempt": number,
+        },
+    )
+    append_event(session, experiment.task_id, event, now)
+    return get(session, attempt_id)
+
+
+def get(session: Session, attempt_id: int) -> AttemptRow:
+    """One attempt."""
+    row = session.execute(select_row(Attempt).where(Attempt.id == attempt_id)).mappings().one_or_none()
+    if row is None:
+        raise not_found("attempt", attempt_id)
+    return record(AttemptRow, row)
+
+
+def set_job(session: Session, attempt_id: int, job: AttemptJob) -> None:
+    """Store what is going to be run."""
+    _set(session, attempt_id, {"job": json_of(job)})
+
+
+def set_handle(session: Session, attempt_id: int, handle: Handle) -> None:
+    """Store where the server runs, also of an attempt that has ended: a server that exists must be found again."""
+    _set(session, attempt_id, {"handle": json_of(handle)})
+
+
+def set_ready(session: Session, attempt_id: int, now: datetime, *, base_url: str, engine_version: str | None) -> None:
+    """The server answers."""
+    attempt = get(session, attempt_id)
+    lock_task(session, attempt.task_id)
+    values = {"status": AttemptStatus.BENCHMARKING.value, "base_url": base_url, "engine_version": engine_version}
+    _compare_and_set(session, attempt_id, (AttemptStatus.PENDING, AttemptStatus.DEPLOYING), values)
+    experiments.advance(session, attempt.experiment_id, ExperimentStatus.BENCHMARKING)
+    event = NewEvent(
+        type=EventType.BENCHMARK_STARTED,
+        experiment_id=attempt.experiment_id,
+        data={"reason": attempt.reason.value, "attempt": attempt.number, "engine_version": engine_version},
+    )
+    append_event(session, attempt.task_id, event, now)
+
+
+def add_measurement(session: Session, attempt_id: int, now: datetime, measurement: Measurement) -> MeasurementRow:
+    """Store a finished measurement, also of an attempt that has ended: finished measurements are never lost."""
+    attempt = get(session, attempt_id)
+    row = {"attempt_id": attempt_id, "experiment_id": attempt.experiment_id, "task_id": attempt.task_id}
+    stored = session.execute(
+        insert(MeasurementEntry)
+        .values(row | {"measurement": json_of(measurement), "created_at": now})
+        .returning(*MeasurementEntry.__table__.columns)
+    )
+    return record(MeasurementRow, stored.mappings().one())
+
+
+def finish(
+    session: Session,
+    attempt_id: int,
+    now: datetime,
+    *,
+    status: AttemptStatus,
+    failure: Failure | None,
+    phase_seconds: Mapping[Phase, float],
+    peak_rss_bytes: int | None,
+) -> AttemptRow:
+    """Store the end of an attempt."""
+    if status in RUNNING:
+        raise ValueError(f"{status} is not an end")
+    _compare_and_set(
+        session,
+        attempt_id,
+        RUNNING,
+        {
+            "status": status.value,
+            "failure": json_of(failure),
+            "phase_seconds": {phase.value: seconds for phase, seconds in phase_seconds.items()},
+            "peak_rss_bytes": peak_rss_bytes,
+            "finished_at": now,
+        },
+    )
+    return get(session, attempt_id)
+
+
+def interrupt(session: Session, task_id: int, now: datetime) -> list[AttemptRow]:
+    """Mark attempts that never ended, and send back experiments that had begun and not ended.
+
+    Those include an experiment whose attempt did end: the writer may have died between the two.
+    """
+    lock_task(session, task_id)
+    changed = session.execute(
+        update(Attempt)
+        .where(Attempt.task_id == task_id, Attempt.status.in_(names(RUNNING)))
+        .values(status=AttemptStatus.INTERRUPTED.value, finished_at=now)
+        .returning(*Attempt.__table__.columns)
+    ).mappings()
+    interrupted = sorted(records(AttemptRow, changed), key=lambda attempt: attempt.id)
+    experiments.send_back(session, task_id)
+    return interrupted
+
+
+def of_task(session: Session, task_id: int, *, experiment_id: int | None) -> list[AttemptRow]:
+    """Attempts in the order of their start."""
+    query = select_row(Attempt).where(Attempt.task_id == task_id).order_by(Attempt.id)
+    if experiment_id is not None:
+        query = query.where(Attempt.experiment_id == experiment_id)
+    found = records(AttemptRow, session.execute(query).mappings())
+    if not found:
+        _require_owner(session, task_id, experiment_id)
+    return found
+
+
+def measurements_of_task(session: Session, task_id: int, *, experiment_id: int | None) -> list[MeasurementRow]:
+    """Measurements in the order in which they were stored."""
+    query = select_row(MeasurementEntry).where(MeasurementEntry.task_id == task_id).order_by(MeasurementEntry.id)
+    if experiment_id is not None:
+        query = query.where(MeasurementEntry.experiment_id == experiment_id)
+    found = records(MeasurementRow, session.execute(query).mappings())
+    if not found:
+        _require_owner(session, task_id, experiment_id)
+    return found
+
+
+def _require_owner(session: Session, task_id: int, experiment_id: int | None) -> None:
+    get_task(session, task_id)
+    if experiment_id is not None and experiments.get(session, experiment_id).task_id != task_id:
+        raise not_found("experiment", experiment_id)
+
+
+def _set(session: Session, attempt_id: int, values: Mapping[str, object]) -> None:
+    changed = session.execute(
+        update(Attempt).where(Attempt.id == attempt_id).values(dict(values)).returning(Attempt.id)
+    ).first()
+    if changed is None:
+        raise not_found("attempt", attempt_id)
+
+
+def _compare_and_set(
+    session: Session, attempt_id: int, expected: Sequence[AttemptStatus], values: Mapping[str, object]
+) -> None:
+    changed = session.execute(
+        update(Attempt)
+        .where(Attempt.id == attempt_id, Attempt.status.in_(names(expected)))
+        .values(dict(values))
+        .returning(Attempt.id)
+    ).first()
+    if changed is None:
+        raise StatusConflictError(get(session, attempt_id).status.value)

@@ -1,0 +1,47 @@
+"""Copies of a SQLite file while it is in use. Blocking functions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """Copy a database through SQLite's online backup; ``target`` appears whole, on disk, or not at all.
+
+    Readers and writers of ``source`` go on; the copy holds its last commit. Raises FileExistsError, OSError and
+    sqlite3.Error.
+    """
+    part = free_name(target.with_name(f"{target.name}.part"))
+    try:
+        # mode=rw: a missing source is an error, not an empty database
+        with (
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True)) as old,
+            closing(sqlite3.connect(part)) as new,
+        ):
+            old.backup(new)
+            new.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
+        _sync(part)
+        os.link(part, target)  # unlike a rename it never replaces a file
+        _sync(target.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def free_name(path: Path) -> Path:
+    """``path``, or with -2, -3 … appended the first name that isn't taken."""
+    candidate, number = path, 1
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}-{number}")
+    return candidate
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

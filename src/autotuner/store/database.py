@@ -1,0 +1,227 @@
+"""Connections and units of work. A unit is a plain function of a session, so nothing else can be awaited inside it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+
+from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.store.columns import decode_json, encode_json
+from autotuner.store.location import Location, sqlite_reason, unavailable
+
+BUSY_TIMEOUT_S = 30.0
+T = TypeVar("T")
+
+DBAPIConnection = Any  # what a driver gives: PEP 249, without a common type
+
+
+class Database:
+    """The engines of one store; ``close`` releases them.
+
+    SQLite has one connection that writes, behind a lock of this object, and some that only read; readers see the
+    last commit and wait for nobody. PostgreSQL has one pool for both.
+    """
+
+    def __init__(self, location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        self.location = location
+        self._busy_timeout_s = busy_timeout_s
+        self._write_lock = asyncio.Lock() if location.path is not None else None
+        if location.path is not None:
+            self._writer = _async_sqlite(location, busy_timeout_s, begin="BEGIN IMMEDIATE", pool_size=1)
+            self._reader = _async_sqlite(location, busy_timeout_s, begin="BEGIN", pool_size=4)
+            event.listen(self._reader.sync_engine, "connect", _forbid_writing)
+            self._owned = [self._reader, self._writer]
+        else:
+            with translated(location, busy_timeout_s):
+                self._writer = create_async_engine(
+                    location.url,
+                    json_serializer=encode_json,
+                    json_deserializer=decode_json,
+                    pool_pre_ping=True,
+                    connect_args={"connect_timeout": 10},
+                )
+            _configure_postgres(self._writer.sync_engine, busy_timeout_s)
+            # One snapshot per read unit, so that a page and its total agree.
+            self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._owned = [self._writer]
+
+    async def write(self, unit: Callable[[Session], T]) -> T:
+        """Run ``unit`` and commit, or roll back if it raises.
+
+        Cancelling the caller ends the wait for other writers of this store; once the unit has begun it goes on to its
+        commit, and only then is the caller told. Raises AutotunerError(STORE_UNAVAILABLE).
+        """
+        with translated(self.location, self._busy_timeout_s):
+            async with AsyncExitStack() as stack:
+                if self._write_lock is not None:
+                    await stack.enter_async_context(self._write_lock)
+                return await finish_though_cancelled(_run(self._writer, unit))
+
+    async def read(self, unit: Callable[[Session], T]) -> T:
+        """Run ``unit`` on one snapshot of the database. Raises AutotunerError(STORE_UNAVAILABLE)."""
+        with translated(self.location, self._busy_timeout_s):
+            return await _run(self._reader, unit)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for engine in self._owned:
+            await engine.dispose()
+
+
+async def finish_though_cancelled(work: Coroutine[Any, Any, T]) -> T:
+    """Await ``work`` to its end even if the caller is cancelled meanwhile, and only then raise CancelledError."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is None:
+        return task.result()
+    if not task.cancelled():
+        task.exception()  # seen; the caller asked for the end, not for the outcome
+    raise cancelled
+
+
+async def _run(engine: AsyncEngine, unit: Callable[[Session], T]) -> T:
+    async with AsyncSession(engine, expire_on_commit=False, autoflush=False) as session, session.begin():
+        return await session.run_sync(unit)
+
+
+@contextmanager
+def translated(location: Location, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Iterator[None]:
+    """Turn the errors of drivers into AutotunerError: MISSING_EXTRA, CONFLICT or STORE_UNAVAILABLE."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] not in {"psycopg", "psycopg_binary"}:
+            raise
+        raise _missing_postgres(location) from error
+    except ImportError as error:  # psycopg without its C library
+        if "psycopg" not in str(error) and "libpq" not in str(error):
+            raise
+        raise _missing_postgres(location) from error
+    except IntegrityError as error:
+        raise AutotunerError(
+            ErrorCode.CONFLICT,
+            "The store refused a change",
+            why=f"it contradicts another row ({_first_line(error.orig)})",
+            remedy="Look at the present state and try again",
+            place=location.shown,
+        ) from error
+    except DBAPIError as error:
+        raise _driver_error(location, error.orig, busy_timeout_s) from error
+    except sqlite3.Error as error:
+        raise _driver_error(location, error, busy_timeout_s) from error
+    except PoolTimeoutError as error:
+        raise unavailable(
+            location, "all its connections are in use", "Try again when fewer requests are running"
+        ) from error
+    except OSError as error:
+        raise unavailable(
+            location, f"{error.strerror or error}", "Check the path, its permissions and the disk"
+        ) from error
+
+
+def sync_engine(location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
+    """An engine for work that blocks (schema, maintenance); its transactions write. The caller disposes of it."""
+    if location.path is not None:
+        engine = create_engine(
+            location.url,
+            connect_args={"timeout": busy_timeout_s, "isolation_level": None},
+            json_serializer=encode_json,
+            json_deserializer=decode_json,
+        )
+        _configure_sqlite(engine, begin="BEGIN IMMEDIATE")
+        return engine
+    with translated(location, busy_timeout_s):
+        engine = create_engine(location.url, connect_args={"connect_timeout": 10})
+    _configure_postgres(engine, busy_timeout_s)
+    return engine
+
+
+def _async_sqlite(location: Location, busy_timeout_s: float, *, begin: str, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        location.async_url,
+        # isolation_level None: the driver begins nothing by itself, our "begin" below does.
+        connect_args={"timeout": busy_timeout_s, "isolation_level": None},
+        json_serializer=encode_json,
+        json_deserializer=decode_json,
+        pool_size=pool_size,
+        max_overflow=0,
+    )
+    _configure_sqlite(engine.sync_engine, begin=begin)
+    return engine
+
+
+def _configure_sqlite(engine: Engine, *, begin: str) -> None:
+    def pragmas(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        # The journal mode is set where the schema is made (it needs the file for itself) and stays in the file.
+        for statement in ("PRAGMA foreign_keys = ON", "PRAGMA synchronous = FULL"):
+            cursor.execute(statement)
+        cursor.close()
+
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", pragmas)
+    event.listen(engine, "begin", begin_transaction)
+
+
+def _forbid_writing(connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA query_only = ON")
+    cursor.close()
+
+
+def _configure_postgres(engine: Engine, busy_timeout_s: float) -> None:
+    def settings(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET lock_timeout = {round(busy_timeout_s * 1000)}")
+        cursor.execute("SET synchronous_commit = on")
+        cursor.close()
+        connection.commit()
+
+    event.listen(engine, "connect", settings)
+
+
+def _driver_error(location: Location, error: BaseException | None, busy_timeout_s: float) -> AutotunerError:
+    if isinstance(error, sqlite3.Error):
+        return unavailable(location, *sqlite_reason(error, busy_timeout_s))
+    if getattr(error, "sqlstate", None) == "55P03":
+        return unavailable(
+            location,
+            f"another program has held a lock for longer than {busy_timeout_s:g} s",
+            "End the other program and try again",
+        )
+    return unavailable(
+        location,
+        f"the database reports: {_first_line(error)}",
+        "Check that the server runs, that it takes your connection, and the database's name",
+    )
+
+
+def _missing_postgres(location: Location) -> AutotunerError:
+    return AutotunerError(
+        ErrorCode.MISSING_EXTRA,
+        "A store on PostgreSQL needs a driver that is not installed",
+        why="the package psycopg is missing or incomplete",
+        remedy="Run: pip install 'inference-autotuner[postgres]'",
+        place=location.shown,
+    )
+
+
+def _first_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

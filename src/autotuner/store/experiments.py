@@ -1,0 +1,152 @@
+"""Units of work on experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from autotuner.contracts.attempt import Failure
+from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.store import (
+    ExperimentOrigin,
+    ExperimentRecord,
+    ExperimentStatus,
+    NewEvent,
+    StatusConflictError,
+)
+from autotuner.contracts.values import Scalar
+from autotuner.store.models import Experiment
+from autotuner.store.rows import (
+    append_event,
+    json_of,
+    lock_task,
+    names,
+    not_found,
+    record,
+    records,
+    select_row,
+)
+from autotuner.store.tasks import get as get_task
+
+UNFINISHED = (ExperimentStatus.PENDING, ExperimentStatus.DEPLOYING, ExperimentStatus.BENCHMARKING)
+
+
+def add(
+    session: Session,
+    task_id: int,
+    now: datetime,
+    *,
+    origin: ExperimentOrigin,
+    parameters: Mapping[str, Scalar],
+    identity: str,
+    label: str | None,
+) -> ExperimentRecord:
+    """Store a pending experiment with the next number."""
+    lock_task(session, task_id)
+    other = session.execute(
+        select(Experiment.number).where(Experiment.task_id == task_id, Experiment.identity == identity)
+    ).scalar()
+    if other is not None:
+        raise AutotunerError(
+            ErrorCode.CONFLICT,
+            f"Experiment {other} of task {task_id} has this configuration already",
+            why="a configuration is one experiment of its task, however often it is run",
+            remedy="Use that experiment, or start another attempt of it",
+            place=identity,
+        )
+    last = session.execute(select(func.max(Experiment.number)).where(Experiment.task_id == task_id)).scalar()
+    experiment_id = session.execute(
+        insert(Experiment)
+        .values(
+            task_id=task_id,
+            number=0 if last is None else last + 1,
+            origin=origin.value,
+            label=label,
+            status=ExperimentStatus.PENDING.value,
+            parameters=dict(parameters),
+            identity=identity,
+            created_at=now,
+        )
+        .returning(Experiment.id)
+    ).scalar_one()
+    return get(session, experiment_id)
+
+
+def get(session: Session, experiment_id: int) -> ExperimentRecord:
+    """One experiment."""
+    row = session.execute(select_row(Experiment).where(Experiment.id == experiment_id)).mappings().one_or_none()
+    if row is None:
+        raise not_found("experiment", experiment_id)
+    return record(ExperimentRecord, row)
+
+
+def of_task(session: Session, task_id: int) -> list[ExperimentRecord]:
+    """All experiments of a task, by number."""
+    rows = session.execute(select_row(Experiment).where(Experiment.task_id == task_id).order_by(Experiment.number))
+    found = records(ExperimentRecord, rows.mappings())
+    if not found:
+        get_task(session, task_id)
+    return found
+
+
+def finish(
+    session: Session,
+    experiment_id: int,
+    event: NewEvent,
+    now: datetime,
+    *,
+    status: ExperimentStatus,
+    metrics: Mapping[str, Any] | None,
+    objective_score: float | None,
+    penalised_score: float | None,
+    slo: Mapping[str, Any] | None,
+    failure: Failure | None,
+) -> ExperimentRecord:
+    """Store the outcome, of an unfinished experiment or anew of one that ended the same way."""
+    if status in UNFINISHED:
+        raise ValueError(f"{status} is not an end")
+    task_id = get(session, experiment_id).task_id
+    lock_task(session, task_id)
+    changed = session.execute(
+        update(Experiment)
+        .where(Experiment.id == experiment_id, Experiment.status.in_(names([*UNFINISHED, status])))
+        .values(
+            status=status.value,
+            metrics=None if metrics is None else dict(metrics),
+            objective_score=objective_score,
+            penalised_score=penalised_score,
+            slo=None if slo is None else dict(slo),
+            failure=json_of(failure),
+            finished_at=now,
+        )
+        .returning(Experiment.id)
+    ).first()
+    if changed is None:
+        raise StatusConflictError(get(session, experiment_id).status.value)
+    append_event(session, task_id, event.model_copy(update={"experiment_id": experiment_id}), now)
+    return get(session, experiment_id)
+
+
+def advance(session: Session, experiment_id: int, status: ExperimentStatus) -> None:
+    """Set the status of an experiment that isn't finished; a finished one keeps its status."""
+    session.execute(
+        update(Experiment)
+        .where(Experiment.id == experiment_id, Experiment.status.in_(names(UNFINISHED)))
+        .values(status=status.value)
+    )
+
+
+def send_back(session: Session, task_id: int) -> None:
+    """Make all experiments that had begun and not ended pending again."""
+    session.execute(
+        update(Experiment)
+        .where(
+            Experiment.task_id == task_id,
+            Experiment.status.in_(names([ExperimentStatus.DEPLOYING, ExperimentStatus.BENCHMARKING])),
+        )
+        .values(status=ExperimentStatus.PENDING.value)
+    )

@@ -1,0 +1,175 @@
+"""Where a store lives: a SQLite file or a PostgreSQL database, read from a URL or a path."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from autotuner.contracts.errors import AutotunerError, ErrorCode
+
+MOUNTS = Path("/proc/self/mounts")
+# fmt: off
+NETWORK_FILE_SYSTEMS = frozenset({
+    "9p", "afs", "afpfs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncp",
+    "ncpfs", "nfs", "nfs3", "nfs4", "ocfs2", "orangefs", "panfs", "pvfs2", "smb2", "smb3", "smbfs", "vboxsf",
+    "wekafs", "fuse.ceph", "fuse.ceph-fuse", "fuse.davfs2", "fuse.gcsfuse", "fuse.glusterfs", "fuse.juicefs",
+    "fuse.mfs", "fuse.mount-s3", "fuse.rclone", "fuse.s3fs", "fuse.smbnetfs", "fuse.sshfs", "fuse.vmhgfs-fuse",
+})
+# fmt: on
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True)
+class Location:
+    """A store's address. ``path``: the SQLite file, None for PostgreSQL; ``shown``: the address without secrets."""
+
+    url: URL
+    path: Path | None
+    shown: str
+
+    @property
+    def async_url(self) -> URL:
+        """The address with the driver for asyncio."""
+        return self.url if self.path is None else self.url.set(drivername="sqlite+aiosqlite")
+
+
+def parse_location(url_or_path: str) -> Location:
+    """Read a path, ``sqlite:///path`` or ``postgresql://user@host/database``.
+
+    Raises AutotunerError(INVALID_VALUE) for anything else, a database in memory included (it has no second reader).
+    """
+    if "://" not in url_or_path:
+        return _sqlite(url_or_path, url_or_path)
+    try:
+        url = make_url(url_or_path)
+    except ArgumentError:
+        raise _not_an_address("the store's address", "it is not a URL") from None
+    backend = url.drivername.split("+")[0]
+    if backend == "sqlite":
+        return _sqlite(url.database or "", url_or_path)
+    if backend not in {"postgresql", "postgres"}:
+        raise _not_an_address(f"{backend}://…", f"there is no store on {backend}")
+    # The query may hold a password too, so none of it is shown.
+    shown = url.set(query={}).render_as_string(hide_password=True)
+    return Location(url.set(drivername="postgresql+psycopg"), None, shown)
+
+
+def prepare_file(location: Location, *, create: bool, mounts: Path | None = None) -> None:
+    """Look at a SQLite file before it is opened; with ``create`` make its folder. Nothing to do for PostgreSQL.
+
+    Raises AutotunerError(STORE_UNAVAILABLE) when the file can't be used, or lies on a network file system, where
+    SQLite's locks and shared memory don't work between hosts. May block: it reads ``mounts``, by default ``MOUNTS``.
+    """
+    path = location.path
+    if path is None:
+        return
+    if not create and not path.exists():
+        raise unavailable(
+            location, "there is no such file", "Check the path, or run a task to create the store", code_word="find"
+        )
+    try:
+        table = (mounts or MOUNTS).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        table = ""  # not Linux: nothing to ask
+    network = network_file_system(path.resolve(), table)
+    if network is not None:
+        raise unavailable(
+            location,
+            f"it lies on a network file system ({network}), where SQLite's locks do not keep writers apart",
+            "Put the file on a local disk, or use a PostgreSQL URL",
+        )
+    try:
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unavailable(
+            location,
+            f"its folder {path.parent} cannot be made ({error.strerror})",
+            "Choose a folder that you may write to",
+        ) from error
+    if path.is_dir():
+        raise unavailable(location, "it is a folder", "Give the path of a file")
+
+
+def network_file_system(path: Path, mounts: str) -> str | None:
+    """Type of the network file system that holds ``path`` (absolute) by /proc/mounts' text; None: a local one."""
+    found: tuple[int, str] | None = None
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = Path(_OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[1]))
+        # A later line with the same mount point lies on top of an earlier one.
+        if path.is_relative_to(point) and (found is None or len(point.parts) >= found[0]):
+            found = (len(point.parts), fields[2])
+    return found[1] if found is not None and found[1] in NETWORK_FILE_SYSTEMS else None
+
+
+def file_is_sqlite(path: Path) -> bool:
+    """Whether the file is missing, empty, or starts as SQLite files do. May block."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError:
+        return True  # SQLite's own error says more
+    return start in (b"", b"SQLite format 3\0")
+
+
+def unavailable(location: Location, why: str, remedy: str, *, code_word: str = "use") -> AutotunerError:
+    """The error for a store that can't be read or written."""
+    return AutotunerError(
+        ErrorCode.STORE_UNAVAILABLE,
+        f"Cannot {code_word} the store",
+        why=why,
+        remedy=remedy,
+        place=location.shown,
+    )
+
+
+def _sqlite(name: str, given: str) -> Location:
+    if name in {"", ":memory:"} or name.startswith("file:"):
+        raise _not_an_address(given or "''", "it names no file")
+    path = Path(name).expanduser().absolute()
+    return Location(URL.create("sqlite+pysqlite", database=str(path)), path, str(path))
+
+
+def _not_an_address(place: str, why: str) -> AutotunerError:
+    return AutotunerError(
+        ErrorCode.INVALID_VALUE,
+        "Cannot tell where the store is",
+        why=why,
+        remedy="Give the path of a file, sqlite:///path or postgresql://user@host/database",
+        place=place,
+    )
+
+
+def sqlite_reason(error: sqlite3.Error, busy_timeout_s: float) -> tuple[str, str]:
+    """Why SQLite failed and what to do, one sentence each, by its error code."""
+    code = getattr(error, "sqlite_errorcode", None)
+    match None if code is None else code & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return (
+                f"another program has held its write lock for longer than {busy_timeout_s:g} s",
+                "End the other program (such as a backup tool or an open database browser) and try again",
+            )
+        case sqlite3.SQLITE_NOTADB:
+            return "the file is not a SQLite database", "Give the path of another file"
+        case sqlite3.SQLITE_CORRUPT:
+            return (
+                f"the file is damaged ({error})",
+                "Restore a backup: `autotuner db backup` and upgrades leave one beside the file",
+            )
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            return (
+                f"the file or its folder cannot be opened for writing ({error})",
+                "Check that you may write to the file and to its folder, or choose another place",
+            )
+        case sqlite3.SQLITE_FULL:
+            return "the disk is full", "Free some space and try again"
+        case _:
+            return f"SQLite reports: {error}", "Check the disk and the file, then try again"

@@ -1,0 +1,7 @@
+"""The history of the schema: Alembic revisions in ``versions``, oldest first in ``REVISIONS``.
+
+The list is repeated here because opening a store must know the newest revision without loading Alembic.
+"""
+
+REVISIONS = ("0001",)
+HEAD = REVISIONS[-1]

@@ -1,0 +1,157 @@
+"""The tables. Rows refer to each other by key only: there is nothing to load lazily.
+
+Columns bear the names of the record fields in ``autotuner.contracts.store``, so a row validates as its record.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, MetaData, String, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from autotuner.store.columns import FreeText, Json, Key, UtcDateTime
+
+
+class Base(DeclarativeBase):
+    """Base of the tables; names every constraint, so that a migration can find it again."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+
+
+class Task(Base):
+    """A tuning job."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        Index(
+            "uq_tasks_name_undeleted",
+            "name",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index("ix_tasks_status_id", "status", "id"),
+        Index("ix_tasks_deleted_at", "deleted_at"),
+        # A number that was given once is never given again, also after a purge: artefacts are filed under it.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    name: Mapped[str] = mapped_column(FreeText)
+    name_folded: Mapped[str] = mapped_column(FreeText)
+    """The name without case, for the search: the databases fold ASCII only, or by locale."""
+    status: Mapped[str] = mapped_column(String(16))
+    document: Mapped[dict[str, Any]] = mapped_column(Json)
+    parameters: Mapped[dict[str, Any]] = mapped_column(Json)
+    fingerprint: Mapped[str] = mapped_column(String(128))
+    identity: Mapped[dict[str, Any]] = mapped_column(Json)
+    next_seq: Mapped[int] = mapped_column(Key)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    elapsed_s: Mapped[float]
+    result: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    error: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    stop_reason: Mapped[str | None] = mapped_column(FreeText)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Experiment(Base):
+    """One distinct configuration of a task."""
+
+    __tablename__ = "experiments"
+    __table_args__ = (
+        UniqueConstraint("task_id", "number"),
+        UniqueConstraint("task_id", "identity"),
+        Index(None, "task_id", "status"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    task_id: Mapped[int] = mapped_column(Key, ForeignKey("tasks.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    origin: Mapped[str] = mapped_column(String(16))
+    label: Mapped[str | None] = mapped_column(FreeText)
+    status: Mapped[str] = mapped_column(String(16))
+    parameters: Mapped[dict[str, Any]] = mapped_column(Json)
+    identity: Mapped[str] = mapped_column(String(128))
+    metrics: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    objective_score: Mapped[float | None]
+    penalised_score: Mapped[float | None]
+    slo: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    failure: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Attempt(Base):
+    """One server start for an experiment."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        UniqueConstraint("experiment_id", "number"),
+        Index(None, "task_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(Key, ForeignKey("experiments.id", ondelete="CASCADE"))
+    task_id: Mapped[int] = mapped_column(Key, ForeignKey("tasks.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    reason: Mapped[str] = mapped_column(String(16))
+    block: Mapped[int | None]
+    status: Mapped[str] = mapped_column(String(16))
+    job: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    handle: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    base_url: Mapped[str | None] = mapped_column(FreeText)
+    engine_version: Mapped[str | None] = mapped_column(FreeText)
+    host: Mapped[dict[str, Any]] = mapped_column(Json)
+    failure: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    phase_seconds: Mapped[dict[str, Any]] = mapped_column(Json)
+    peak_rss_bytes: Mapped[int | None] = mapped_column(Key)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class MeasurementEntry(Base):
+    """One load point × one repeat within an attempt."""
+
+    __tablename__ = "measurements"
+    __table_args__ = (
+        Index(None, "task_id", "id"),
+        Index(None, "experiment_id", "id"),
+        Index(None, "attempt_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(Key, ForeignKey("attempts.id", ondelete="CASCADE"))
+    experiment_id: Mapped[int] = mapped_column(Key, ForeignKey("experiments.id", ondelete="CASCADE"))
+    task_id: Mapped[int] = mapped_column(Key, ForeignKey("tasks.id", ondelete="CASCADE"))
+    measurement: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class EventEntry(Base):
+    """One line of a task's event log; never changed."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index(None, "experiment_id", "seq"),)
+
+    task_id: Mapped[int] = mapped_column(Key, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+    type: Mapped[str] = mapped_column(String(32))
+    experiment_id: Mapped[int | None] = mapped_column(Key, ForeignKey("experiments.id", ondelete="CASCADE"))
+    timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
+    message: Mapped[str | None] = mapped_column(FreeText)
+    data: Mapped[dict[str, Any]] = mapped_column(Json)

@@ -1,0 +1,237 @@
+"""The store on SQLite or PostgreSQL: each method is one unit of work of the module of its noun."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
+from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.store import (
+    AttemptRow,
+    Event,
+    ExperimentOrigin,
+    ExperimentRecord,
+    ExperimentStatus,
+    MeasurementRow,
+    NewEvent,
+    NewTask,
+    TaskRecord,
+    TaskStatus,
+)
+from autotuner.contracts.values import Scalar
+from autotuner.store import attempts, experiments, tasks
+from autotuner.store.columns import utc_now
+from autotuner.store.database import BUSY_TIMEOUT_S, Database
+from autotuner.store.location import parse_location
+from autotuner.store.schema import ensure_schema
+
+
+@asynccontextmanager
+async def open_store(
+    url_or_path: str,
+    *,
+    create: bool = True,
+    clock: Callable[[], datetime] = utc_now,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+) -> AsyncIterator[SqlStore]:
+    """Open the store at a path, ``sqlite:///path`` or ``postgresql://user@host/database``; closes it at the end.
+
+    ``create``: a SQLite file that is missing or empty gets the tables. ``clock`` gives the times that are stored
+    (with a time zone). ``busy_timeout_s``: how long a write waits for another process's write.
+
+    Raises AutotunerError: INVALID_VALUE (no address), STORE_UNAVAILABLE, STORE_SCHEMA, MISSING_EXTRA.
+    """
+    location = parse_location(url_or_path)
+    await asyncio.to_thread(partial(ensure_schema, location, create=create, busy_timeout_s=busy_timeout_s))
+    database = Database(location, busy_timeout_s=busy_timeout_s)
+    try:
+        yield SqlStore(database, clock)
+    finally:
+        await database.close()
+
+
+class SqlStore:
+    """A ``contracts.store.Store``; see there for each method. Made by ``open_store``, which owns the database.
+
+    Beyond the protocol: a deleted task can still be read (``deleted_at`` is set, its events go on to be there) and
+    counts as unknown for every change. An outcome or end that contradicts the stored one raises StatusConflictError.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create_task(self, task: NewTask) -> TaskRecord:
+        """Store a task."""
+        return await self._database.write(lambda session: tasks.create(session, task, self._clock()))
+
+    async def get_task(self, task_id: int) -> TaskRecord:
+        """One task."""
+        return await self._database.read(lambda session: tasks.get(session, task_id))
+
+    async def find_task(self, name: str) -> TaskRecord | None:
+        """The undeleted task of that name."""
+        return await self._database.read(lambda session: tasks.find(session, name))
+
+    async def list_tasks(
+        self, *, status: TaskStatus | None = None, search: str | None = None, offset: int = 0, limit: int = 50
+    ) -> tuple[list[TaskRecord], int]:
+        """A page of the undeleted tasks, newest first, and how many there are in all."""
+        return await self._database.read(
+            lambda session: tasks.page(session, status=status, search=search, offset=offset, limit=limit)
+        )
+
+    async def change_task(
+        self,
+        task_id: int,
+        event: NewEvent,
+        *,
+        expected: Sequence[TaskStatus],
+        status: TaskStatus,
+        fields: Mapping[str, Any] | None = None,
+    ) -> TaskRecord:
+        """Compare and set the status, with other fields. ValueError for a field that can't be changed."""
+        return await self._database.write(
+            lambda session: tasks.change(
+                session, task_id, event, self._clock(), expected=expected, status=status, fields=fields or {}
+            )
+        )
+
+    async def delete_task(self, task_id: int) -> None:
+        """Soft delete."""
+        await self._database.write(lambda session: tasks.delete(session, task_id, self._clock()))
+
+    async def add_experiment(
+        self,
+        task_id: int,
+        *,
+        origin: ExperimentOrigin,
+        parameters: Mapping[str, Scalar],
+        identity: str,
+        label: str | None = None,
+    ) -> ExperimentRecord:
+        """Store a pending experiment with the next number."""
+        return await self._database.write(
+            lambda session: experiments.add(
+                session,
+                task_id,
+                self._clock(),
+                origin=origin,
+                parameters=parameters,
+                identity=identity,
+                label=label,
+            )
+        )
+
+    async def get_experiment(self, experiment_id: int) -> ExperimentRecord:
+        """One experiment."""
+        return await self._database.read(lambda session: experiments.get(session, experiment_id))
+
+    async def list_experiments(self, task_id: int) -> list[ExperimentRecord]:
+        """All experiments of a task, by number."""
+        return await self._database.read(lambda session: experiments.of_task(session, task_id))
+
+    async def finish_experiment(
+        self,
+        experiment_id: int,
+        event: NewEvent,
+        *,
+        status: ExperimentStatus,
+        metrics: Mapping[str, Any] | None = None,
+        objective_score: float | None = None,
+        penalised_score: float | None = None,
+        slo: Mapping[str, Any] | None = None,
+        failure: Failure | None = None,
+    ) -> ExperimentRecord:
+        """Store the outcome of an experiment; the same outcome may be stored again with other figures."""
+        return await self._database.write(
+            lambda session: experiments.finish(
+                session,
+                experiment_id,
+                event,
+                self._clock(),
+                status=status,
+                metrics=metrics,
+                objective_score=objective_score,
+                penalised_score=penalised_score,
+                slo=slo,
+                failure=failure,
+            )
+        )
+
+    async def start_attempt(
+        self, experiment_id: int, *, reason: AttemptReason, host: Mapping[str, Any], block: int | None = None
+    ) -> AttemptRow:
+        """Store a new attempt."""
+        return await self._database.write(
+            lambda session: attempts.start(session, experiment_id, self._clock(), reason=reason, host=host, block=block)
+        )
+
+    async def set_attempt_job(self, attempt_id: int, job: AttemptJob) -> None:
+        """Store what is going to be run."""
+        await self._database.write(lambda session: attempts.set_job(session, attempt_id, job))
+
+    async def set_attempt_handle(self, attempt_id: int, handle: Handle) -> None:
+        """Store where the server runs."""
+        await self._database.write(lambda session: attempts.set_handle(session, attempt_id, handle))
+
+    async def set_attempt_ready(self, attempt_id: int, *, base_url: str, engine_version: str | None) -> None:
+        """The server answers."""
+        await self._database.write(
+            lambda session: attempts.set_ready(
+                session, attempt_id, self._clock(), base_url=base_url, engine_version=engine_version
+            )
+        )
+
+    async def add_measurement(self, attempt_id: int, measurement: Measurement) -> MeasurementRow:
+        """Store a finished measurement."""
+        return await self._database.write(
+            lambda session: attempts.add_measurement(session, attempt_id, self._clock(), measurement)
+        )
+
+    async def finish_attempt(
+        self,
+        attempt_id: int,
+        *,
+        status: AttemptStatus,
+        failure: Failure | None = None,
+        phase_seconds: Mapping[Phase, float] | None = None,
+        peak_rss_bytes: int | None = None,
+    ) -> AttemptRow:
+        """Store the end of an attempt."""
+        return await self._database.write(
+            lambda session: attempts.finish(
+                session,
+                attempt_id,
+                self._clock(),
+                status=status,
+                failure=failure,
+                phase_seconds=phase_seconds or {},
+                peak_rss_bytes=peak_rss_bytes,
+            )
+        )
+
+    async def interrupt_attempts(self, task_id: int) -> list[AttemptRow]:
+        """Mark attempts that never ended as interrupted and begun, unfinished experiments pending."""
+        return await self._database.write(lambda session: attempts.interrupt(session, task_id, self._clock()))
+
+    async def list_attempts(self, task_id: int, *, experiment_id: int | None = None) -> list[AttemptRow]:
+        """Attempts in the order of their start."""
+        return await self._database.read(
+            lambda session: attempts.of_task(session, task_id, experiment_id=experiment_id)
+        )
+
+    async def list_measurements(self, task_id: int, *, experiment_id: int | None = None) -> list[MeasurementRow]:
+        """Measurements in the order in which they were stored."""
+        return await self._database.read(
+            lambda session: attempts.measurements_of_task(session, task_id, experiment_id=experiment_id)
+        )
+
+    async def events(self, task_id: int, *, since: int = 0, limit: int = 1000) -> list[Event]:
+        """Stored events of a task with seq > since, in order."""
+        return await self._database.read(lambda session: tasks.events(session, task_id, since=since, limit=limit))

@@ -1,0 +1,140 @@
+"""Units of work on tasks and their event log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.store import (
+    Event,
+    EventType,
+    NewEvent,
+    NewTask,
+    StatusConflictError,
+    TaskRecord,
+    TaskStatus,
+)
+from autotuner.store.columns import storable_text
+from autotuner.store.models import EventEntry, Task
+from autotuner.store.rows import append_event, lock_task, names, not_found, record, records, select_row
+
+CHANGEABLE = frozenset(
+    {"document", "parameters", "result", "error", "stop_reason", "elapsed_s", "started_at", "finished_at"}
+)
+UNDELETABLE = frozenset({TaskStatus.RUNNING, TaskStatus.CANCELLING})
+
+
+def create(session: Session, task: NewTask, now: datetime) -> TaskRecord:
+    """Store a task and its first event."""
+    row = task.model_dump() | {
+        "name_folded": _folded(task.name),
+        "status": TaskStatus.PENDING.value,
+        "next_seq": 1,
+        "elapsed_s": 0.0,
+        "created_at": now,
+        "updated_at": now,
+    }
+    try:
+        task_id = session.execute(insert(Task).values(row).returning(Task.id)).scalar_one()
+    except IntegrityError as error:
+        raise AutotunerError(
+            ErrorCode.CONFLICT,
+            f"There is already a task named {task.name!r}",
+            why="names are unique among the tasks of a store that are not deleted",
+            remedy="Choose another name, or delete the other task",
+            place=task.name,
+        ) from error
+    append_event(session, task_id, NewEvent(type=EventType.TASK_CREATED, data={"task_name": task.name}), now)
+    return get(session, task_id)
+
+
+def get(session: Session, task_id: int) -> TaskRecord:
+    """One task, a deleted one too."""
+    row = session.execute(select_row(Task).where(Task.id == task_id)).mappings().one_or_none()
+    if row is None:
+        raise not_found("task", task_id)
+    return record(TaskRecord, row)
+
+
+def find(session: Session, name: str) -> TaskRecord | None:
+    """The undeleted task of that name."""
+    row = session.execute(select_row(Task).where(Task.name == name, Task.deleted_at.is_(None))).mappings().one_or_none()
+    return None if row is None else record(TaskRecord, row)
+
+
+def page(
+    session: Session, *, status: TaskStatus | None, search: str | None, offset: int, limit: int
+) -> tuple[list[TaskRecord], int]:
+    """A page of the undeleted tasks, newest first, and how many there are in all; ``search`` ignores case."""
+    wanted: list[ColumnElement[bool]] = [Task.deleted_at.is_(None)]
+    if status is not None:
+        wanted.append(Task.status == status.value)
+    if search:
+        wanted.append(Task.name_folded.contains(_folded(search), autoescape=True))
+    total = session.execute(select(func.count()).select_from(Task).where(*wanted)).scalar_one()
+    rows = session.execute(select_row(Task).where(*wanted).order_by(Task.id.desc()).offset(offset).limit(limit))
+    return records(TaskRecord, rows.mappings()), total
+
+
+def change(
+    session: Session,
+    task_id: int,
+    event: NewEvent,
+    now: datetime,
+    *,
+    expected: Sequence[TaskStatus],
+    status: TaskStatus,
+    fields: Mapping[str, Any],
+) -> TaskRecord:
+    """Compare and set the status, with other fields."""
+    unknown = sorted(set(fields) - CHANGEABLE)
+    if unknown:
+        raise ValueError(f"not changeable: {', '.join(unknown)}")
+    _compare_and_set(session, task_id, expected, {**fields, "status": status.value, "updated_at": now})
+    append_event(session, task_id, event, now)
+    return get(session, task_id)
+
+
+def delete(session: Session, task_id: int, now: datetime) -> None:
+    """Soft delete."""
+    allowed = [status for status in TaskStatus if status not in UNDELETABLE]
+    _compare_and_set(session, task_id, allowed, {"deleted_at": now, "updated_at": now})
+    append_event(session, task_id, NewEvent(type=EventType.TASK_DELETED), now)
+
+
+def events(session: Session, task_id: int, *, since: int, limit: int) -> list[Event]:
+    """Events with seq > ``since``, in order; those of a deleted task too."""
+    rows = session.execute(
+        select_row(EventEntry)
+        .where(EventEntry.task_id == task_id, EventEntry.seq > since)
+        .order_by(EventEntry.seq)
+        .limit(limit)
+    )
+    found = records(Event, rows.mappings())
+    if not found:
+        get(session, task_id)
+    return found
+
+
+def _compare_and_set(
+    session: Session, task_id: int, expected: Sequence[TaskStatus], values: Mapping[str, object]
+) -> None:
+    changed = session.execute(
+        update(Task)
+        .where(Task.id == task_id, Task.deleted_at.is_(None), Task.status.in_(names(expected)))
+        .values(dict(values))
+        .returning(Task.id)
+    ).first()
+    if changed is None:
+        lock_task(session, task_id)  # NOT_FOUND, or it has another status
+        raise StatusConflictError(get(session, task_id).status.value)
+
+
+def _folded(name: str) -> str:
+    return storable_text(name).casefold()

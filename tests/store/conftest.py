@@ -1,0 +1,29 @@
+"""Makes the suites importable, and PostgreSQL available: one server per run, one fresh database per test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from postgres_server import PostgresServer, absence, find_binaries
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running server of our own. Skips without one, unless AUTOTUNER_REQUIRE_POSTGRES=1 (then it fails)."""
+    binaries = find_binaries()
+    if binaries is None:
+        absence()
+    with PostgresServer.running(binaries) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """URL of an empty database."""
+    return postgres_server.new_database()
