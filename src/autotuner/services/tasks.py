@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +24,7 @@ from autotuner.services.host import describe_host
 from autotuner.services.planning import check_ready, plan_document
 from autotuner.services.plugins import EXECUTORS, InstalledPlugins
 from autotuner.services.settings import Settings
+from autotuner.services.task_lock import taken
 from autotuner.store.sql_store import open_store
 
 
@@ -50,10 +49,10 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
     """
     plan = await asyncio.to_thread(plan_document, document, settings)
     version = await asyncio.to_thread(check_ready, plan)
-    async with open_store(settings.database) as store:
+    async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
         task = await _find_or_create(store, plan, version, new=new)
         folder = settings.task_dir(task.id)
-        with _taken(settings, task):
+        with taken(settings, task):
             finished = _finished_result(task, plan)
             if finished is not None:
                 return RunOutcome(task, finished, fresh=False, folder=folder)
@@ -132,21 +131,3 @@ def _finished_result(task: TaskRecord, plan: Plan) -> TaskResult | None:
         if before.get(key) != after.get(key)
     ]
     return None if grew else TaskResult.model_validate(task.result)
-
-
-@contextmanager
-def _taken(settings: Settings, task: TaskRecord) -> Iterator[None]:
-    """Hold the task for this process: the kernel gives the lock back when the process dies."""
-    settings.locks_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.locks_dir / f"task-{task.id}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise AutotunerError(
-                ErrorCode.TASK_BUSY,
-                f"the task {task.name!r} is being run by another process",
-                why="a task has one coordinator at a time",
-                remedy="Wait for it, or end it with Ctrl-C there",
-                place=task.name,
-            ) from None
-        yield
