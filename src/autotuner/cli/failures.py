@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import traceback
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
 import click
@@ -25,7 +22,7 @@ Hook = Callable[[type[BaseException], BaseException, TracebackType | None], None
 def show_error(error: AutotunerError, *, as_json: bool) -> None:
     """Three lines on stderr: what (and where), why, what to do; or one JSON object."""
     if as_json:
-        click.echo(json.dumps({"error": error.as_dict()}), err=True)
+        _say_json(error.as_dict())
         return
     place = f" ({error.place})" if error.place else ""
     for title, text in (("Error", error.what + place), ("Why", error.why), ("What to do", error.remedy)):
@@ -39,7 +36,7 @@ def show_usage_error(error: click.ClickException, *, as_json: bool) -> None:
     help_command = f"{context.command_path} --help" if context is not None else "autotuner --help"
     if as_json:
         fields = {"code": "usage", "what": message, "why": "the command line is wrong", "place": None}
-        click.echo(json.dumps({"error": {**fields, "remedy": f"`{help_command}` explains it"}}), err=True)
+        _say_json({**fields, "remedy": f"`{help_command}` explains it"})
         return
     if context is not None:
         click.echo(context.get_usage(), err=True)
@@ -53,16 +50,24 @@ def excepthook(*, debug: bool, as_json: bool) -> Hook:
         if debug:
             sys.__excepthook__(kind, error, trace)
             return
-        frames = traceback.extract_tb(trace)
-        where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        from traceback import extract_tb
+
+        frames = extract_tb(trace)
+        where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
         what = f"{kind.__name__}{where}: {error}"
         if as_json:
             fields = {"code": "internal", "what": what, "why": "a fault of this program", "place": None}
-            click.echo(json.dumps({"error": {**fields, "remedy": "run with --debug and report it"}}), err=True)
+            _say_json({**fields, "remedy": "run with --debug and report it"})
         else:
             click.echo(f"Internal error, a fault of this program; run with --debug to see all of it: {what}", err=True)
 
     return show
+
+
+def _say_json(error: Mapping[str, str | None]) -> None:
+    import json
+
+    click.echo(json.dumps({"error": error}), err=True)
 
 
 def _line(text: str) -> str:

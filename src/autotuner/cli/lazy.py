@@ -48,9 +48,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the first word names; a usage error with the nearest name for an unknown one."""
         if args and args[0] not in self.lazy and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0].lower(), list(self.lazy), n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"`{ctx.command_path} --help` lists the commands."
-            ctx.fail(f"There is no command {args[0]!r}. {hint}")
+            near = difflib.get_close_matches(args[0].lower(), list(self.lazy), n=1, cutoff=0.5)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 T = TypeVar("T")
+
+PIPE_WIDTH = 120
+"""Columns of tables where there is no terminal."""
 
 
 def say(text: str = "", *, err: bool = False) -> None:
@@ -30,12 +34,13 @@ def say_json(value: object) -> None:
 
 
 def show(*parts: RenderableType) -> None:
-    """Print tables and rich text; as wide as the terminal, without colours into a pipe."""
+    """Print tables and texts: tables as wide as the terminal, texts without line breaks of ours (to be copied)."""
     from rich.console import Console
+    from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     for part in parts:
-        console.print(part)
+        console.print(part, soft_wrap=isinstance(part, Text))
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> RenderableType:

@@ -73,14 +73,12 @@ class Named:
 
 def _observer(state: State, stack: ExitStack) -> Observer:
     """Progress goes to stderr, so that stdout holds the result; with --json both are lines of JSON on stdout."""
-    from rich.console import Console
-
-    from autotuner.cli.render.progress import JsonObserver, PlainObserver, RichObserver
+    from autotuner.cli.render.progress import JsonObserver, PlainObserver, RichObserver, SteadyConsole
 
     if state.json:
         return JsonObserver(sys.stdout)
     if sys.stderr.isatty():
-        return stack.enter_context(RichObserver(Console(stderr=True, highlight=False)))
+        return stack.enter_context(RichObserver(SteadyConsole(stderr=True, highlight=False)))
     return PlainObserver(sys.stderr)
 
 

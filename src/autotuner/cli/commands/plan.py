@@ -50,4 +50,4 @@ def show_plan(document: TaskDocument, state: State, *, commands: int, every: boo
         return
     from autotuner.cli.render.plan import plan_view
 
-    show(plan_view(summary, every=every))
+    show(*plan_view(summary, every=every))

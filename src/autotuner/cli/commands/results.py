@@ -45,7 +45,7 @@ async def _results(state: State, task: str | None, experiment: int | None) -> No
     if chosen:
         from autotuner.cli.render.experiment import experiment_view
 
-        show(experiment_view(chosen[0], result))
+        show(*experiment_view(chosen[0], result))
         return
     from autotuner.cli.render.result import result_tables
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
 from autotuner.cli.output import table
 from autotuner.contracts.result import ExperimentSummary, TaskResult
 from autotuner.services.report.wording import (
+    command_line,
     duration,
     experiment_title,
     figure_of,
@@ -23,7 +22,7 @@ from autotuner.services.report.wording import (
 )
 
 
-def experiment_view(summary: ExperimentSummary, result: TaskResult) -> RenderableType:
+def experiment_view(summary: ExperimentSummary, result: TaskResult) -> list[RenderableType]:
     """Its state, parameters, figures, SLOs, failure with the end of the server's log, and command."""
     figures = [(label, with_unit(figure_of(summary.metrics, n), unit)) for n, label, unit in shown_metrics([summary])]
     spent = (f"{phase.value.replace('_', ' ')} {duration(s)}" for phase, s in summary.phase_seconds.items() if s)
@@ -43,5 +42,5 @@ def experiment_view(summary: ExperimentSummary, result: TaskResult) -> Renderabl
         if failure.log_tail:
             parts.append(Text(visible(f"\n{failure.log_tail.rstrip()}"), style="dim"))
     if summary.argv:
-        parts.append(Text(visible(f"\n{shlex.join(summary.argv)}")))
-    return Group(*parts)
+        parts.append(Text(visible(f"\n{command_line(summary.argv)}")))
+    return parts

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import shlex
 
-from rich.console import Group, RenderableType
-from rich.padding import Padding
+from rich.console import RenderableType
 from rich.text import Text
 
 from autotuner.cli.output import table
+from autotuner.contracts.attempt import API_KEY
 from autotuner.services.plan_summary import PlanCounts, PlannedCommand, PlanSummary
-from autotuner.services.report.wording import PREDICTED, duration, one_line, parameter_name, parameters_text, plain
+from autotuner.services.report.wording import (
+    PREDICTED,
+    command_line,
+    duration,
+    one_line,
+    parameter_name,
+    parameters_text,
+    plain,
+    visible,
+)
 
 
-def plan_view(plan: PlanSummary, *, every: bool) -> RenderableType:
+def plan_view(plan: PlanSummary, *, every: bool) -> list[RenderableType]:
     """What is searched, counted, measured and started; ``every``: the parameters left at their defaults too."""
-    parts: list[RenderableType] = [
-        _head(plan),
-        *_parameters(plan, every=every),
-        _lines(plan),
-        *([_commands(plan.commands)] if plan.commands else []),
-        *(Text(f"Warning: {one_line(warning)}", style="yellow") for warning in plan.warnings),
-    ]
-    return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts[:-1]), parts[-1])
+    parts: list[RenderableType] = [_head(plan), "", *_parameters(plan, every=every), "", _facts(plan)]
+    if plan.commands:
+        parts += ["", *_commands(plan.commands)]
+    if plan.warnings:
+        parts += ["", *(Text(f"Warning: {one_line(warning)}", style="yellow") for warning in plan.warnings)]
+    return parts
 
 
 def _head(plan: PlanSummary) -> Text:
@@ -54,7 +61,7 @@ def _parameters(plan: PlanSummary, *, every: bool) -> list[RenderableType]:
     return parts
 
 
-def _lines(plan: PlanSummary) -> RenderableType:
+def _facts(plan: PlanSummary) -> RenderableType:
     runs = plan.runs
     experiments = [
         *(["the baseline"] if runs.baseline else []),
@@ -95,10 +102,11 @@ def _cores(cores: tuple[int, ...] | None) -> str:
     return "not pinned" if cores is None else "on " + ",".join(map(str, cores))
 
 
-def _commands(commands: tuple[PlannedCommand, ...]) -> RenderableType:
+def _commands(commands: tuple[PlannedCommand, ...]) -> list[RenderableType]:
     lines: list[RenderableType] = [Text(f"The first {len(commands)} commands", style="bold")]
     for entry in commands:
         lines.append(Text(f"{one_line(entry.label)}: {parameters_text(entry.parameters)}", style="dim"))
-        variables = [f"{name}={shlex.quote(value)}" for name, value in entry.command.env.items()]
-        lines.append(Text(one_line(" ".join([*variables, shlex.join(entry.command.argv)])), overflow="fold"))
-    return Group(*lines)
+        # Keys are made anew at each start; they are no part of the plan.
+        variables = [f"{k}={shlex.quote(v)}" for k, v in entry.command.env.items() if v != API_KEY]
+        lines.append(Text(visible(" ".join([*variables, command_line(entry.command.argv)]))))
+    return lines
