@@ -82,7 +82,7 @@ class GridComparison(Frozen):
     baseline_fraction: float | None = None
     reference_fractions: dict[str, float | None] = Field(default_factory=dict)
     budget: int = Field(description="configurations that random search was given")
-    draws: int
+    draws: int = Field(description="draws of random search; 0: its quantiles are exact, over all possible draws")
     random_median_fraction: float | None
     random_low_fraction: float | None = Field(None, description="5th percentile of the draws")
     random_high_fraction: float | None = Field(None, description="95th percentile")
