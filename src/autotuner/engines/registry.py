@@ -20,7 +20,7 @@ DEFAULT_ENGINE = "llamacpp"
 
 _BUILT_IN = {
     "llamacpp": "autotuner.engines.llamacpp.engine:LlamaCppEngine",
-    # "simulated": "autotuner.engines.simulated.engine:SimulatedEngine",
+    "simulated": "autotuner.engines.simulated.engine:SimulatedEngine",
 }
 
 
