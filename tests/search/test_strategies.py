@@ -10,11 +10,11 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
+from autotuner.contracts import registry
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.search import Outcome, OutcomeKind, SearchSetup, SearchStrategy, Trial
 from autotuner.contracts.values import Configuration
-from autotuner.search import registry
-from autotuner.search.registry import make_strategy, resolve_strategy, strategy_names
+from autotuner.search.registry import STRATEGIES, make_strategy
 from conformance.strategy_suite import CHECKS, Make, check_seed_matters, mixed_space, run, small_space
 from conformance.toy_space import Choices, Floats, ToySpace
 
@@ -48,7 +48,7 @@ def test_the_seed_decides_the_proposals(name: str) -> None:
     ],
 )
 def test_aliases(alias: str, name: str) -> None:
-    assert resolve_strategy(alias) == name
+    assert STRATEGIES.resolve(alias) == name
     assert make_strategy(alias, SearchSetup(small_space(), ("maximize",), 0)).name == name
 
 
@@ -61,10 +61,10 @@ def test_unknown_name_names_the_nearest() -> None:
 
 
 def test_entry_points_add_strategies(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("mine", "autotuner.search.random_search:RandomSearch", registry.ENTRY_POINTS)
+    point = EntryPoint("mine", "autotuner.search.random_search:RandomSearch", STRATEGIES.group)
     points = EntryPoints([point])
     monkeypatch.setattr(registry, "entry_points", lambda **query: points.select(**query))
-    assert "mine" in strategy_names()
+    assert "mine" in STRATEGIES.names()
     assert make_strategy("mine", SearchSetup(small_space(), ("maximize",), 0)).ask() is not None
 
 

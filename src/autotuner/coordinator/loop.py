@@ -91,9 +91,7 @@ class Coordinator:
         Cancelling (Ctrl-C) ends the server, marks what was under way as interrupted, sets the task to cancelled and
         raises CancelledError; a later run goes on from there. AutotunerError(NO_RESULT) when nothing could be measured.
         """
-        begun = self._clock()
-        before = task.elapsed_s
-        self._elapsed = lambda: before + self._clock() - begun
+        self._begun, self._before = self._clock(), task.elapsed_s
         interrupted = await self._store.interrupt_attempts(task.id)
         ledger = await Ledger.read(self._store, task.id)
         self._ledger = ledger
@@ -149,6 +147,10 @@ class Coordinator:
             raise self._nothing_measured()
         self._watch.stage = "confirm"
         await self._confirm()
+
+    def _elapsed(self) -> float:
+        """Running time of the task over all its runs, seconds."""
+        return self._before + self._clock() - self._begun
 
     # ---- experiments
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from autotuner.contracts.attempt import AttemptJob, Failure, FailureClass, Handle, ServerFacts
 from autotuner.contracts.deployment import DeploymentError, DeploymentStats, Endpoint, OnHandle
 from autotuner.deploy.http import request
-from autotuner.deploy.probe import NOT_YET, POLL_S, authorization, completion, has_choice
+from autotuner.deploy.probe import NOT_YET, POLL_S, authorization, completion, has_choice, with_version
 
 KEY_VARIABLE = "AUTOTUNER_ENDPOINT_API_KEY"
 KEY_OPTION = "endpoint_api_key"
@@ -57,7 +57,7 @@ class EndpointDeployment:
                 while True:
                     answer = await completion(target.endpoint, target.server, timeout_s)
                     if answer.status == 200 and has_choice(answer):
-                        return target.endpoint
+                        return await with_version(target.endpoint, target.server)
                     if answer.status not in NOT_YET:
                         break
                     state = f"it answers with HTTP {answer.status}: {answer.text}"

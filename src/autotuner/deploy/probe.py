@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autotuner.contracts.attempt import ServerFacts
 from autotuner.contracts.deployment import Endpoint
@@ -78,6 +78,25 @@ async def until_ready(endpoint: Endpoint, facts: ServerFacts, timeout_s: float, 
                 raise RefusedError(answer.status, answer.text)
             progress.state = f"a completion of one token fails with HTTP {answer.status}: {answer.text}"
         await asyncio.sleep(POLL_S)
+
+
+async def with_version(endpoint: Endpoint, facts: ServerFacts) -> Endpoint:
+    """The endpoint with the version that the running engine tells of itself, if it does."""
+    if facts.version_path is None:
+        return endpoint
+    try:
+        answer = await request(
+            "GET",
+            endpoint.base_url + facts.version_path,
+            headers=authorization(endpoint),
+            timeout_s=HEALTH_TIMEOUT_S,
+        )
+        found: object = json.loads(answer.body)
+    except (OSError, ValueError):
+        return endpoint
+    for key in (facts.version_field or "version").split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return replace(endpoint, engine_version=None if found is None else str(found))
 
 
 async def _healthy(endpoint: Endpoint, facts: ServerFacts, progress: Progress) -> bool:

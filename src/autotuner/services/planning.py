@@ -9,7 +9,7 @@ from autotuner.contracts.engine import Engine
 from autotuner.engines import registry as engines
 from autotuner.planning.plan import Plan
 from autotuner.planning.planner import make_plan
-from autotuner.search.registry import resolve_strategy
+from autotuner.search.registry import STRATEGIES
 from autotuner.services.host import host_facts
 from autotuner.services.models import resolve_models
 from autotuner.services.plugins import InstalledPlugins
@@ -31,7 +31,7 @@ def plan_document(document: TaskDocument, settings: Settings) -> Plan:
     AutotunerError for unknown names, parameters, values, a missing model, an empty space.
     """
     engine = engine_of(document)
-    resolve_strategy(document.optimization.strategy)
+    STRATEGIES.resolve(document.optimization.strategy)
     plugins = InstalledPlugins()
     plugins.deployment(engine.own_deployment or document.deployment_mode)
     plugins.client(engine.own_client or document.benchmark.engine)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from autotuner.benchmark.registry import client
+from collections.abc import Callable
+
+from autotuner.benchmark.registry import CLIENTS
 from autotuner.contracts.client import BenchmarkClient
 from autotuner.contracts.deployment import Deployment
-from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.executor import Executor
-from autotuner.deploy.registry import deployment
-from autotuner.engines import registry as engines
-from autotuner.executors.inline import InlineExecutor
+from autotuner.contracts.registry import Registry
+from autotuner.deploy.registry import DEPLOYMENTS
+from autotuner.engines.registry import OWN_CLIENTS, OWN_DEPLOYMENTS
 
 
 class InstalledPlugins:
@@ -17,22 +18,16 @@ class InstalledPlugins:
 
     def deployment(self, name: str) -> Deployment:
         """The deployment mode of that name."""
-        return engines.own_deployment(name) or deployment(name)
+        return (OWN_DEPLOYMENTS if name in OWN_DEPLOYMENTS.names() else DEPLOYMENTS).load(name)()
 
     def client(self, name: str) -> BenchmarkClient:
         """The benchmark client of that name."""
-        return engines.own_client(name) or client(name)
+        return (OWN_CLIENTS if name in OWN_CLIENTS.names() else CLIENTS).load(name)()
 
 
-def executor(name: str) -> Executor:
-    """The executor of that name. AutotunerError(UNKNOWN_NAME) for another."""
-    made = InlineExecutor()
-    if name != made.name:
-        raise AutotunerError(
-            ErrorCode.UNKNOWN_NAME,
-            f"there is no executor {name!r}",
-            why=f"this version has {made.name}",
-            remedy=f"Set AUTOTUNER_EXECUTOR={made.name}, or leave it out",
-            place="AUTOTUNER_EXECUTOR",
-        )
-    return made
+EXECUTORS: Registry[Callable[[], Executor]] = Registry(
+    kind="executor",
+    group="autotuner.executors",
+    place="AUTOTUNER_EXECUTOR",
+    built_in={"inline": "autotuner.executors.inline:InlineExecutor"},
+)

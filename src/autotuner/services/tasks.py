@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from autotuner.config.document import TaskDocument
 from autotuner.config.identity import changed, fingerprint, identity
@@ -25,7 +24,7 @@ from autotuner.planning.plan import Plan
 from autotuner.search.registry import make_strategy
 from autotuner.services.host import describe_host
 from autotuner.services.planning import check_ready, plan_document
-from autotuner.services.plugins import InstalledPlugins, executor
+from autotuner.services.plugins import EXECUTORS, InstalledPlugins
 from autotuner.services.settings import Settings
 from autotuner.store.sql_store import open_store
 
@@ -70,14 +69,14 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
                 clock=time.monotonic,
                 now=lambda: datetime.now(UTC),
             )
-            async with executor(settings.executor).open(
+            async with EXECUTORS.load(settings.executor)().open(
                 InstalledPlugins(), client=plan.client, client_cores=plan.cores.client
             ) as session:
                 result = await coordinator.run(task, session)
             return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
 
 
-def _strategy(document: TaskDocument) -> Any:
+def _strategy(document: TaskDocument) -> Callable[[SearchSetup], SearchStrategy]:
     def make(setup: SearchSetup) -> SearchStrategy:
         return make_strategy(document.optimization.strategy, setup)
 

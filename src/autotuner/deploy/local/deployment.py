@@ -19,7 +19,7 @@ from autotuner.deploy.local.ports import Port, reserve
 from autotuner.deploy.local.processes import Process
 from autotuner.deploy.local.spawn import Child, collect, exit_status, spawn
 from autotuner.deploy.local.termination import end_tree
-from autotuner.deploy.probe import Progress, RefusedError, until_ready
+from autotuner.deploy.probe import Progress, RefusedError, until_ready, with_version
 
 ADDRESS = "127.0.0.1"
 LOG_NAME = "server.log"
@@ -134,7 +134,7 @@ class LocalDeployment:
                 "nothing to do: the attempt is repeated on another port",
                 tail,
             )
-        return server.endpoint
+        return await with_version(server.endpoint, server.job.server)
 
     async def failure(self, handle: Handle) -> Failure | None:
         """See the protocol. A server that this process did not start is only known to be gone."""

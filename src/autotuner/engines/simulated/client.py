@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +42,7 @@ class SimulatedSession:
 
     async def measure(
         self, job: AttemptJob, endpoint: Endpoint, artefacts: Path, on_progress: OnProgress
-    ) -> AsyncIterator[Measurement]:
+    ) -> AsyncGenerator[Measurement, None]:
         """One prediction per load point and repeat, drawn from what (task, experiment, attempt, load point) seed.
 
         ClientError for a load point that the table says nothing about: other lengths, or a request rate.
