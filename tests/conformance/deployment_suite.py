@@ -68,7 +68,7 @@ async def keep(handle: Handle) -> None:
 
 
 async def check_serves_and_ends(setup: Setup) -> None:
-    """A ready server answers with its key only; after stop nothing is left and its port is free; stop may be repeated."""
+    """A ready server answers with its key only; stop leaves nothing behind and may be repeated."""
     deployment = setup.make()
     handle = await deployment.start(setup.job("ok"), keep)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -22,8 +22,8 @@ class Case:
 
     engine: Engine
     model: str = "models/a model.bin"
-    context: PlanContext = PlanContext(model="models/a model.bin", longest_request=100)
-    runtime: Runtime = Runtime()
+    context: PlanContext = field(default_factory=lambda: PlanContext(model="models/a model.bin", longest_request=100))
+    runtime: Runtime = field(default_factory=Runtime)
 
     def launch(self, parameters: dict[str, Scalar]) -> LaunchRequest:
         return LaunchRequest(self.model, "served name", parameters, self.runtime, self.context)

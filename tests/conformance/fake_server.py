@@ -47,6 +47,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
+def say(*words: str) -> None:
+    sys.stdout.write(" ".join(words) + "\n")
+    sys.stdout.flush()
+
+
 def descend() -> None:
     """A child, and a grandchild that leaves the session."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -60,11 +65,11 @@ def descend() -> None:
 def main() -> None:
     port, mode = int(sys.argv[1]), sys.argv[2]
     Handler.mode = mode
-    print("starting", mode, *sys.argv[3:], os.environ.get("FAKE_API_KEY", ""), flush=True)
+    say("starting", mode, *sys.argv[3:], os.environ.get("FAKE_API_KEY", ""))
     if mode == "dies":
         sys.exit("a last word")
     if mode == "bursts":
-        print("0.1 E alloc: BURST of 8 GiB", flush=True)
+        say("0.1 E alloc: BURST of 8 GiB")
         os.abort()
     if mode == "taken":
         sys.exit("OSError: [Errno 98] Address already in use")

@@ -21,7 +21,7 @@ from autotuner.deploy.local import ports, processes
 from autotuner.deploy.local.deployment import LocalDeployment, reap
 from autotuner.deploy.local.environment import server_environment
 from autotuner.deploy.local.processes import Process
-from autotuner.deploy.registry import deployment, deployment_names
+from autotuner.deploy.registry import DEPLOYMENTS
 from conformance.deployment_suite import CHECKS, START_S, Setup, keep
 
 OWNER = """
@@ -176,10 +176,9 @@ def test_environment_is_an_allow_list() -> None:
 
 
 def test_registry() -> None:
-    assert deployment_names()[:1] == ["local"]
-    assert [deployment(name).name for name in ("local", "endpoint")] == ["local", "endpoint"]
-    assert deployment("local") is not deployment("local")
+    assert DEPLOYMENTS.names()[0] == "local"
+    assert [DEPLOYMENTS.load(name)().name for name in ("local", "endpoint")] == ["local", "endpoint"]
     with pytest.raises(AutotunerError) as error:
-        deployment("locale")
+        DEPLOYMENTS.load("locale")
     assert error.value.code is ErrorCode.UNKNOWN_NAME
     assert "local" in error.value.remedy

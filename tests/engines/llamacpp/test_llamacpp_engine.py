@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +17,7 @@ from autotuner.engines.llamacpp import launcher
 from autotuner.engines.llamacpp.catalogue import CATALOGUE, VERSION
 from autotuner.engines.llamacpp.engine import LlamaCppEngine
 from autotuner.engines.llamacpp.rules import RULES
-from autotuner.engines.registry import engine, engine_for_model, engine_names
+from autotuner.engines.registry import ENGINES, engine, engine_for_model
 from conformance.engine_suite import CHECKS, Case
 
 CASE = Case(LlamaCppEngine())
@@ -143,10 +145,43 @@ def test_check_runtime_says_what_is_missing() -> None:
 
 
 def test_registry_knows_names_and_aliases() -> None:
-    assert engine("llamacpp") is engine("llama.cpp") is engine("LlamaCpp")
-    assert engine_names()[0] == "llamacpp"
+    assert ENGINES.names()[0] == "llamacpp"
+    for name in ("llamacpp", "LlamaCpp", *CASE.engine.aliases):
+        assert engine(name).name == "llamacpp"
     assert engine_for_model("a/b.GGUF").name == "llamacpp"
     with pytest.raises(AutotunerError) as error:
         engine("lamacpp")
     assert error.value.code is ErrorCode.UNKNOWN_NAME
     assert "llamacpp" in error.value.remedy
+
+
+def test_defaults_are_those_of_the_engine() -> None:
+    """Read in another process, so that the engine is never loaded into this one."""
+    program = """
+import json, xllamacpp as x
+p = x.CommonParams()
+plain = [n for n in NAMES if isinstance(getattr(p, n, None), (int, float)) and not hasattr(getattr(p, n), "name")]
+values = {n: getattr(p, n) for n in plain}
+values |= {n: getattr(p, n).name.removeprefix("GGML_TYPE_").lower() for n in ("cache_type_k", "cache_type_v")}
+values |= {"cache_type": values["cache_type_k"], "fit": "on" if p.fit_params else "off"}
+values |= {"flash_attn": p.flash_attn_type.name.rpartition("_")[2].lower()}
+values |= {"load_mode": p.load_mode.name.rpartition("_")[2].lower(), "numa": p.numa.name.rpartition("_")[2].lower()}
+values |= {"threads": p.cpuparams.n_threads, "threads_batch": p.cpuparams_batch.n_threads}
+values |= {"poll": p.cpuparams.poll, "prio": int(p.cpuparams.priority)}
+print(json.dumps(values))
+"""
+    names = [parameter.name for parameter in CATALOGUE.parameters]
+    done = subprocess.run(
+        [sys.executable, "-c", f"NAMES = {names!r}\n{program}"], capture_output=True, text=True, check=True
+    )
+    told = json.loads(done.stdout)
+    assert set(told) == set(names) - {"max_model_len"}
+    for name, value in told.items():
+        parameter = CATALOGUE.find(name)
+        assert parameter
+        if parameter.default is None:
+            assert value <= 0, "what the engine works out at start is 0 or -1 there"
+        else:
+            assert (
+                value == pytest.approx(parameter.default) if parameter.type == "float" else value == parameter.default
+            )

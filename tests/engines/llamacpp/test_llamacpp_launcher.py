@@ -80,7 +80,9 @@ async def test_server_facts_are_true(setup: Setup, model: Path) -> None:
     assert "llamacpp:" in await get(facts.metrics_path)
     assert facts.version_field == "ui_settings.engine_version"
     assert f'"engine_version":"{CATALOGUE.version}"' in await get(facts.version_path)
-    low, high = ENGINE.read_model(str(model))["prompt_token_ids"]  # low and high themselves are checked elsewhere
+    ordinary = ENGINE.read_model(str(model))["prompt_token_ids"]
+    assert isinstance(ordinary, list)
+    low, high = ordinary
     body = f'{{"model":"tiny","prompt":{[low, high - 1] * 30},"max_tokens":40,"ignore_eos":true}}'.encode()
     answer = await request(
         "POST", endpoint.base_url + facts.completions_path, headers=headers, body=body, timeout_s=START_S
@@ -101,7 +103,6 @@ async def test_server_facts_are_true(setup: Setup, model: Path) -> None:
         (("--thread", "1"), FailureClass.BAD_ARGUMENT, "unrecognized"),
         (("--poll", "much"), FailureClass.BAD_ARGUMENT, "--poll"),
         (("--model", "/nowhere.gguf"), FailureClass.MISSING_MODEL, "No such file"),
-        (("--ctx-size", "2000000000"), FailureClass.OOM, "memory"),
     ],
 )
 async def test_refusals_are_classified(
@@ -119,9 +120,30 @@ async def test_refusals_are_classified(
     assert "ASSERT" not in error.value.failure.log_tail, "the engine must not be brought to abort"
 
 
-async def test_a_damaged_model_is_told(setup: Setup, model: Path) -> None:
-    cut = setup.folder / "cut.gguf"
-    cut.write_bytes(model.read_bytes()[:500_000])
+async def test_want_of_memory_is_told(setup: Setup, model: Path) -> None:
+    """The address space is limited; the context asked for needs more."""
+    asked = job(setup, model, {"n_ctx": 4_000_000})
+    assert asked.command
+    limit = ("sh", "-c", 'ulimit -v 3000000 && exec "$@"', "sh")
+    command = asked.command.model_copy(update={"argv": (*limit, *asked.command.argv)})
+    local = LocalDeployment()
+    handle = await local.start(asked.model_copy(update={"command": command}), keep)
+    with pytest.raises(DeploymentError) as error:
+        await local.wait_ready(handle, START_S)
+    await local.stop(handle, 5.0)
+    assert error.value.failure.kind is FailureClass.OOM
+    assert "n_ctx" in error.value.failure.hint
+
+
+@pytest.fixture
+def cut(tmp_path: Path, model: Path) -> Path:
+    """The first part of the model."""
+    path = tmp_path / "cut.gguf"
+    path.write_bytes(model.read_bytes()[:500_000])
+    return path
+
+
+async def test_a_damaged_model_is_told(setup: Setup, model: Path, cut: Path) -> None:
     local = LocalDeployment()
     handle = await local.start(job(setup, model, {}, ("--model", str(cut))), keep)
     with pytest.raises(DeploymentError) as error:

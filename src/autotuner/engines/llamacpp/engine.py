@@ -91,7 +91,7 @@ class LlamaCppEngine:
     """llama.cpp: our launcher around xllamacpp, or the command of an external llama-server."""
 
     name = "llamacpp"
-    aliases: tuple[str, ...] = ("llama.cpp", "llama-cpp", "llama_cpp")
+    aliases: tuple[str, ...] = ("llama.cpp", "llama_cpp")
     predicted = False
     own_deployment: str | None = None
     own_client: str | None = None

@@ -92,9 +92,11 @@ def _request_fits_slot(values: Values, context: PlanContext) -> str | None:
         room = min(room, limit)
     if room >= context.longest_request:
         return None
+    longest = context.longest_request
+    remedy = f"max_model_len to {longest}" if values.get("max_model_len") else f"n_ctx to {count} × {longest}"
     return (
         f"each of the {count} slots (n_parallel) has room for {room} tokens, but the longest request of the workload "
-        f"has {context.longest_request}; raise n_ctx to {count} × {context.longest_request} or leave it out"
+        f"has {longest}; raise {remedy} or leave it out"
     )
 
 
