@@ -29,6 +29,7 @@ from autotuner.deploy.http import request
 FAKE_SERVER = str(Path(__file__).with_name("fake_server.py"))
 START_S = 30.0
 SHORT_S = 1.5
+TURNS = 5
 BURST = LogPattern(pattern="BURST of", kind=FailureClass.OOM, diagnosis="it wanted too much", hint="ask for less")
 
 
@@ -233,12 +234,13 @@ async def check_servers_side_by_side(setup: Setup) -> None:
 
 
 async def after(event: asyncio.Event, work: Awaitable[object]) -> None:
-    """Set the event when the work has begun."""
+    """Set the event when the work has been given a few turns of the loop."""
     task = asyncio.ensure_future(work)
     try:
-        await asyncio.wait((task,), timeout=0.05)
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         event.set()
-        await task
+        await asyncio.shield(task)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

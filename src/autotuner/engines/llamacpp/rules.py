@@ -49,7 +49,7 @@ def total_context(values: Values, context: PlanContext) -> int | None:
         return None
     needed = _round_up(context.longest_request + REQUEST_MARGIN, SIZED_STEP)
     limit = number(context.model_config, "context_length")
-    return slots(values) * (needed if limit is None else max(min(needed, limit), min(context.longest_request, limit)))
+    return slots(values) * (needed if limit is None else min(needed, limit))
 
 
 def cache_types(values: Values) -> tuple[str, str]:
