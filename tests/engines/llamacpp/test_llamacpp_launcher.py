@@ -95,7 +95,6 @@ async def test_server_facts_are_true(setup: Setup, model: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "kind", "said"),
     [
-        (("--ubatch-size", "2", "--parallel", "4"), FailureClass.BAD_ARGUMENT, "--ubatch-size"),
         (("--batch-size", "4", "--parallel", "8"), FailureClass.BAD_ARGUMENT, "--batch-size"),
         (("--cache-type-v", "q8_0", "--flash-attn", "off"), FailureClass.BAD_ARGUMENT, "flash"),
         (("--parallel", "257"), FailureClass.BAD_ARGUMENT, "1 to 256"),

@@ -1,4 +1,4 @@
-"""What the engine refuses, aborts on or hangs with, and what a workload needs of it.
+"""What the engine refuses or aborts on, and what a workload needs of it.
 
 Each rule was found by starting the engine (see tests/engines/llamacpp); the sentence is what a user reads.
 """
@@ -133,15 +133,6 @@ def _batch_holds_slots(values: Values, context: PlanContext) -> str | None:
     )
 
 
-def _ubatch_holds_slots(values: Values, context: PlanContext) -> str | None:
-    ubatch, count = whole(values, "n_ubatch"), slots(values)
-    if ubatch is None or ubatch >= count:
-        return None
-    return (
-        f"n_ubatch {ubatch} is less than n_parallel {count}: the engine would never answer requests that run together"
-    )
-
-
 def _quantised_v_needs_flash_attention(values: Values, context: PlanContext) -> str | None:
     _, v = cache_types(values)
     if v not in QUANTISED_CACHE_TYPES or values.get("flash_attn") != "off":
@@ -190,7 +181,6 @@ RULES = (
     Rule("one_context", frozenset({"n_ctx", "max_model_len", "n_parallel"}), _one_context),
     Rule("ubatch_within_batch", frozenset({"n_batch", "n_ubatch"}), _ubatch_within_batch),
     Rule("batch_holds_slots", frozenset({"n_batch", "n_parallel"}), _batch_holds_slots),
-    Rule("ubatch_holds_slots", frozenset({"n_ubatch", "n_parallel"}), _ubatch_holds_slots),
     Rule(
         "quantised_v_needs_flash_attention",
         frozenset({"cache_type", "cache_type_v", "flash_attn"}),
