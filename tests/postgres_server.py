@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import IO, NoReturn
 
 import pytest
 
@@ -83,11 +83,16 @@ class PostgresServer:
             try:
                 assert server.stderr is not None
                 _wait_until_ready(server.stderr)
-                threading.Thread(target=server.stderr.read, daemon=True).start()  # so that the pipe never fills up
-                yield cls(folder)
+                drain = threading.Thread(target=server.stderr.read, daemon=True)  # so that the pipe never fills up
+                drain.start()
+                try:
+                    yield cls(folder)
+                finally:
+                    server.send_signal(signal.SIGQUIT)  # immediate shutdown: nothing in it is wanted any more
+                    drain.join(timeout=30)
             finally:
-                server.send_signal(signal.SIGQUIT)  # immediate shutdown: nothing in it is wanted any more
-                server.wait(timeout=30)
+                server.kill()  # does nothing to one that has ended
+                server.communicate()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -106,7 +111,7 @@ class PostgresServer:
         return self.url(name)
 
 
-def _wait_until_ready(log: TextIO) -> None:
+def _wait_until_ready(log: IO[str]) -> None:
     lines = []
     for line in log:
         lines.append(line)

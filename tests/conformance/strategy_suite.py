@@ -90,6 +90,7 @@ def check_pending_are_not_proposed(make: Make) -> None:
         proposed = strategy.ask(pending)
         assert proposed is not None
         assert space.identity(proposed) not in {space.identity(c) for c in pending}
+        assert strategy.ask(pending[::-1]) == proposed
         pending.append(proposed)
 
 

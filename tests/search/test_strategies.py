@@ -156,7 +156,7 @@ def test_a_crash_region_is_avoided(name: str) -> None:
     for seed in range(5):
         trials = run(make_strategy(name, SearchSetup(space, ("maximize",), seed, budget=40)), 40, outcome)
         crashes += sum(t.outcome.kind is OutcomeKind.INFEASIBLE for t in trials[15:])
-    assert crashes / (5 * 25) < 0.3  # half of the space crashes
+    assert crashes / (5 * 25) < 0.4  # half of the space crashes; 0.8 when crashes are not told
 
 
 def test_objectives_must_match_the_directions() -> None:

@@ -1,14 +1,10 @@
-"""Makes the suites importable, and PostgreSQL available: one server per run, one fresh database per test."""
+"""Makes PostgreSQL available: one server per run, one fresh database per test."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from postgres_server import PostgresServer, absence, find_binaries
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -145,7 +146,7 @@ def _load(document: TaskDocument) -> Iterator[Problem]:
 
 def _points(document: TaskDocument) -> Iterator[Problem]:
     names = [point.name for point in load_points(document)]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         yield _problem("benchmark.request_rates", f"two load points are called {twice}", "Give rates further apart")
     try:

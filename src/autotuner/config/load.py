@@ -18,6 +18,8 @@ from autotuner.config.text import Data, read, unreadable, write
 from autotuner.contracts.errors import ErrorCode
 
 DEFAULT_NAME = "the task document"
+MAX_PROBLEMS = 50
+"""No more problems are reported at once."""
 
 
 def parse(text: str, *, name: str = DEFAULT_NAME, sets: Sequence[str] = ()) -> TaskDocument:
@@ -162,7 +164,7 @@ _WORDING = {
 def _problems(error: ValidationError, data: object) -> list[Problem]:
     """One problem per place; the branches of a union are joined by "or"."""
     found: dict[str, Problem] = {}
-    for details in error.errors(include_url=False):
+    for details in error.errors(include_url=False)[:MAX_PROBLEMS]:
         path = _path(details, data)
         problem = _problem(details, path)
         other = found.get(problem.place)

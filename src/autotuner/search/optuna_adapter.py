@@ -95,7 +95,8 @@ class TpeStrategy:
                     constraints=_constraints(trial.outcome),
                 )
             )
-        for configuration in pending:
+        # Sorted: after an interruption the pending ones may be listed in another order.
+        for configuration in sorted(pending, key=setup.space.identity):
             params = _encode(setup.space.dimensions, configuration)
             if params is not None:
                 study.add_trial(create_trial(state=TrialState.RUNNING, params=params, distributions=distributions))

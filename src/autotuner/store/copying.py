@@ -24,10 +24,21 @@ def copy_sqlite(source: Path, target: Path) -> None:
             old.backup(new)
             new.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
         _sync(part)
-        os.link(part, target)  # unlike a rename it never replaces a file
+        _give_name(part, target)
         _sync(target.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _give_name(part: Path, target: Path) -> None:
+    try:
+        os.link(part, target)  # unlike a rename it never replaces a file
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise FileExistsError(target) from None
+        part.rename(target)
 
 
 def free_name(path: Path) -> Path:

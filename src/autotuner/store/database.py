@@ -133,8 +133,13 @@ def translated(location: Location, busy_timeout_s: float = BUSY_TIMEOUT_S) -> It
         ) from error
 
 
-def sync_engine(location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
-    """An engine for work that blocks (schema, maintenance); its transactions write. The caller disposes of it."""
+def sync_engine(
+    location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S, enforce_references: bool = True
+) -> Engine:
+    """An engine for work that blocks (schema, maintenance); its transactions write. The caller disposes of it.
+
+    ``enforce_references`` False: SQLite doesn't look after foreign keys (PostgreSQL always does).
+    """
     if location.path is not None:
         engine = create_engine(
             location.url,
@@ -142,7 +147,7 @@ def sync_engine(location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -
             json_serializer=encode_json,
             json_deserializer=decode_json,
         )
-        _configure_sqlite(engine, begin="BEGIN IMMEDIATE")
+        _configure_sqlite(engine, begin="BEGIN IMMEDIATE", enforce_references=enforce_references)
         return engine
     with translated(location, busy_timeout_s):
         engine = create_engine(location.url, connect_args={"connect_timeout": 10})
@@ -164,12 +169,12 @@ def _async_sqlite(location: Location, busy_timeout_s: float, *, begin: str, pool
     return engine
 
 
-def _configure_sqlite(engine: Engine, *, begin: str) -> None:
+def _configure_sqlite(engine: Engine, *, begin: str, enforce_references: bool = True) -> None:
     def pragmas(connection: DBAPIConnection, _record: object) -> None:
         cursor = connection.cursor()
         # The journal mode is set where the schema is made (it needs the file for itself) and stays in the file.
-        for statement in ("PRAGMA foreign_keys = ON", "PRAGMA synchronous = FULL"):
-            cursor.execute(statement)
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if enforce_references else 'OFF'}")
         cursor.close()
 
     def begin_transaction(connection: Connection) -> None:

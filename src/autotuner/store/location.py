@@ -60,7 +60,7 @@ def parse_location(url_or_path: str) -> Location:
 
 
 def prepare_file(location: Location, *, create: bool, mounts: Path | None = None) -> None:
-    """Look at a SQLite file before it is opened; with ``create`` make its folder. Nothing to do for PostgreSQL.
+    """Look at a SQLite file before it is opened; with ``create`` make it and its folder. Nothing to do for PostgreSQL.
 
     Raises AutotunerError(STORE_UNAVAILABLE) when the file can't be used, or lies on a network file system, where
     SQLite's locks and shared memory don't work between hosts. May block: it reads ``mounts``, by default ``MOUNTS``.
@@ -94,6 +94,15 @@ def prepare_file(location: Location, *, create: bool, mounts: Path | None = None
         ) from error
     if path.is_dir():
         raise unavailable(location, "it is a folder", "Give the path of a file")
+    if create and not path.exists():
+        try:
+            path.touch(mode=0o600)  # documents may hold what other users of the host must not read
+        except OSError as error:
+            raise unavailable(
+                location,
+                f"the file cannot be opened for writing ({error.strerror})",
+                "Choose a folder that you may write to",
+            ) from error
 
 
 def network_file_system(path: Path, mounts: str) -> str | None:

@@ -38,7 +38,8 @@ async def schema_state(url_or_path: str, *, busy_timeout_s: float = BUSY_TIMEOUT
 async def backup(url_or_path: str, target: Path) -> None:
     """Copy a SQLite store to ``target`` while it is in use; the copy holds the last commit.
 
-    Raises AutotunerError: CONFLICT when ``target`` exists, UNSUPPORTED for PostgreSQL, STORE_UNAVAILABLE.
+    Raises AutotunerError: CONFLICT when ``target`` exists, STORAGE when its folder doesn't,
+    UNSUPPORTED for PostgreSQL, STORE_UNAVAILABLE.
     """
     location = parse_location(url_or_path)
     if location.path is None:
@@ -63,9 +64,17 @@ async def check(url_or_path: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> 
 
 
 def _backup(location: Location, source: Path, target: Path) -> None:
-    prepare_file(location, create=False)
+    if not target.absolute().parent.is_dir():
+        raise AutotunerError(
+            ErrorCode.STORAGE,
+            "No backup was taken",
+            why=f"there is no folder {target.absolute().parent}",
+            remedy="Make the folder, or choose another place",
+            place=str(target),
+        )
     try:
         with translated(location):
+            prepare_file(location, create=False)
             copy_sqlite(source, target)
     except AutotunerError as error:
         if not isinstance(error.__cause__, FileExistsError):
@@ -94,10 +103,16 @@ def _check(location: Location, busy_timeout_s: float) -> list[str]:
 
 def _check_sqlite(path: Path, busy_timeout_s: float) -> list[str]:
     with closing(sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)) as connection:
-        lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+        try:
+            lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+                raise
+            lines = [str(error)]
         problems = [line for line in lines if line != "ok"]
-        problems += [
+        if problems:
+            return problems  # a damaged file can't be searched for more
+        return [
             f"{table} row {row} refers to a row of {parent} that is not there"
             for table, row, parent, _key in connection.execute("PRAGMA foreign_key_check")
         ]
-        return problems

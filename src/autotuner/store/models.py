@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, MetaData, String, UniqueConstraint, text
+from sqlalchemy import Double, ForeignKey, Index, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from autotuner.store.columns import FreeText, Json, Key, UtcDateTime
@@ -59,7 +59,7 @@ class Task(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    elapsed_s: Mapped[float]
+    elapsed_s: Mapped[float] = mapped_column(Double)
     result: Mapped[dict[str, Any] | None] = mapped_column(Json)
     error: Mapped[dict[str, Any] | None] = mapped_column(Json)
     stop_reason: Mapped[str | None] = mapped_column(FreeText)
@@ -86,8 +86,8 @@ class Experiment(Base):
     parameters: Mapped[dict[str, Any]] = mapped_column(Json)
     identity: Mapped[str] = mapped_column(String(128))
     metrics: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    objective_score: Mapped[float | None]
-    penalised_score: Mapped[float | None]
+    objective_score: Mapped[float | None] = mapped_column(Double)
+    penalised_score: Mapped[float | None] = mapped_column(Double)
     slo: Mapped[dict[str, Any] | None] = mapped_column(Json)
     failure: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

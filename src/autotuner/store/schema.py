@@ -62,8 +62,8 @@ def ensure_schema(location: Location, *, create: bool, busy_timeout_s: float = B
 
     Raises AutotunerError: STORE_SCHEMA, STORE_UNAVAILABLE, MISSING_EXTRA.
     """
-    prepare_file(location, create=create and location.path is not None)
     with translated(location, busy_timeout_s):
+        prepare_file(location, create=create)
         state = _state(location, busy_timeout_s)
         if state.current is None and create and location.path is not None:
             _upgrade(location, busy_timeout_s)
@@ -73,8 +73,8 @@ def ensure_schema(location: Location, *, create: bool, busy_timeout_s: float = B
 
 def state_of(location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> SchemaState:
     """The schema's state. Raises AutotunerError: STORE_UNAVAILABLE, MISSING_EXTRA."""
-    prepare_file(location, create=False)
     with translated(location, busy_timeout_s):
+        prepare_file(location, create=False)
         return _state(location, busy_timeout_s)
 
 
@@ -84,8 +84,8 @@ def upgrade_schema(location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S
     A SQLite file that has tables of ours is copied to ``<file>.backup-<revision>`` first, under the write lock.
     Raises AutotunerError: STORE_SCHEMA for a newer revision or somebody else's tables; STORE_UNAVAILABLE.
     """
-    prepare_file(location, create=True)
     with translated(location, busy_timeout_s):
+        prepare_file(location, create=True)
         return _upgrade(location, busy_timeout_s)
 
 
@@ -113,7 +113,9 @@ def _upgrade(location: Location, busy_timeout_s: float) -> Path | None:
         if not file_is_sqlite(location.path):
             raise unavailable(location, "the file is not a SQLite database", "Give the path of another file")
         _set_wal(location.path, busy_timeout_s)
-    engine = sync_engine(location, busy_timeout_s=busy_timeout_s)
+    # A revision that rebuilds a table drops the old one, and with references enforced SQLite would then delete the
+    # rows that refer to it; they are checked at the end instead.
+    engine = sync_engine(location, busy_timeout_s=busy_timeout_s, enforce_references=False)
     try:
         with engine.begin() as connection:
             if location.path is None:
@@ -144,6 +146,14 @@ def _upgrade_locked(location: Location, connection: Connection) -> Path | None:
         backup = free_name(location.path.with_name(f"{location.path.name}.backup-{state.current}"))
         copy_sqlite(location.path, backup)
     _run_revisions(connection)
+    if location.path is not None and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
+        raise AutotunerError(
+            ErrorCode.STORE_SCHEMA,
+            "The upgrade was undone",
+            why=f"a row of {broken[0]} refers to a row of {broken[2]} that is not there",
+            remedy="Run `autotuner db check` and restore a sound backup",
+            place=location.shown,
+        )
     return backup
 
 

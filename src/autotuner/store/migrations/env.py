@@ -4,5 +4,7 @@ from alembic import context
 
 from autotuner.store.models import Base
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=Base.metadata, render_as_batch=True
+)
 context.run_migrations()
