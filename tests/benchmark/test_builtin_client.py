@@ -133,6 +133,9 @@ async def test_unusable_options_and_addresses_are_refused(tmp_path: Path) -> Non
             await measure(
                 session, job(options={"arrivals": "sometimes"}), Endpoint("http://127.0.0.1:1", "m"), tmp_path
             )
+        with pytest.raises(ClientError, match="prompt_token_ids"):
+            work = job(options={"prompt_token_ids": [5, 5]})
+            await measure(session, work, Endpoint("http://127.0.0.1:1", "m"), tmp_path)
         with pytest.raises(ClientError, match="ftp://"):
             await measure(session, job(), Endpoint("ftp://127.0.0.1", "m"), tmp_path)
 

@@ -45,12 +45,11 @@ async def measure_point(
                 await window.warm()
                 # The load goes on while the counters are read; the window opens after that.
                 before = await asyncio.to_thread(cpu_use, order.cores, order.server_pid)
-                lag = LoopLag()
-                await window.measure()
-                lag_p99 = lag.stop()
+                with LoopLag() as lag:
+                    await window.measure()
                 after = await asyncio.to_thread(cpu_use, order.cores, order.server_pid)
                 await window.drain()
-    cpu = own_share(before, after)
+    cpu, lag_p99 = own_share(before, after), lag.p99
     foreign = foreign_share(before, after)
     header: dict[str, object] = {
         "client": "builtin",
