@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Coroutine, Iterable, Sequence
@@ -60,4 +59,6 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
     """The result of a short piece of asynchronous work."""
+    import asyncio
+
     return asyncio.run(work)

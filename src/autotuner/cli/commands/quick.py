@@ -36,7 +36,9 @@ def quick(
       autotuner quick model.gguf
       autotuner quick tiny --objective minimize_latency --budget 5m
 
-    Prints and exits as `autotuner run`.
+    Prints what `autotuner run` prints, and goes on with an interrupted task like it.
+
+    Exit codes: as of `autotuner run`: 0, 1, 2, 130.
     """
     from autotuner.cli.running import run_document
     from autotuner.services.documents import quick_document
@@ -69,7 +71,9 @@ def demo(
       autotuner demo
       autotuner demo --set optimization.strategy=random --seed 3
 
-    Prints and exits as `autotuner run`. Each time it makes another task: demo, demo-2, …
+    Prints what `autotuner run` prints. Each time it makes another task: demo, demo-2, …
+
+    Exit codes: as of `autotuner run`: 0, 1, 2, 130.
     """
     from autotuner.cli.running import run_document
     from autotuner.services.documents import demo_document
