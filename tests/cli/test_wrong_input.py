@@ -164,7 +164,10 @@ def test_a_server_that_never_answers(commands: Commands) -> None:
     server = commands.folder / "silent.py"
     marker = commands.folder / "pids"
     server.write_text(
-        f"import os, time\nopen({str(marker)!r}, 'a').write(f'{{os.getpid()}}\\n')\nprint('loading', flush=True)\n"
+        "import os, sys, time\n"
+        "if '--version' in sys.argv: sys.exit(print('version: 1'))\n"
+        f"open({str(marker)!r}, 'a').write(f'{{os.getpid()}}\\n')\n"
+        "print('loading', flush=True)\n"
         "time.sleep(3600)\n"
     )
     text = BASE.replace("confirm:", "retries: 0, phase_budgets: {start: 1, measure: 20, stop: 1}, confirm:")
