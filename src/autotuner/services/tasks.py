@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,7 +54,7 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
     async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
         task = await _find_or_create(store, plan, version, new=new)
         folder = settings.task_dir(task.id)
-        with taken(settings, task):
+        with taken(settings, task), _beside_server(plan):
             finished = _finished_result(task, plan)
             if finished is not None:
                 return RunOutcome(task, finished, fresh=False, folder=folder)
@@ -131,3 +133,16 @@ def _finished_result(task: TaskRecord, plan: Plan) -> TaskResult | None:
         if before.get(key) != after.get(key)
     ]
     return None if grew else TaskResult.model_validate(task.result)
+
+
+@contextmanager
+def _beside_server(plan: Plan) -> Iterator[None]:
+    """Keep this process off the server's cores: what it does must not slow down what it measures."""
+    usual = os.sched_getaffinity(0)
+    others = usual - set(plan.cores.server or ())
+    if others:
+        os.sched_setaffinity(0, others)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, usual)
