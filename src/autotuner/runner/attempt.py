@@ -130,7 +130,7 @@ class _Attempt:
     async def _measure(self, handle: Handle, endpoint: Endpoint, sender: Sender) -> Failure | None:
         """Measure all load points while watching the server; the reason if there are no usable figures."""
         budget = self._job.budgets.measure_s
-        measuring = asyncio.create_task(self._load_points(endpoint, sender))
+        measuring = asyncio.create_task(self._load_points(handle, endpoint, sender))
         watching = asyncio.create_task(self._watch(handle))
         try:
             done, _ = await asyncio.wait({measuring, watching}, timeout=budget, return_when=asyncio.FIRST_COMPLETED)
@@ -150,10 +150,16 @@ class _Attempt:
         finally:
             await end(measuring, watching)
 
-    async def _load_points(self, endpoint: Endpoint, sender: Sender) -> Failure | None:
+    async def _load_points(self, handle: Handle, endpoint: Endpoint, sender: Sender) -> Failure | None:
         artefacts = Path(self._job.artefact_dir)
+        pid = handle.fields.get("pid")
+        job = (
+            self._job
+            if pid is None
+            else self._job.model_copy(update={"options": {**self._job.options, "server_pid": pid}})
+        )
         measuring = self._client.measure(
-            self._job, endpoint, artefacts, lambda figures: sender.notify(Progress(figures=figures))
+            job, endpoint, artefacts, lambda figures: sender.notify(Progress(figures=figures))
         )
         async with aclosing(measuring) as finished:
             async for measurement in finished:

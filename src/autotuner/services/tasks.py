@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -31,6 +31,7 @@ from autotuner.services.host import describe_host
 from autotuner.services.planning import check_ready, plan_document
 from autotuner.services.plugins import EXECUTORS, InstalledPlugins
 from autotuner.services.settings import Settings
+from autotuner.services.task_lock import taken
 from autotuner.store.sql_store import open_store
 
 RUNNING = frozenset({AttemptStatus.PENDING, AttemptStatus.DEPLOYING, AttemptStatus.BENCHMARKING})
@@ -62,7 +63,8 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
     async with open_store(settings.database) as store:
         task, plan = await _find_or_create(store, plan, version, new=new)
         folder = settings.task_dir(task.id)
-        with _taken(settings, task):
+        host = describe_host()  # before this process leaves the server's cores
+        with taken(settings, task), _beside_server(plan):
             task = await store.get_task(task.id)  # it may have ended while its lock was another's
             finished = _finished_result(task, plan)
             if finished is not None:
@@ -75,7 +77,7 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
                 strategy=_strategy(document),
                 observer=observer,
                 artefacts=folder,
-                host=describe_host(),
+                host=host,
                 clock=time.monotonic,
                 now=lambda: datetime.now(UTC),
             )
@@ -176,19 +178,13 @@ def _finished_result(task: TaskRecord, plan: Plan) -> TaskResult | None:
 
 
 @contextmanager
-def _taken(settings: Settings, task: TaskRecord) -> Iterator[None]:
-    """Hold the task for this process: the kernel gives the lock back when the process dies."""
-    path = settings.lock_path(task.id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise AutotunerError(
-                ErrorCode.TASK_BUSY,
-                f"the task {task.name!r} is being run by another process",
-                why="a task has one coordinator at a time",
-                remedy="Wait for it, or end it with Ctrl-C there",
-                place=task.name,
-            ) from None
+def _beside_server(plan: Plan) -> Iterator[None]:
+    """Keep this process off the server's cores: what it does must not slow down what it measures."""
+    usual = os.sched_getaffinity(0)
+    others = usual - set(plan.cores.server or ())
+    if others:
+        os.sched_setaffinity(0, others)
+    try:
         yield
+    finally:
+        os.sched_setaffinity(0, usual)

@@ -75,7 +75,7 @@ BROKEN: list[tuple[str, dict[str, Scalar]]] = [
     ("request_fits_slot", {"max_model_len": 256}),
     ("length_within_model", {"max_model_len": 5000}),
     ("one_context", {"max_model_len": 512, "n_ctx": 1024, "n_parallel": 4}),
-    ("ubatch_within_batch", {"n_batch": 256, "n_ubatch": 512}),
+    ("ubatch_within_batch", {"n_batch": 128, "n_ubatch": 256}),
     ("batch_holds_slots", {"n_batch": 4, "n_ubatch": 4, "n_parallel": 8}),
     ("quantised_v_needs_flash_attention", {"cache_type_v": "q4_0", "flash_attn": "off"}),
     ("quantised_v_needs_flash_attention", {"cache_type": "q8_0", "flash_attn": "off"}),

@@ -28,7 +28,6 @@ class Measure(Frozen):
     prompt_token_ids: tuple[int, int] | None = Field(
         None, description="prompts are token ids drawn from [low, high); None: words"
     )
-    arrivals: Literal["constant", "poisson"] = "poisson"
     server_pid: int | None = Field(None, description="root of the server's processes, left out of foreign CPU use")
     cores: tuple[int, ...] | None = Field(None, description="cores watched for foreign CPU use; None: all")
 

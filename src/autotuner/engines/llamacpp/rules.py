@@ -117,9 +117,14 @@ def _one_context(values: Values, context: PlanContext) -> str | None:
     )
 
 
+DEFAULT_UBATCH = 512
+"""The engine's own n_ubatch."""
+
+
 def _ubatch_within_batch(values: Values, context: PlanContext) -> str | None:
     batch, ubatch = whole(values, "n_batch"), whole(values, "n_ubatch")
-    if batch is None or ubatch is None or ubatch <= batch:
+    # The default follows a smaller n_batch: that is what somebody who sets n_batch alone asks for.
+    if batch is None or ubatch is None or ubatch <= batch or ubatch == DEFAULT_UBATCH:
         return None
     return f"n_ubatch {ubatch} is more than n_batch {batch}: the engine would lower it to {batch} without a word"
 
