@@ -112,6 +112,9 @@ class TaskResult(Frozen):
     nearest: ExperimentSummary | None = Field(None, description="when nothing keeps the hard SLOs")
     gain: GainFigure | None = Field(None, description="of the winner")
     finalists: tuple[GainFigure, ...] = ()
+    front: tuple[int, ...] = Field(
+        (), description="several objectives: numbers of the eligible experiments that no other beats in all of them"
+    )
     reference_gains: dict[str, float] = Field(
         default_factory=dict, description="winner against a reference by label, one start each, without interval"
     )

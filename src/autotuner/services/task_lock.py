@@ -14,8 +14,9 @@ from autotuner.services.settings import Settings
 @contextmanager
 def taken(settings: Settings, task: TaskRecord) -> Iterator[None]:
     """Hold the task for this process. AutotunerError(TASK_BUSY) when another one has it."""
-    settings.locks_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.locks_dir / f"task-{task.id}.lock").open("w") as lock:
+    path = settings.lock_path(task.id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
