@@ -68,6 +68,12 @@ def test_stopped_in_the_middle_it_goes_on_where_it_was(commands: Commands) -> No
     assert len(set(identities)) == len(identities)
     assert children_gone(commands)
 
+    grid = commands.folder / "grid.json"
+    assert commands("report", "--format", "grid", "-o", str(grid)).exit_code == 0
+    placed = json.loads(commands("report", "--format", "json", "--grid", str(grid), "-o", "-").stdout)
+    assert placed["grid_note"] is None
+    assert placed["grid"]["points"] == 4
+
     log = commands("logs", "--experiment", "0", "--tail", "5")
     assert log.exit_code == 0
     assert log.stdout.startswith("== experiment 0, start 1 (first): success")
@@ -125,17 +131,17 @@ def test_ctrl_c_twice_kills_at_once_and_no_server_is_left(commands: Commands) ->
     wait_until_gone(pid)
 
 
-@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
-def test_a_lost_terminal_does_not_stop_a_run_but_sigterm_does(commands: Commands, first: signal.Signals) -> None:
+def test_a_lost_terminal_does_not_stop_a_run_but_sigterm_does(commands: Commands) -> None:
     path, ready = stubborn_task(commands, stop_s=0.2)
-    with commands.started("run", path, "--new") as process:
-        pid = int(ready.read_text())
-        process.send_signal(signal.SIGHUP)
-        process.send_signal(first)
-        said = rest_of(process)
-        assert process.wait(timeout=60) == 130
-    wait_until_gone(pid)
-    assert f"autotuner run {path} --set task_name=task" in said, "not --new, which would begin again"
+    for name in ("task", "task-2"):
+        with commands.started("run", path, "--new") as process:
+            pid = int(ready.read_text())
+            process.send_signal(signal.SIGHUP)
+            process.send_signal(signal.SIGTERM)
+            said = rest_of(process)
+            assert process.wait(timeout=60) == 130
+        wait_until_gone(pid)
+        assert f"autotuner run {path} --set task_name={name}\n" in said, "not --new, which would begin again"
 
 
 def test_json_says_how_to_go_on(commands: Commands) -> None:
