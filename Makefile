@@ -10,16 +10,18 @@ DEV := .venv
 UV  := .venv-lock
 UV_VERSION := 0.13.8
 
-# What the demonstrations run.
-QUICKSTART_TASK      ?= examples/quickstart/task.yaml
-QUICKSTART_GRID_TASK ?= examples/quickstart/task-grid.yaml
-DEMO_TASK            ?= examples/demo/task.yaml
-# MODEL=/path/to/model.gguf measures that file instead of a tiny generated one.
-MODEL      ?=
-TINY_MODEL ?= out/models/tiny.gguf
+# MODEL=/path/to/model.gguf tunes that file instead of the tiny generated one; SEED=1 searches in another order;
+# SET='key=value …' changes the task document.
+MODEL ?=
+SEED  ?=
+SET   ?=
 
-make_tiny = $(if $(MODEL),,$(RUN)/bin/autotuner model create tiny --out '$(TINY_MODEL)')
-set_model = $(if $(MODEL),--set model.id_or_path='$(MODEL)')
+QUICKSTART := examples/quickstart/task.yaml
+GRID       := examples/quickstart/grid.json
+
+changes = $(if $(SEED),--set optimization.seed=$(SEED) --set task_name=quickstart-$(SEED)) \
+          $(foreach change,$(SET),--set '$(change)')
+autotuner = $(RUN)/bin/autotuner
 
 # UPGRADE=1 with `make lock` moves every pin to the newest version allowed.
 UPGRADE ?=
@@ -56,16 +58,17 @@ endef
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-quickstart: $(RUN)/.project _openmp ## Tune a llama.cpp server on this machine with a small task (MODEL=/path/to.gguf for your own model)
-	$(make_tiny)
-	$(RUN)/bin/autotuner run $(QUICKSTART_TASK) $(set_model)
+quickstart: $(RUN)/.project _openmp ## Tune a llama.cpp server on this machine in some four minutes (MODEL=/path/to.gguf for your own model)
+	$(autotuner) $(if $(MODEL),quick '$(MODEL)',run $(QUICKSTART) --grid $(GRID)) $(changes)
 
-quickstart-grid: $(RUN)/.project _openmp ## The same task, every configuration measured
-	$(make_tiny)
-	$(RUN)/bin/autotuner run $(QUICKSTART_GRID_TASK) $(set_model)
+quickstart-grid: $(RUN)/.project _openmp ## Measure every configuration of that task (some 20 minutes) into out/grid.json
+	$(autotuner) run $(QUICKSTART) --set task_name=quickstart-grid --set optimization.strategy=grid \
+	  --set optimization.max_iterations=100000 --set optimization.confirm.top_k=0 $(changes)
+	mkdir -p out
+	$(autotuner) report quickstart-grid --format grid -o out/grid.json
 
-demo: $(RUN)/.project ## Run the demonstration task, without any model
-	$(RUN)/bin/autotuner run $(DEMO_TASK)
+demo: $(RUN)/.project ## Search predicted figures of a 32B model on 8 GPUs, in seconds; no model, no server
+	$(autotuner) demo
 
 dev: $(DEV)/.project ## Make the development environment in .venv
 

@@ -82,7 +82,8 @@ IMPURE = frozenset(
         "tempfile",
         "threading",
         "time",
-        "urllib",
+        "urllib.error",
+        "urllib.request",
         "xllamacpp",
     }
 )
@@ -118,6 +119,12 @@ def imported_modules(tree: ast.AST, module: str, is_package: bool) -> Iterator[t
                 yield node.lineno, target
 
 
+def prefixes(module: str) -> set[str]:
+    """A module and the packages that hold it: a.b.c → a, a.b, a.b.c."""
+    words = module.split(".")
+    return {".".join(words[: n + 1]) for n in range(len(words))}
+
+
 def file_violations(path: Path, source: Path) -> Iterator[str]:
     relative = path.relative_to(source)
     is_package = path.name == "__init__.py"
@@ -138,7 +145,7 @@ def file_violations(path: Path, source: Path) -> Iterator[str]:
                 yield f"{relative}:{line}: {package or relative.stem} must not import {target}"
             elif target not in ALLOWED and (target == "*" or ((source / target).exists() and target)):
                 yield f"{relative}:{line}: {imported} is in no layer"
-        elif package in PURE and top in IMPURE:
+        elif package in PURE and not IMPURE.isdisjoint(prefixes(imported)):
             yield f"{relative}:{line}: {package} is pure and must not import {top}"
 
     if package in PURE:

@@ -102,7 +102,8 @@ async def test_an_open_loop_counts_waiting_from_the_scheduled_time(tmp_path: Pat
     # One slot of about 20 ms per request, asked for every 10 ms: the queue, and with it ttft, grows.
     options = MockOptions(ttft_s=0.02, token_s=0.0, max_batch=1)
     point = load((1.0, fixed(10, 2)), concurrency=None, rate=100.0)
-    work = job(point, options={"prompt_token_ids": [10, 4000], "arrivals": "constant"}, warmup_requests=0)
+    work = job(point, warmup_requests=0)
+    work = work.model_copy(update={"workload": work.workload.model_copy(update={"arrival": "constant"})})
     async with MockServer(options) as server, BuiltinClient().open(None) as session:
         (found,) = await measure(session, work, endpoint(server), tmp_path)
     assert found.samples_path is not None
@@ -129,10 +130,9 @@ async def test_load_dependent_answers_get_slower_with_concurrency(tmp_path: Path
 
 async def test_unusable_options_and_addresses_are_refused(tmp_path: Path) -> None:
     async with BuiltinClient().open(None) as session:
-        with pytest.raises(ClientError, match="arrivals"):
-            await measure(
-                session, job(options={"arrivals": "sometimes"}), Endpoint("http://127.0.0.1:1", "m"), tmp_path
-            )
+        with pytest.raises(ClientError, match="prompt_token_ids"):
+            work = job(options={"prompt_token_ids": [5, 5]})
+            await measure(session, work, Endpoint("http://127.0.0.1:1", "m"), tmp_path)
         with pytest.raises(ClientError, match="ftp://"):
             await measure(session, job(), Endpoint("ftp://127.0.0.1", "m"), tmp_path)
 

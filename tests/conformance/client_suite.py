@@ -303,7 +303,7 @@ class ClientSuite:
     ) -> None:
         options = QUICK.model_copy(update={"answers_per_connection": 2})
         async with MockServer(options) as server, client.open(None) as session:
-            (found,) = await measure(session, job(max_requests=40), endpoint(server), tmp_path)
+            (found,) = await measure(session, job(max_requests=40, drain_s=600.0), endpoint(server), tmp_path)
         assert found.error_codes == {}
         assert found.completed_requests == found.total_requests > 0
         assert any(truth.reused_connection for truth in server.truth)

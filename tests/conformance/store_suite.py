@@ -424,6 +424,32 @@ class StoreSuite:
             await store.finish_experiment(experiment.id, completed, status=ExperimentStatus.PENDING)
         assert len(await store.events(task.id)) == 2
 
+    async def test_a_failed_experiment_can_be_opened_again(self, store: Store, other_store: Store) -> None:
+        task = await store.create_task(new_task())
+        failed, done = await add_experiment(store, task, "i1"), await add_experiment(store, task, "i2")
+        event = NewEvent(type=EventType.EXPERIMENT_FAILED)
+        await store.finish_experiment(
+            failed.id, event, status=ExperimentStatus.FAILED, metrics={"x": 1}, failure=FAILURE
+        )
+        await store.finish_experiment(
+            done.id, NewEvent(type=EventType.EXPERIMENT_COMPLETED), status=ExperimentStatus.SUCCESS
+        )
+        opened = await other_store.reopen_experiment(failed.id)
+        assert opened == failed
+        assert await store.get_experiment(failed.id) == failed
+        last = (await store.events(task.id))[-1]
+        assert (last.type, last.experiment_id) == (EventType.EXPERIMENT_RETRIED, failed.id)
+        await assert_gapless(store, task.id)
+        for wrong in (failed, done):
+            with pytest.raises(StatusConflictError):
+                await store.reopen_experiment(wrong.id)
+        with pytest.raises(AutotunerError) as caught:
+            await store.reopen_experiment(10**6)
+        assert caught.value.code is ErrorCode.NOT_FOUND
+        await assert_gapless(store, task.id)
+        completed = NewEvent(type=EventType.EXPERIMENT_COMPLETED)
+        await store.finish_experiment(failed.id, completed, status=ExperimentStatus.SUCCESS)
+
     async def test_an_attempt_ends_once(self, store: Store) -> None:
         task = await store.create_task(new_task())
         experiment = await add_experiment(store, task)

@@ -114,8 +114,9 @@ def test_each_scored_scenario_has_its_figures() -> None:
     high = measured(requests([2.0]), concurrency=4)
     found = aggregate([low, high], scored=[low.load_point, high.load_point], gpu_count=1)
     assert found["scored_load_points"] == [low.load_point, high.load_point]
-    assert found["scored_results"][high.load_point]["mean_e2e_latency"] == pytest.approx(2.0)
-    assert found["scored_results"][high.load_point]["mean_total_throughput_per_gpu"] == pytest.approx(1.4)
+    assert [flat["load_point"] for flat in found["scenarios"]] == [low.load_point, high.load_point]
+    assert found["scenarios"][1]["mean_e2e_latency"] == pytest.approx(2.0)
+    assert found["scenarios"][1]["mean_total_throughput_per_gpu"] == pytest.approx(1.4)
 
 
 def test_unknown_percentiles_and_metrics_are_refused() -> None:

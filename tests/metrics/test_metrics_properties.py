@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autotuner.contracts.measurement import RequestRecord
@@ -58,6 +58,7 @@ def failures(draw: st.DrawFn) -> RequestRecord:
 anything = st.lists(st.one_of(successes(), failures()), max_size=12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.0, 1e4, allow_nan=False), min_size=1, max_size=60))
 def test_percentiles_are_ordered_and_lie_between_the_extremes(samples: list[float]) -> None:
     found = distribution(samples)
@@ -72,6 +73,7 @@ def test_percentiles_are_ordered_and_lie_between_the_extremes(samples: list[floa
     assert found.count == len(samples)
 
 
+@settings(deadline=None)
 @given(st.lists(successes(), min_size=1, max_size=8), st.lists(st.floats(-5.0, 60.0), max_size=6))
 def test_windows_that_tile_time_hold_every_token_once(records: list[RequestRecord], cuts: list[float]) -> None:
     edges = [-100.0, *sorted(cuts), 1000.0]
@@ -79,6 +81,7 @@ def test_windows_that_tile_time_hold_every_token_once(records: list[RequestRecor
     assert inside == pytest.approx(sum(r.output_tokens or 0 for r in records))
 
 
+@settings(deadline=None)
 @given(anything)
 def test_every_request_of_the_window_has_one_outcome(records: list[RequestRecord]) -> None:
     found = summarise(records, load_point=POINT, repeat=0, window_s=10.0, slo_limits=LIMITS)
@@ -92,6 +95,7 @@ def test_every_request_of_the_window_has_one_outcome(records: list[RequestRecord
         assert found.e2e.count == found.completed_requests
 
 
+@settings(deadline=None)
 @given(anything, failures())
 def test_a_failure_adds_to_no_figure_of_success(records: list[RequestRecord], failure: RequestRecord) -> None:
     before = summarise(records, load_point=POINT, repeat=0, window_s=10.0, slo_limits=LIMITS)
@@ -104,6 +108,7 @@ def test_a_failure_adds_to_no_figure_of_success(records: list[RequestRecord], fa
     assert after.success_rate <= before.success_rate or before.total_requests == 0
 
 
+@settings(deadline=None)
 @given(anything, st.data())
 def test_the_order_of_the_records_does_not_matter(records: list[RequestRecord], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(records))
@@ -112,6 +117,7 @@ def test_the_order_of_the_records_does_not_matter(records: list[RequestRecord], 
     assert one == other
 
 
+@settings(deadline=None)
 @given(anything)
 def test_goodput_is_at_most_the_request_rate_and_falls_with_tighter_limits(records: list[RequestRecord]) -> None:
     loose = summarise(records, load_point=POINT, repeat=0, window_s=10.0, slo_limits=LIMITS)
@@ -121,6 +127,7 @@ def test_goodput_is_at_most_the_request_rate_and_falls_with_tighter_limits(recor
     assert tight.goodput <= loose.goodput <= loose.requests_per_second
 
 
+@settings(deadline=None)
 @given(st.lists(anything, min_size=1, max_size=4))
 def test_pooling_repeats_equals_one_long_repeat(repeats: list[list[RequestRecord]]) -> None:
     assert pool(repeats) == pool([[record for records in repeats for record in records]])

@@ -74,7 +74,7 @@ class Benchmark(Block):
     request_rates: Rates = Field(
         (), description="requests per second, one load point each (open loop)", examples=[[0.5, 2.0]]
     )
-    arrival: Literal["closed", "constant", "poisson", "gamma"] | None = Field(
+    arrival: Literal["closed", "constant", "poisson"] | None = Field(
         None,
         description="when requests start; default: closed with num_concurrency, poisson with request_rates",
     )

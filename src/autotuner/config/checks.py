@@ -124,7 +124,7 @@ def _load(document: TaskDocument) -> Iterator[Problem]:
         )
         return
     if benchmark.arrival is not None and (benchmark.arrival == "closed") != bool(counts):
-        right = "closed" if counts else "constant, poisson or gamma"
+        right = "closed" if counts else "constant or poisson"
         load = "num_concurrency" if counts else "request_rates"
         yield _problem("benchmark.arrival", f"{benchmark.arrival} does not go with {load}", f"Use {right}")
     most = benchmark.max_requests_per_iteration

@@ -42,7 +42,7 @@ def limits(document: TaskDocument) -> MeasureLimits:
     )
 
 
-def arrival(document: TaskDocument) -> Literal["closed", "constant", "poisson", "gamma"]:
+def arrival(document: TaskDocument) -> Literal["closed", "constant", "poisson"]:
     """When requests start, with the default filled in."""
     given = document.benchmark.arrival
     if given is not None:

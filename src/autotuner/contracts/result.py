@@ -82,7 +82,7 @@ class GridComparison(Frozen):
     baseline_fraction: float | None = None
     reference_fractions: dict[str, float | None] = Field(default_factory=dict)
     budget: int = Field(description="configurations that random search was given")
-    draws: int
+    draws: int = Field(description="draws of random search; 0: its quantiles are exact, over all possible draws")
     random_median_fraction: float | None
     random_low_fraction: float | None = Field(None, description="5th percentile of the draws")
     random_high_fraction: float | None = Field(None, description="95th percentile")
@@ -112,6 +112,9 @@ class TaskResult(Frozen):
     nearest: ExperimentSummary | None = Field(None, description="when nothing keeps the hard SLOs")
     gain: GainFigure | None = Field(None, description="of the winner")
     finalists: tuple[GainFigure, ...] = ()
+    front: tuple[int, ...] = Field(
+        (), description="several objectives: numbers of the eligible experiments that no other beats in all of them"
+    )
     reference_gains: dict[str, float] = Field(
         default_factory=dict, description="winner against a reference by label, one start each, without interval"
     )

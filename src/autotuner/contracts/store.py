@@ -254,6 +254,12 @@ class Store(Protocol):
     ) -> ExperimentRecord:
         """Store the outcome of an experiment."""
 
+    async def reopen_experiment(self, experiment_id: int) -> ExperimentRecord:
+        """Make a failed experiment pending again, without its failure (event experiment_retried).
+
+        StatusConflictError for one that did not fail.
+        """
+
     async def start_attempt(
         self, experiment_id: int, *, reason: AttemptReason, host: Mapping[str, Any], block: int | None = None
     ) -> AttemptRow:

@@ -103,8 +103,8 @@ class Workload(Frozen):
     load_points: tuple[LoadPoint, ...] = Field(min_length=1)
     limits: MeasureLimits = MeasureLimits()
     repeats: int = Field(1, ge=1)
-    arrival: Literal["closed", "constant", "poisson", "gamma"] = Field(
-        "closed", description="when requests start; closed goes with a concurrency, the others with a request rate"
+    arrival: Literal["closed", "constant", "poisson"] = Field(
+        "closed", description="when requests start; a request rate without one is poisson"
     )
     seed: int = 0
     request_body: dict[str, object] = Field(

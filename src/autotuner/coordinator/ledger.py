@@ -14,6 +14,9 @@ FINISHED = frozenset(
     {ExperimentStatus.SUCCESS, ExperimentStatus.FAILED, ExperimentStatus.PRUNED, ExperimentStatus.CANCELLED}
 )
 
+OWN = frozenset({AttemptReason.FIRST, AttemptReason.RETRY, AttemptReason.RESUME})
+"""Reasons of the starts that give an experiment its figures."""
+
 
 @dataclass
 class Ledger:
@@ -52,20 +55,44 @@ class Ledger:
         """Attempts of one experiment in the order of their start."""
         return [a for a in self.attempts.values() if a.experiment_id == experiment.id]
 
+    def own_attempts(self, experiment: ExperimentRecord) -> list[AttemptRow]:
+        """Attempts whose figures may become the experiment's own (never those of the confirmation)."""
+        return [a for a in self.attempts_of(experiment) if a.reason in OWN]
+
     def scoring_attempt(self, experiment: ExperimentRecord) -> AttemptRow | None:
-        """The successful attempt whose figures are the experiment's own (never one of the confirmation)."""
-        own = (AttemptReason.FIRST, AttemptReason.RETRY, AttemptReason.RESUME)
-        return next(
-            (a for a in self.attempts_of(experiment) if a.status is AttemptStatus.SUCCESS and a.reason in own), None
-        )
+        """The attempt whose figures are the experiment's own."""
+        return next((a for a in self.own_attempts(experiment) if self.measured(a)), None)
 
     def confirmations(self, experiment: ExperimentRecord) -> Mapping[int, AttemptRow]:
-        """Successful starts of the confirmation by the number of their round."""
-        return {
-            a.block: a
-            for a in self.attempts_of(experiment)
-            if a.reason is AttemptReason.CONFIRM and a.status is AttemptStatus.SUCCESS and a.block is not None
-        }
+        """Measured starts of the confirmation by the number of their round."""
+        return {a.block: a for a in self.confirming(experiment) if a.block is not None and self.measured(a)}
+
+    def confirming(self, experiment: ExperimentRecord) -> list[AttemptRow]:
+        """All starts of the confirmation, however they ended."""
+        return [a for a in self.attempts_of(experiment) if a.reason is AttemptReason.CONFIRM]
+
+    def measured(self, attempt: AttemptRow) -> bool:
+        """Whether an attempt gave all its figures: it ended well, or was interrupted after the last of them."""
+        if attempt.status is not AttemptStatus.INTERRUPTED or attempt.job is None:
+            return attempt.status is AttemptStatus.SUCCESS
+        workload = attempt.job.workload
+        found = self.measurements.get(attempt.id, [])
+        complete = len(found) == len(workload.load_points) * workload.repeats
+        return complete and all(measurement.completed_requests for measurement in found)
+
+    def seconds(self) -> float:
+        """Time that the ended attempts took. Interrupted ones do not count: when they ended is not known."""
+        return sum(
+            (a.finished_at - a.started_at).total_seconds()
+            for a in self.attempts.values()
+            if a.finished_at is not None and a.status is not AttemptStatus.INTERRUPTED
+        )
+
+    @property
+    def baseline_metrics(self) -> dict[str, Any] | None:
+        """Metrics of the baseline, if it could be measured."""
+        baseline = self.baseline
+        return baseline.metrics if baseline is not None and baseline.status is ExperimentStatus.SUCCESS else None
 
     def first_metrics(self) -> dict[str, Any] | None:
         """Metrics of the first success, which settle the task's throughput figure."""

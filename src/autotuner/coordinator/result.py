@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from autotuner.contracts.attempt import Phase
+from autotuner.contracts.attempt import AttemptStatus, Phase
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.result import (
     ConfirmationPoint,
@@ -16,14 +16,14 @@ from autotuner.contracts.result import (
 )
 from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentRecord, ExperimentStatus, TaskRecord
 from autotuner.contracts.values import MODEL_KEY, Scalar
-from autotuner.coordinator.confirmation import verdicts
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.scorer import Scorer
+from autotuner.coordinator.verdicts import verdicts
 from autotuner.planning.plan import Plan
 from autotuner.scoring.conclusion import conclude, conclude_infeasible, conclude_nothing
 from autotuner.scoring.evidence import Gain, paired_gain, pooled_noise
 from autotuner.scoring.slo import SloResult
-from autotuner.scoring.verdict import Verdict, nearest, rank
+from autotuner.scoring.verdict import Verdict, eligible_front, nearest, rank
 
 BULKY = ("raw_results", "scenarios")
 """Parts of the metrics that are stored per measurement already and left out of summaries."""
@@ -76,12 +76,17 @@ def summarise(
         eligible=score is not None and not violated,
         slo=slo,
         slo_reason=str(reasons[0]) if reasons else None,
-        metrics={key: value for key, value in metrics.items() if key not in BULKY},
+        metrics=without_bulk(metrics),
         failure=experiment.failure,
         phase_seconds=dict(shown.phase_seconds) if shown is not None else {},
         elapsed_s=elapsed,
         attempts=len(attempts),
     )
+
+
+def without_bulk(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The metrics without what is stored per measurement already."""
+    return {name: value for name, value in metrics.items() if name not in BULKY}
 
 
 def build_result(
@@ -109,6 +114,7 @@ def build_result(
     last = next((a for a in reversed(attempts) if a.engine_version), None)
     winner = summaries.get(chosen) if chosen is not None else None
     near = nearest(judged) if chosen is None else None
+    front = tuple(eligible_front(judged)) if len(scorer.objectives) > 1 else ()
     predicted = "Predicted: " if plan.predicted else ""
     return TaskResult(
         task_id=task.id,
@@ -128,20 +134,23 @@ def build_result(
             f"{rule.label} ≤ {rule.text(rule.threshold)}" + (" (hard)" if rule.hard_fail else "")
             for rule in scorer.slo.rules
         ),
-        headline=predicted + _headline(task, chosen, base, gain, judged, over_starts, summaries, ledger),
+        headline=predicted
+        + _headline(task, chosen, base, gain, judged, over_starts, summaries, ledger, scorer)
+        + _among_several(scorer, chosen, front),
         winner=winner,
         baseline=summaries.get(baseline.number) if baseline is not None else None,
         references=tuple(s for s in summaries.values() if s.origin is ExperimentOrigin.REFERENCE),
         nearest=summaries.get(near.number) if near is not None else None,
         gain=None if gain is None or chosen is None else _figure(chosen, gain, over_starts.get(chosen)),
         finalists=tuple(_figure(n, g, over_starts.get(n)) for n, g in gains.items()),
+        front=front,
         reference_gains=_reference_gains(winner, summaries.values(), scorer),
         confirmation=tuple(
             ConfirmationPoint(
                 block=block,
                 experiment=number,
                 score=objective.value(metrics),
-                metrics={k: v for k, v in metrics.items() if k not in BULKY},
+                metrics=without_bulk(metrics),
             )
             for number, of_number in starts.items()
             for block, metrics in sorted(of_number.items())
@@ -155,7 +164,7 @@ def build_result(
         phase_seconds=_phases(attempts),
         attempts=len(attempts),
         host=dict(host),
-        warnings=tuple(dict.fromkeys(warnings)),
+        warnings=tuple(dict.fromkeys((*warnings, *_failed_confirmations(ledger), *_disturbances(ledger)))),
     )
 
 
@@ -231,6 +240,7 @@ def _headline(
     over_starts: Mapping[int, Verdict],
     summaries: Mapping[int, ExperimentSummary],
     ledger: Ledger,
+    scorer: Scorer,
 ) -> str:
     if not judged:
         failures = [e.failure for e in ledger.experiments.values() if e.failure is not None]
@@ -244,10 +254,54 @@ def _headline(
             return conclude_nothing("every finalist missed a hard SLO when it was started again").sentence
         return conclude_infeasible(describe(summaries[near.number], baseline), near).sentence
     verdict = over_starts.get(chosen, judged[chosen])
+    if len(judged) == 1 and chosen == base:
+        return _measured_alone(summaries[chosen], verdict, scorer)
     name = describe(summaries[chosen], baseline)
     return conclude(
         name, verdict, baseline=None if base is None else name if base == chosen else "baseline", gain=gain
     ).sentence
+
+
+def _measured_alone(summary: ExperimentSummary, verdict: Verdict, scorer: Scorer) -> str:
+    """The headline of a task that had nothing to compare, such as a server that somebody else runs."""
+    objective = scorer.objectives[0]
+    missed = "" if verdict.met else f"; it misses its SLO: {'; '.join(verdict.reasons)}"
+    return f"Measured {objective.label}: {summary.score or 0:.4g} {objective.unit}. Nothing was searched{missed}."
+
+
+def _disturbances(ledger: Ledger) -> Iterator[str]:
+    """What makes figures of this task less certain than they look."""
+    starts = [measured for measured in ledger.measurements.values() if measured]
+    disturbed = sum(any(m.disturbed for m in measured) for measured in starts)
+    if disturbed:
+        yield (
+            f"{disturbed} of {len(starts)} starts were disturbed by other programs on the cores of server and client: "
+            "their figures are worse or less certain than on a quiet machine"
+        )
+    saturated = sum(any(m.client_saturated for m in measured) for measured in starts)
+    if saturated:
+        yield f"in {saturated} of {len(starts)} starts the client itself was at its limit: latencies may be too high"
+
+
+def _among_several(scorer: Scorer, chosen: int | None, front: Sequence[int]) -> str:
+    """What a headline must add when there are several objectives: it speaks of the first one only."""
+    if len(scorer.objectives) < 2 or chosen is None:
+        return ""
+    others = ", ".join(objective.label for objective in scorer.objectives[1:])
+    numbers = ", ".join(f"#{number}" for number in front)
+    return (
+        f" This is by the first objective, {scorer.objectives[0].label}; with {others} considered too, no configuration"
+        f" is better in everything than {numbers}."
+    )
+
+
+def _failed_confirmations(ledger: Ledger) -> Iterator[str]:
+    for number, experiment in ledger.experiments.items():
+        starts = ledger.confirming(experiment)
+        failed = [attempt for attempt in starts if attempt.status is AttemptStatus.FAILED]
+        if failed:
+            why = failed[-1].failure.diagnosis if failed[-1].failure is not None else "no reason is known"
+            yield f"{len(failed)} of {len(starts)} starts of experiment {number} in the confirmation failed: {why}"
 
 
 def describe(summary: ExperimentSummary, baseline: ExperimentSummary | None) -> str:

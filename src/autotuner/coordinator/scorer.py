@@ -8,9 +8,18 @@ from typing import Any
 from autotuner.config.document import TaskDocument
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.search import Direction
+from autotuner.coordinator.ledger import Ledger
 from autotuner.metrics.aggregate import aggregate
 from autotuner.scoring.figures import Missing
-from autotuner.scoring.objectives import Objective, directions, make_objectives, throughput_metric
+from autotuner.scoring.objectives import (
+    LATENCY,
+    PER_GPU,
+    TOTAL,
+    Objective,
+    directions,
+    make_objectives,
+    throughput_metric,
+)
 from autotuner.scoring.slo import SloSet, request_limits, slo_set
 from autotuner.scoring.verdict import Verdict, judge, judge_starts
 
@@ -21,16 +30,20 @@ class Scorer:
     """Scores the starts of one task.
 
     The figure that stands for throughput is settled by the first success and then kept (``settle``), so figures of
-    different kinds are never compared.
+    different kinds are never compared. AutotunerError(CONTRADICTION) for objectives that can never be scored, such as
+    a cost without a number of GPUs.
     """
 
     def __init__(self, document: TaskDocument, *, scored_at: Sequence[str], gpu_count: int | None) -> None:
         self._document = document
         self._scored_at = tuple(scored_at)
         self._gpu_count = gpu_count
-        self._objectives: tuple[Objective, ...] | None = None
+        self._settled = False
         self.slo: SloSet = slo_set(document.slo.model_dump(mode="json", exclude_none=True))
         self.directions: tuple[Direction, ...] = directions(document.optimization.objectives)
+        figure = PER_GPU if gpu_count else TOTAL
+        # Before anything was measured only labels and units are read, so any baseline will do.
+        self.objectives: tuple[Objective, ...] = self._make(figure, {LATENCY: 1.0, figure: 1.0})
 
     @property
     def request_limits(self) -> dict[str, float]:
@@ -38,23 +51,30 @@ class Scorer:
         return request_limits(self.slo)
 
     @property
-    def objectives(self) -> tuple[Objective, ...]:
-        """The task's objectives; before anything succeeded with total throughput as the figure for throughput."""
-        if self._objectives is None:
-            return self._make("mean_total_throughput", None)
-        return self._objectives
+    def needs_baseline(self) -> bool:
+        """Whether nothing can be scored without the baseline's figures."""
+        return "balanced" in self._document.optimization.objectives
 
     def settle(self, first: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> str | None:
         """Fix the objectives from the metrics of the first success and of the baseline; a warning, if any.
 
-        AutotunerError(CONTRADICTION) for the objective balanced without a baseline that ran.
+        AutotunerError: NO_RESULT when the success has no throughput at all, CONTRADICTION for the objective balanced
+        without a baseline that ran.
         """
-        if self._objectives is not None:
+        if self._settled:
             return None
         metric, warning = throughput_metric(first)
-        self._objectives = self._make(metric, baseline)
-        relevant = any(metric in objective.needs for objective in self._objectives)
+        self.objectives = self._make(metric, baseline)
+        self._settled = True
+        relevant = any(metric in objective.needs for objective in self.objectives)
         return warning if relevant and self._gpu_count else None
+
+    def settle_from(self, ledger: Ledger) -> str | None:
+        """Fix the objectives from what is stored, if that suffices; a warning, if any."""
+        first, baseline = ledger.first_metrics(), ledger.baseline_metrics
+        if first is None or (self.needs_baseline and baseline is None):
+            return None
+        return self.settle(first, baseline)
 
     def metrics(self, measurements: Sequence[Measurement]) -> dict[str, Any]:
         """Aggregated metrics of one start."""

@@ -75,9 +75,10 @@ class Starter:
         await self._store.set_attempt_job(row.id, job)
         measurements: list[Measurement] = []
         ended: Ended | None = None
-        limit = self._plan.document.optimization.timeout_per_iteration
+        seconds = self._plan.document.optimization.timeout_per_iteration
+        limit = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(limit), aclosing(self._session.run(job)) as records:
+            async with limit, aclosing(self._session.run(job)) as records:
                 async for record in records:
                     match record:
                         case PhaseChanged(phase=phase):
@@ -94,7 +95,9 @@ class Starter:
                         case Ended():
                             ended = record
         except TimeoutError:
-            ended = Ended(status=AttemptStatus.FAILED, failure=_over_time(limit))
+            if not limit.expired():
+                raise
+            ended = Ended(status=AttemptStatus.FAILED, failure=_over_time(seconds))
         if ended is None:
             ended = Ended(status=AttemptStatus.FAILED, failure=_LOST)
         finished = await self._store.finish_attempt(

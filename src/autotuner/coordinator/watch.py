@@ -8,10 +8,10 @@ from autotuner.contracts.attempt import AttemptReason, Phase
 from autotuner.contracts.measurement import LiveFigures
 from autotuner.contracts.progress import Observer, Snapshot, Stage
 from autotuner.contracts.store import ExperimentRecord
-from autotuner.coordinator.confirmation import verdicts
 from autotuner.coordinator.ledger import FINISHED, Ledger
 from autotuner.coordinator.result import summarise
 from autotuner.coordinator.scorer import Scorer
+from autotuner.coordinator.verdicts import verdicts
 from autotuner.planning.plan import Plan
 from autotuner.scoring.verdict import winner
 
@@ -40,28 +40,27 @@ class Watch:
         self._durations: list[float] = []
         self._experiment: ExperimentRecord | None = None
         self._phase: Phase | None = None
+        self._reason: AttemptReason | None = None
         self.stage: Stage = "baseline"
-        self.reason: AttemptReason | None = None
         self.confirming = plan.confirm_starts * (plan.confirm_top_k + 1)
-        """Starts of the confirmation, once the finalists are known."""
+        """Starts of the confirmation; as planned until the finalists are known."""
 
-    def begin(self, experiment: ExperimentRecord) -> None:
-        """An experiment's start begins."""
-        self._experiment, self._phase, self._begun = experiment, None, self._clock()
-        self._show(None)
+    def begin(self, experiment: ExperimentRecord, reason: AttemptReason) -> None:
+        """A start of an experiment begins."""
+        self._experiment, self._reason, self._phase = experiment, reason, None
+        self._begun = self._clock()
+        self.show()
 
     def moved(self, phase: Phase | None, live: LiveFigures | None) -> None:
         """The start entered a phase, or has new live figures."""
         self._phase = phase or self._phase
-        self._show(live)
+        self.show(live)
 
-    def finished(self, reason: AttemptReason) -> None:
-        """A start ended."""
-        self.reason = reason
+    def ended(self) -> None:
+        """The start ended."""
         if self._begun is not None:
             self._durations.append(self._clock() - self._begun)
             self._begun = None
-        self._show(None)
 
     def seconds_per_start(self) -> float:
         """Mean duration of the starts of this run; the plan's estimate before the first one has ended."""
@@ -69,10 +68,13 @@ class Watch:
             return self._plan.estimate.per_start_s
         return sum(self._durations) / len(self._durations)
 
-    def _show(self, live: LiveFigures | None) -> None:
+    def show(self, live: LiveFigures | None = None) -> None:
+        """Tell the observer how things stand."""
         done = sum(e.status in FINISHED for e in self._ledger.experiments.values())
-        done += sum(len(self._ledger.confirmations(e)) for e in self._ledger.experiments.values())
         planned = self._plan.planned_starts - self._plan.confirm_starts * (self._plan.confirm_top_k + 1)
+        if self.stage == "confirm":
+            planned = done  # the search may have ended before its budget was used
+        done += sum(len(self._ledger.confirmations(e)) for e in self._ledger.experiments.values())
         total = max(planned + self.confirming, done)
         best = winner(verdicts(self._ledger, self._scorer))
         objective = self._scorer.objectives[0]
@@ -90,7 +92,7 @@ class Watch:
                 experiment=None if experiment is None else experiment.number,
                 origin=None if experiment is None else experiment.origin,
                 label=None if experiment is None else experiment.label,
-                reason=self.reason,
+                reason=self._reason,
                 parameters={} if experiment is None else experiment.parameters,
                 phase=self._phase,
                 live=live,

@@ -20,7 +20,7 @@ ENGINES: Registry[Callable[[], Engine]] = Registry(
         "llamacpp": "autotuner.engines.llamacpp.engine:LlamaCppEngine",
         "simulated": "autotuner.engines.simulated.engine:SimulatedEngine",
     },
-    aliases={"llama.cpp": "llamacpp"},
+    aliases={"llama.cpp": "llamacpp", "llama_cpp": "llamacpp"},
     preferred="llamacpp",
 )
 

@@ -29,7 +29,7 @@ def aggregate(
     """Aggregated metrics of an attempt (seconds, tokens per second, requests per second).
 
     The flat figures describe the first of the ``scored`` load points (names, one per scenario) alone; ``max_*`` cover
-    all load points. ``scored_results`` holds the same flat figures for each scored load point, by name. Repeats of a
+    all load points. ``scenarios`` holds the same flat figures for each scored load point. Repeats of a
     point are put together like this: means weighted by the number of samples; extremes are the extremes; rates are
     weighted by the length of their windows (the plain average for equal windows); counts are summed; percentiles come
     from the pooled samples when ``records`` (load point → the records of each repeat) has them, else the worst repeat
@@ -58,7 +58,7 @@ def aggregate(
     if gpu_count is not None and gpu_count >= 1:
         for flat in (figures, *points.values()):
             flat.update(_per_gpu(flat, gpu_count))
-    figures["scored_results"] = points
+    figures["scenarios"] = [{"load_point": name, **flat} for name, flat in points.items()]
     figures["raw_results"] = [_raw(m, gpu_count) for m in measurements]
     return figures
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
 from autotuner.contracts.measurement import Distribution
 
 PERCENTILES = {
@@ -37,6 +35,8 @@ def distribution(samples: Sequence[float]) -> Distribution | None:
     """
     if not samples:
         return None
+    import numpy as np  # late: whoever imports the definitions alone does not wait for it
+
     values = np.sort(np.asarray(samples, dtype=np.float64))
     low, high = float(values[0]), float(values[-1])
     # Interpolation may leave the range, and the order, by one rounding; both are promised exactly.

@@ -12,6 +12,9 @@ from autotuner.mock_server.options import Fault, MockOptions
 from autotuner.mock_server.payloads import Ask
 from autotuner.mock_server.truth import Truth
 
+PLACE = "@words@"
+"""Stands for the words in the prepared piece."""
+
 
 class Answer:
     """Writes one answer. Each token's due time follows from the one before, never from when that was written."""
@@ -41,6 +44,9 @@ class Answer:
             "created": 0,
             "model": options.model,
         }
+        # Written for every token of every stream, so made once: a slow server would not keep its own schedule.
+        piece = payloads.event(payloads.content(ask, self._head, PLACE, None))
+        self._before, _, self._after = piece.partition(PLACE.encode())
 
     def begin(self) -> None:
         """Start; called once the request has a slot."""
@@ -76,8 +82,7 @@ class Answer:
         now = self._loop.time()
         while truth.tokens < asked and self._due <= now:
             count = min(options.tokens_per_chunk, asked - truth.tokens)
-            piece = payloads.content(self._ask, self._head, payloads.text(truth.tokens, count), None)
-            out += payloads.http_chunk(payloads.event(piece))
+            out += payloads.http_chunk(self._before + payloads.text(truth.tokens, count).encode() + self._after)
             truth.tokens += count
             self._due += options.token_s * self._batch.factor * min(options.tokens_per_chunk, asked - truth.tokens)
             if truth.fault is not None and truth.tokens * 2 >= asked:
@@ -118,7 +123,6 @@ class Answer:
         if self._truth.first is None:
             self._truth.first = now
         self._truth.last = now
-        self._truth.writes.append(now)
         self._transport.write(bytes(out))
 
     def _end(self, how: str) -> None:

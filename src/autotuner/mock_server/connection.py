@@ -48,6 +48,7 @@ class Connection(asyncio.Protocol):
         self._target = b""
         self._authorisation = b""
         self._body: list[bytes] = []
+        self._received = 0.0
         self._answers = 0
         self._answer: Answer | None = None
 
@@ -61,6 +62,7 @@ class Connection(asyncio.Protocol):
         self._shared.left(self)
 
     def data_received(self, data: bytes) -> None:
+        self._received = monotonic()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -87,7 +89,6 @@ class Connection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        received = monotonic()
         options = self._shared.options
         path = self._target.decode("latin-1").split("?", 1)[0]
         method = self._parser.get_method()
@@ -98,11 +99,11 @@ class Connection(asyncio.Protocol):
         elif path == "/v1/models":
             self._plain(200, {"object": "list", "data": [{"id": options.model, "object": "model"}]})
         elif path in (COMPLETIONS, CHAT) and method == b"POST":
-            self._complete(received, chat=path == CHAT)
+            self._complete(chat=path == CHAT)
         else:
             self._plain(404, payloads.error("not_found", f"there is no {path}"))
 
-    def _complete(self, received: float, *, chat: bool) -> None:
+    def _complete(self, *, chat: bool) -> None:
         options = self._shared.options
         try:
             ask = payloads.read_ask(b"".join(self._body), chat=chat)
@@ -113,7 +114,7 @@ class Connection(asyncio.Protocol):
         words = len(ask.prompt) if isinstance(ask.prompt, tuple) else len(ask.prompt.split()) / options.words_per_token
         truth = Truth(
             number=number,
-            received=received,
+            received=self._received,
             prompt=ask.prompt[:64],
             prompt_tokens=round(words),
             asked_tokens=ask.max_tokens,

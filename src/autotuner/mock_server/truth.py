@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass
@@ -19,7 +19,6 @@ class Truth:
     fault: str | None = None
     first: float | None = None
     last: float | None = None
-    writes: list[float] = field(default_factory=list)
     tokens: int = 0
     status: int = 200
     ended: str = "open"
@@ -27,4 +26,4 @@ class Truth:
 
     def as_dict(self) -> dict[str, object]:
         """The log line: everything but the prompt."""
-        return {name: value for name, value in asdict(self).items() if name != "prompt"}
+        return {name: value for name, value in vars(self).items() if name != "prompt"}

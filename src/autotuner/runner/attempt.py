@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import NoReturn
 
 from autotuner.contracts.attempt import (
     AttemptJob,
@@ -25,7 +24,7 @@ from autotuner.contracts.attempt import (
     Ready,
 )
 from autotuner.contracts.client import ClientError, ClientSession
-from autotuner.contracts.deployment import Deployment, DeploymentError, Endpoint
+from autotuner.contracts.deployment import Deployment, DeploymentError, Endpoint, OnHandle
 from autotuner.contracts.measurement import Measurement
 from autotuner.runner.stream import Sender, end, stream
 
@@ -52,28 +51,15 @@ class _Attempt:
         self._job = job
         self._deployment = deployment
         self._client = client
+        self._clock = clock
         self._phases = PhaseTimer(clock)
         self._peak_rss: int | None = None
 
     async def run(self, sender: Sender) -> None:
         """Go through all phases."""
-        failure: Failure | None = None
-        handle: Handle | None = None
-
-        async def on_handle(made: Handle) -> None:
-            nonlocal handle
-            handle = made
-            await sender.send(Deployed(handle=made))
-
+        failure: Failure | None
         try:
-            await asyncio.to_thread(Path(self._job.artefact_dir).mkdir, parents=True, exist_ok=True)
-            await self._enter(Phase.DEPLOY, sender)
-            handle = await self._deployment.start(self._job, on_handle)
-            await self._enter(Phase.LOAD, sender)
-            endpoint = await self._deployment.wait_ready(handle, self._job.budgets.start_s)
-            await sender.send(Ready(base_url=endpoint.base_url, engine_version=endpoint.engine_version))
-            await self._enter(Phase.MEASURE, sender)
-            failure = await self._measure(handle, endpoint, sender)
+            failure = await self._serve(sender)
         except (DeploymentError, ClientError) as error:
             failure = error.failure
         except OSError as error:
@@ -82,10 +68,6 @@ class _Attempt:
                 diagnosis=f"the host refused a step of the attempt: {error}",
                 hint="look at the disk, the permissions and the limits of this host",
             )
-        finally:
-            if handle is not None:
-                self._phases.enter(Phase.TEARDOWN)
-                await self._deployment.stop(handle, self._job.budgets.stop_s)
         self._phases.stop()
         await sender.send(
             Ended(
@@ -96,6 +78,51 @@ class _Attempt:
             )
         )
 
+    async def _serve(self, sender: Sender) -> Failure | None:
+        """Start, measure and stop the server; the reason if there are no usable figures."""
+        handle: Handle | None = None
+
+        async def on_handle(made: Handle) -> None:
+            # Kept first: if the deployment is cancelled before it returns, there is a server to stop already.
+            nonlocal handle
+            handle = made
+            await sender.send(Deployed(handle=made))
+
+        try:
+            await asyncio.to_thread(Path(self._job.artefact_dir).mkdir, parents=True, exist_ok=True)
+            await self._enter(Phase.DEPLOY, sender)
+            budget = self._job.budgets.start_s
+            begun = self._clock()
+            handle = await self._start(on_handle, budget)
+            await self._enter(Phase.LOAD, sender)
+            left = max(0.0, budget - (self._clock() - begun))
+            endpoint = await self._deployment.wait_ready(handle, left)
+            await sender.send(Ready(base_url=endpoint.base_url, engine_version=endpoint.engine_version))
+            await self._enter(Phase.MEASURE, sender)
+            return await self._measure(handle, endpoint, sender)
+        finally:
+            if handle is not None:
+                self._phases.enter(Phase.TEARDOWN)
+                sender.notify(PhaseChanged(phase=Phase.TEARDOWN))
+                await self._deployment.stop(handle, self._job.budgets.stop_s)
+
+    async def _start(self, on_handle: OnHandle, budget: float) -> Handle:
+        """Deploy within the budget for the start, which a deployment's ``start`` does not know."""
+        limit = asyncio.timeout(budget)
+        try:
+            async with limit:
+                return await self._deployment.start(self._job, on_handle)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise DeploymentError(
+                Failure(
+                    kind=FailureClass.START_TIMEOUT,
+                    diagnosis=f"the server was not deployed within the budget for its start of {budget:g} s",
+                    hint="raise the budget of the start",
+                )
+            ) from None
+
     async def _enter(self, phase: Phase, sender: Sender) -> None:
         self._phases.enter(phase)
         await sender.send(PhaseChanged(phase=phase))
@@ -103,18 +130,17 @@ class _Attempt:
     async def _measure(self, handle: Handle, endpoint: Endpoint, sender: Sender) -> Failure | None:
         """Measure all load points while watching the server; the reason if there are no usable figures."""
         budget = self._job.budgets.measure_s
-        measuring = asyncio.create_task(self._load_points(endpoint, sender))
+        measuring = asyncio.create_task(self._load_points(handle, endpoint, sender))
         watching = asyncio.create_task(self._watch(handle))
         try:
             done, _ = await asyncio.wait({measuring, watching}, timeout=budget, return_when=asyncio.FIRST_COMPLETED)
-            if measuring in done:
-                failure = measuring.result()
-                if failure is None:
-                    return None
-                # A server that died explains failed requests better than the requests do.
-                return await self._deployment.failure(handle) or failure
-            if watching in done:
-                watching.result()
+            if done:
+                # A dead server explains what the client saw better than the client does, and figures of a server that
+                # did not live through its load are not to be trusted.
+                dead = await self._deployment.failure(handle)
+                if dead is not None:
+                    return dead
+                return measuring.result() if measuring in done else watching.result()
             return Failure(
                 kind=FailureClass.BENCHMARK_TIMEOUT,
                 diagnosis=f"the measurement was not finished within its budget of {budget:g} s",
@@ -122,13 +148,18 @@ class _Attempt:
                 log_tail=await self._deployment.log_tail(handle),
             )
         finally:
-            await end(measuring)
-            await end(watching)
+            await end(measuring, watching)
 
-    async def _load_points(self, endpoint: Endpoint, sender: Sender) -> Failure | None:
+    async def _load_points(self, handle: Handle, endpoint: Endpoint, sender: Sender) -> Failure | None:
         artefacts = Path(self._job.artefact_dir)
+        pid = handle.fields.get("pid")
+        job = (
+            self._job
+            if pid is None
+            else self._job.model_copy(update={"options": {**self._job.options, "server_pid": pid}})
+        )
         measuring = self._client.measure(
-            self._job, endpoint, artefacts, lambda figures: sender.notify(Progress(figures=figures))
+            job, endpoint, artefacts, lambda figures: sender.notify(Progress(figures=figures))
         )
         async with aclosing(measuring) as finished:
             async for measurement in finished:
@@ -138,12 +169,12 @@ class _Attempt:
                     return _nothing_succeeded(measurement)
         return None
 
-    async def _watch(self, handle: Handle) -> NoReturn:
-        """DeploymentError as soon as the server is dead; keeps the peak of its memory."""
+    async def _watch(self, handle: Handle) -> Failure:
+        """Returns why the server died, as soon as it has; keeps the peak of its memory."""
         while True:
             failure = await self._deployment.failure(handle)
             if failure is not None:
-                raise DeploymentError(failure)
+                return failure
             stats = await self._deployment.stats(handle)
             if stats.rss_bytes is not None:
                 self._peak_rss = max(self._peak_rss or 0, stats.rss_bytes)

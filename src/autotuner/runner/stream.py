@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from autotuner.contracts.attempt import AttemptRecord
 
@@ -43,8 +44,9 @@ class Sender:
 async def stream(run: Callable[[Sender], Awaitable[None]]) -> AsyncGenerator[AttemptRecord, None]:
     """Run ``run(sender)`` and yield what it sends.
 
-    When the iterator is closed or its reader is cancelled, the run is cancelled and waited for until it has cleaned up.
-    An exception of the run is raised to the reader after the last record.
+    When the iterator is closed or its reader is cancelled, the run is cancelled and waited for until it has cleaned up;
+    a second cancellation is handed on, so that the cleaning up can hurry. An exception of the run is raised to the
+    reader after the last record.
     """
     sender = Sender()
 
@@ -64,17 +66,23 @@ async def stream(run: Callable[[Sender], Awaitable[None]]) -> AsyncGenerator[Att
         await end(task)
 
 
-async def end(task: asyncio.Task[object] | asyncio.Task[None]) -> None:
-    """Cancel a task and wait for its end, also when the waiting itself is cancelled (raised again afterwards)."""
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait until all have ended.
+
+    When the waiting itself is cancelled, the tasks are cancelled again and CancelledError is raised at the end.
+    """
     cancelled: asyncio.CancelledError | None = None
-    if not task.done():
+    for task in tasks:
         task.cancel()
-    while not task.done():
+    while waiting := [task for task in tasks if not task.done()]:
         try:
-            await asyncio.wait({task})
+            await asyncio.wait(waiting)
         except asyncio.CancelledError as error:
             cancelled = error
-    if not task.cancelled():
-        task.exception()  # taken, so that the loop does not report it as never retrieved
+            for task in waiting:
+                task.cancel()
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # taken, so that the loop does not report it as never retrieved
     if cancelled is not None:
         raise cancelled

@@ -69,7 +69,8 @@ class TpeStrategy:
             study.sampler = TPESampler(seed=self._history.seed(len(pending), number) % 2**32, n_startup_trials=1)
             params = study.ask(distributions).params
             configuration = {d.name: _decode(d, params[d.name]) for d in space.dimensions}
-            if space.identity(configuration) not in known and space.violation(configuration) is None:
+            # In this order: what breaks a constraint may have no command to take an identity from.
+            if space.violation(configuration) is None and space.identity(configuration) not in known:
                 return configuration
         return None
 

@@ -10,7 +10,7 @@ from typing import Any
 from autotuner.config.document import TaskDocument
 from autotuner.config.load import apply_sets, parse, validate
 from autotuner.contracts.errors import AutotunerError, ErrorCode
-from autotuner.engines import registry as engines
+from autotuner.engines.registry import demonstration, engine_for_model
 from autotuner.services.host import host_facts
 from autotuner.services.models import model_path
 from autotuner.services.settings import Settings
@@ -52,7 +52,7 @@ def quick_document(
     model: str, settings: Settings, *, objective: str | None = None, sets: Sequence[str] = ()
 ) -> TaskDocument:
     """A sensible task for a model: the parameters that its engine commonly tunes, a short mixed load."""
-    engine = engines.engine_for_model(model)
+    engine = engine_for_model(model)
     facts = engine.read_model(model_path(model, settings))
     cores = len(host_facts().cores)
     suggestion = engine.suggest(facts, max(1, cores - 1), QUICK_CONCURRENCY)
@@ -80,7 +80,7 @@ def quick_document(
 
 def demo_document(*, sets: Sequence[str] = ()) -> TaskDocument:
     """The demonstration: a search over predicted figures of a large model on GPUs; nothing is started."""
-    return validate(apply_sets(engines.demonstration(), sets, name="demo"), name="demo")
+    return validate(apply_sets(demonstration(), sets, name="demo"), name="demo")
 
 
 def _named(document: TaskDocument, name: str) -> TaskDocument:

@@ -6,7 +6,8 @@ import random
 
 from autotuner.config.document import TaskDocument
 from autotuner.contracts.engine import Engine
-from autotuner.engines import registry as engines
+from autotuner.engines.registry import DEFAULT_ENGINE, engine_for_model
+from autotuner.engines.registry import engine as engine_named
 from autotuner.planning.plan import Plan
 from autotuner.planning.planner import make_plan
 from autotuner.search.registry import STRATEGIES
@@ -19,10 +20,10 @@ from autotuner.services.settings import Settings
 def engine_of(document: TaskDocument) -> Engine:
     """The engine that a document names, else the one for its model file, else the default."""
     if document.base_runtime is not None:
-        return engines.engine(document.base_runtime)
+        return engine_named(document.base_runtime)
     if document.model.files:
-        return engines.engine_for_model(document.model.files[0])
-    return engines.engine(engines.DEFAULT_ENGINE)
+        return engine_for_model(document.model.files[0])
+    return engine_named(DEFAULT_ENGINE)
 
 
 def plan_document(document: TaskDocument, settings: Settings) -> Plan:

@@ -10,13 +10,15 @@ from autotuner.config.load import validate
 from autotuner.contracts.attempt import AttemptJob
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.result import ExperimentSummary, TaskResult
-from autotuner.contracts.store import AttemptRow, Store, TaskRecord
+from autotuner.contracts.store import AttemptRow, Store, TaskRecord, TaskStatus
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.result import build_result, summarise
 from autotuner.coordinator.scorer import Scorer
 from autotuner.services.host import describe_host
 from autotuner.services.planning import plan_document
 from autotuner.services.settings import Settings
+
+ENDED = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 
 
 async def named_task(store: Store, name: str | None) -> TaskRecord:
@@ -26,9 +28,7 @@ async def named_task(store: Store, name: str | None) -> TaskRecord:
         if tasks:
             return tasks[0]
     else:
-        found = await store.find_task(name)
-        if found is None and name.isdecimal():
-            found = next((task for task in tasks if task.id == int(name)), None)
+        found = await store.find_task(name) or (await _by_number(store, int(name)) if name.isdecimal() else None)
         if found is not None:
             return found
     raise AutotunerError(
@@ -39,25 +39,34 @@ async def named_task(store: Store, name: str | None) -> TaskRecord:
     )
 
 
+async def _by_number(store: Store, number: int) -> TaskRecord | None:
+    try:
+        task = await store.get_task(number)
+    except AutotunerError as error:
+        if error.code is not ErrorCode.NOT_FOUND:
+            raise
+        return None
+    return task if task.deleted_at is None else None
+
+
 async def task_result(store: Store, task: TaskRecord, settings: Settings) -> TaskResult:
-    """The result of a task: the stored one, else what is measured so far."""
-    if task.result is not None:
+    """The result of a task: the stored one of a run that has ended, else what is measured so far."""
+    if task.result is not None and task.status in ENDED:
         return TaskResult.model_validate(task.result)
     document = validate(task.document, name=task.name)
     plan = await asyncio.to_thread(plan_document, document, settings)
     ledger = await Ledger.read(store, task.id)
     scorer = Scorer(document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
-    first, baseline = ledger.first_metrics(), ledger.baseline
-    if first is not None:
-        scorer.settle(first, baseline.metrics if baseline is not None else None)
+    warning = scorer.settle_from(ledger)
+    hosts = [attempt.host for attempt in ledger.attempts.values()]
     return build_result(
         task,
         plan=plan,
         scorer=scorer,
         ledger=ledger,
-        host=describe_host(),
-        elapsed_s=task.elapsed_s,
-        warnings=plan.warnings,
+        host=hosts[-1] if hosts else describe_host(),
+        elapsed_s=max(task.elapsed_s, ledger.seconds()),
+        warnings=(*plan.warnings, *([warning] if warning is not None else [])),
     )
 
 

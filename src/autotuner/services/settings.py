@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from autotuner.contracts.values import digest
+from autotuner.store.location import parse_location
+
 PREFIX = "AUTOTUNER_"
 
 
@@ -31,21 +34,27 @@ class Settings:
         """Server logs, samples, reports; one folder per task."""
         return self.data_dir / "artefacts"
 
-    @property
-    def locks_dir(self) -> Path:
-        """One lock file per running task."""
-        return self.data_dir / "locks"
+    def lock_path(self, task_id: int) -> Path:
+        """The lock file of a running task: beside a database file, so that all who use the file meet there."""
+        location = parse_location(self.database)
+        folder = self.data_dir if location.path is None else location.path.absolute().parent
+        name = digest(location.shown)[:8] if location.path is None else location.path.name
+        return folder / "locks" / f"{name}.task-{task_id}.lock"
 
     def task_dir(self, task_id: int) -> Path:
-        """Artefacts of one task."""
-        return self.artefacts_dir / f"task-{task_id}"
+        """Artefacts of one task; of tasks in a database elsewhere in a folder of that database."""
+        location = parse_location(self.database)
+        if location.path is not None and location.path.absolute().parent == self.data_dir:
+            return self.artefacts_dir / f"task-{task_id}"
+        key = location.shown if location.path is None else str(location.path.absolute())
+        return self.artefacts_dir / f"database-{digest(key)[:8]}" / f"task-{task_id}"
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """Settings from environment variables."""
     home = Path(environ.get("HOME") or Path.home())
     shared = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    data_dir = Path(environ.get(f"{PREFIX}DATA_DIR") or shared / "inference-autotuner")
+    data_dir = Path(environ.get(f"{PREFIX}DATA_DIR") or shared / "inference-autotuner").expanduser().absolute()
     return Settings(
         data_dir=data_dir,
         database=environ.get(f"{PREFIX}DATABASE_URL") or str(data_dir / "autotuner.db"),

@@ -1,32 +1,42 @@
-"""Run a task: find or create it, take it for this process, let the coordinator run it, write its reports."""
+"""Run a task: find or create it, take it for this process, let the coordinator run it."""
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
+import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from autotuner.config.document import TaskDocument
 from autotuner.config.identity import changed, fingerprint, identity
 from autotuner.config.load import to_data
+from autotuner.contracts.attempt import AttemptStatus
+from autotuner.contracts.client import ClientError
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.executor import ExecutorSession
 from autotuner.contracts.progress import Observer
 from autotuner.contracts.result import TaskResult
 from autotuner.contracts.search import SearchSetup, SearchStrategy
 from autotuner.contracts.store import NewTask, Store, TaskRecord, TaskStatus
 from autotuner.coordinator.loop import Coordinator
+from autotuner.deploy.local.deployment import LocalDeployment, reap
 from autotuner.planning.plan import Plan
 from autotuner.search.registry import make_strategy
 from autotuner.services.host import describe_host
 from autotuner.services.planning import check_ready, plan_document
 from autotuner.services.plugins import EXECUTORS, InstalledPlugins
 from autotuner.services.settings import Settings
+from autotuner.services.task_lock import taken
 from autotuner.store.sql_store import open_store
+
+RUNNING = frozenset({AttemptStatus.PENDING, AttemptStatus.DEPLOYING, AttemptStatus.BENCHMARKING})
+NOTES = frozenset({"task_name", "description", "labels", "metadata"})
+"""Keys of a document that ask for nothing."""
 
 
 @dataclass(frozen=True)
@@ -42,38 +52,66 @@ class RunOutcome:
 
 async def run_task(document: TaskDocument, settings: Settings, observer: Observer, *, new: bool = False) -> RunOutcome:
     """Run a task from where it stands: a new one from the start, an interrupted one from its stored state, a finished
-    one not at all (unless its budget grew).
+    one not at all (unless its document grew), a failed one from its failed experiments.
 
     ``new``: make another task (name-2, …) instead of continuing. AutotunerError before anything is started for wrong
-    input; TASK_CHANGED when a stored task of that name measures something else; NO_RESULT when nothing could be
-    measured. CancelledError (Ctrl-C) leaves the task ready to be continued.
+    input; TASK_CHANGED when a stored task of that name measures something else; TASK_BUSY while another process runs
+    it; NO_RESULT when nothing could be measured. CancelledError (Ctrl-C) leaves the task ready to be continued.
     """
     plan = await asyncio.to_thread(plan_document, document, settings)
     version = await asyncio.to_thread(check_ready, plan)
     async with open_store(settings.database) as store:
-        task = await _find_or_create(store, plan, version, new=new)
+        task, plan = await _find_or_create(store, plan, version, new=new)
         folder = settings.task_dir(task.id)
-        with _taken(settings, task):
+        host = describe_host()  # before this process leaves the server's cores
+        with taken(settings, task), _beside_server(plan):
+            task = await store.get_task(task.id)  # it may have ended while its lock was another's
             finished = _finished_result(task, plan)
             if finished is not None:
                 return RunOutcome(task, finished, fresh=False, folder=folder)
             if task.status is TaskStatus.COMPLETED:
-                observer.on_message("The budget of this finished task has grown: it goes on.")
+                observer.on_message("The document of this finished task has changed: it goes on.")
             coordinator = Coordinator(
                 store=store,
                 plan=plan,
                 strategy=_strategy(document),
                 observer=observer,
                 artefacts=folder,
-                host=describe_host(),
+                host=host,
                 clock=time.monotonic,
                 now=lambda: datetime.now(UTC),
             )
-            async with EXECUTORS.load(settings.executor)().open(
-                InstalledPlugins(), client=plan.client, client_cores=plan.cores.client
-            ) as session:
+            await _end_left_behind(store, task)
+            async with _open_executor(settings, plan) as session:
                 result = await coordinator.run(task, session)
             return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
+
+
+@asynccontextmanager
+async def _open_executor(settings: Settings, plan: Plan) -> AsyncIterator[ExecutorSession]:
+    executor = EXECUTORS.load(settings.executor)()
+    async with AsyncExitStack() as stack:
+        try:
+            session = await stack.enter_async_context(
+                executor.open(InstalledPlugins(), client=plan.client, client_cores=plan.cores.client)
+            )
+        except ClientError as error:
+            raise AutotunerError(
+                ErrorCode.NO_RESULT,
+                f"the benchmark client {plan.client} cannot be started",
+                why=error.failure.diagnosis,
+                remedy=error.failure.hint,
+                place="benchmark.engine",
+            ) from error
+        yield session
+
+
+async def _end_left_behind(store: Store, task: TaskRecord) -> None:
+    """End servers of a run that was killed. They die with it; this is for what they may have started themselves."""
+    for attempt in await store.list_attempts(task.id):
+        handle = attempt.handle
+        if attempt.status in RUNNING and handle is not None and handle.deployment == LocalDeployment.name:
+            await reap(handle)
 
 
 def _strategy(document: TaskDocument) -> Callable[[SearchSetup], SearchStrategy]:
@@ -83,24 +121,25 @@ def _strategy(document: TaskDocument) -> Callable[[SearchSetup], SearchStrategy]
     return make
 
 
-async def _find_or_create(store: Store, plan: Plan, version: str, *, new: bool) -> TaskRecord:
-    document = plan.document
-    described = {**identity(document), "engine": plan.engine, "engine_version": version}
+async def _find_or_create(store: Store, plan: Plan, version: str, *, new: bool) -> tuple[TaskRecord, Plan]:
+    """The stored task of the plan's name, and the plan; with ``new`` a new one and the plan under its new name."""
     name = plan.task_name
     known = await store.find_task(name)
     if known is not None and new:
         name = await _free_name(store, name)
+        plan = replace(plan, task_name=name, document=plan.document.model_copy(update={"task_name": name}))
         known = None
+    described = _identity(plan, version)
     if known is None:
-        return await store.create_task(
-            NewTask(
-                name=name,
-                document=to_data(document),
-                parameters=to_data(document).get("parameters", {}),
-                fingerprint=fingerprint(described),
-                identity=described,
-            )
+        document = to_data(plan.document)
+        made = NewTask(
+            name=name,
+            document=document,
+            parameters=document.get("parameters", {}),
+            fingerprint=fingerprint(described),
+            identity=described,
         )
+        return await store.create_task(made), plan
     differences = changed(known.identity, described)
     if differences:
         raise AutotunerError(
@@ -110,7 +149,16 @@ async def _find_or_create(store: Store, plan: Plan, version: str, *, new: bool) 
             remedy="Run it with --new to make another task, or give it another task_name",
             place="task_name",
         )
-    return known
+    return known, plan
+
+
+def _identity(plan: Plan, version: str) -> dict[str, Any]:
+    """What must not change between two runs: the document's part, the engine, and the hardware it runs on here."""
+    described = {**identity(plan.document), "engine": plan.engine, "engine_version": version}
+    if not plan.predicted and plan.endpoint_url is None:
+        host = describe_host()
+        described["hardware"] = {key: host[key] for key in ("cpu_model", "cores")}
+    return described
 
 
 async def _free_name(store: Store, name: str) -> str:
@@ -121,32 +169,22 @@ async def _free_name(store: Store, name: str) -> str:
 
 
 def _finished_result(task: TaskRecord, plan: Plan) -> TaskResult | None:
-    """The stored result of a finished task whose budget has not grown; None when there is something to do."""
+    """The stored result of a finished task whose document asks for nothing else; None when there is something to do."""
     if task.status is not TaskStatus.COMPLETED or task.result is None:
         return None
-    before = task.document.get("optimization", {})
-    after = to_data(plan.document)["optimization"]
-    grew = [
-        key
-        for key in ("max_iterations", "confirm", "budget", "patience", "references")
-        if before.get(key) != after.get(key)
-    ]
-    return None if grew else TaskResult.model_validate(task.result)
+    before, after = task.document, to_data(plan.document)
+    asks = [key for key in before.keys() | after.keys() if key not in NOTES and before.get(key) != after.get(key)]
+    return None if asks else TaskResult.model_validate(task.result)
 
 
 @contextmanager
-def _taken(settings: Settings, task: TaskRecord) -> Iterator[None]:
-    """Hold the task for this process: the kernel gives the lock back when the process dies."""
-    settings.locks_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.locks_dir / f"task-{task.id}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise AutotunerError(
-                ErrorCode.TASK_BUSY,
-                f"the task {task.name!r} is being run by another process",
-                why="a task has one coordinator at a time",
-                remedy="Wait for it, or end it with Ctrl-C there",
-                place=task.name,
-            ) from None
+def _beside_server(plan: Plan) -> Iterator[None]:
+    """Keep this process off the server's cores: what it does must not slow down what it measures."""
+    usual = os.sched_getaffinity(0)
+    others = usual - set(plan.cores.server or ())
+    if others:
+        os.sched_setaffinity(0, others)
+    try:
         yield
+    finally:
+        os.sched_setaffinity(0, usual)

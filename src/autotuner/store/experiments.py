@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from autotuner.contracts.attempt import Failure
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.store import (
+    EventType,
     ExperimentOrigin,
     ExperimentRecord,
     ExperimentStatus,
@@ -128,6 +129,23 @@ def finish(
     if changed is None:
         raise StatusConflictError(get(session, experiment_id).status.value)
     append_event(session, task_id, event.model_copy(update={"experiment_id": experiment_id}), now)
+    return get(session, experiment_id)
+
+
+def reopen(session: Session, experiment_id: int, now: datetime) -> ExperimentRecord:
+    """Make a failed experiment pending again."""
+    experiment = get(session, experiment_id)
+    lock_task(session, experiment.task_id)
+    changed = session.execute(
+        update(Experiment)
+        .where(Experiment.id == experiment_id, Experiment.status == ExperimentStatus.FAILED.value)
+        .values(status=ExperimentStatus.PENDING.value, metrics=None, failure=None, finished_at=None)
+        .returning(Experiment.id)
+    ).first()
+    if changed is None:
+        raise StatusConflictError(get(session, experiment_id).status.value)
+    event = NewEvent(type=EventType.EXPERIMENT_RETRIED, experiment_id=experiment_id, data={"number": experiment.number})
+    append_event(session, experiment.task_id, event, now)
     return get(session, experiment_id)
 
 

@@ -164,6 +164,10 @@ class SqlStore:
             )
         )
 
+    async def reopen_experiment(self, experiment_id: int) -> ExperimentRecord:
+        """Make a failed experiment pending again."""
+        return await self._database.write(lambda session: experiments.reopen(session, experiment_id, self._clock()))
+
     async def start_attempt(
         self, experiment_id: int, *, reason: AttemptReason, host: Mapping[str, Any], block: int | None = None
     ) -> AttemptRow:

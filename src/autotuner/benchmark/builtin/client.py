@@ -18,9 +18,9 @@ from autotuner.contracts.measurement import Measurement
 
 CANCEL_S = 5.0
 
-OPTIONS = ("prompt_token_ids", "arrivals", "server_pid")
+OPTIONS = ("prompt_token_ids", "server_pid")
 """Keys of ``AttemptJob.options`` that this client reads: [low, high) of the token ids that prompts may be made of;
-``constant`` or ``poisson`` arrivals at a request rate; the root of the server's process tree."""
+the root of the server's process tree."""
 
 
 class BuiltinClient:

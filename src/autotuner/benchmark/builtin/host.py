@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, process_time
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 
@@ -97,23 +99,35 @@ def _children(pid: int) -> list[int]:
 
 
 class LoopLag:
-    """Samples how late the event loop runs its callbacks."""
+    """Samples how late the event loop runs its callbacks, inside its context."""
 
     PERIOD_S = 0.01
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._lags: list[float] = []
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Self:
+        self._plan()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @property
+    def p99(self) -> float | None:
+        """The 99th percentile of the lag in seconds; None without a sample."""
+        return float(np.percentile(self._lags, 99)) if self._lags else None
+
+    def _plan(self) -> None:
         self._due = self._loop.time() + self.PERIOD_S
         self._timer = self._loop.call_at(self._due, self._tick)
 
-    def stop(self) -> float | None:
-        """The 99th percentile of the lag in seconds; None without a sample."""
-        self._timer.cancel()
-        return float(np.percentile(self._lags, 99)) if self._lags else None
-
     def _tick(self) -> None:
-        now = self._loop.time()
-        self._lags.append(max(now - self._due, 0.0))
-        self._due = now + self.PERIOD_S
-        self._timer = self._loop.call_at(self._due, self._tick)
+        self._lags.append(max(self._loop.time() - self._due, 0.0))
+        self._plan()

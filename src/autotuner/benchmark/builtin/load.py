@@ -94,7 +94,7 @@ class OpenLoop:
         source: Source,
         issue: Callable[[Exchange], None],
         rate: float,
-        arrivals: Literal["constant", "poisson"],
+        arrivals: Literal["closed", "constant", "poisson"],
         seed: str,
     ) -> None:
         self._source = source
@@ -122,7 +122,7 @@ class OpenLoop:
             self._timer.cancel()
 
     def _plan(self) -> None:
-        gap = self._random.exponential() if self._arrivals == "poisson" else 1.0
+        gap = 1.0 if self._arrivals == "constant" else self._random.exponential()
         self._due += gap / self._rate
         self._timer = self._loop.call_at(self._due, self._arrive)
 

@@ -7,6 +7,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from time import monotonic
 
 from autotuner.benchmark.builtin.draws import Draws
 from autotuner.benchmark.builtin.exchange import Exchange
@@ -39,18 +40,18 @@ async def measure_point(
 ) -> Measurement:
     """Warm up, measure, drain, and sum up. Cancelling drops all requests at once."""
     window = Window(order.workload.limits, point.concurrency)
+    began = monotonic()
     with _no_collection():
         async with _loaded(order, point, repeat, target, bodies, window):
             with _reporting(lambda: on_progress(window.figures(point.name, repeat))):
                 await window.warm()
                 # The load goes on while the counters are read; the window opens after that.
                 before = await asyncio.to_thread(cpu_use, order.cores, order.server_pid)
-                lag = LoopLag()
-                await window.measure()
-                lag_p99 = lag.stop()
+                with LoopLag() as lag:
+                    await window.measure()
                 after = await asyncio.to_thread(cpu_use, order.cores, order.server_pid)
                 await window.drain()
-    cpu = own_share(before, after)
+    cpu, lag_p99 = own_share(before, after), lag.p99
     foreign = foreign_share(before, after)
     header: dict[str, object] = {
         "client": "builtin",
@@ -61,7 +62,7 @@ async def measure_point(
     }
     records = window.records()
     path = await asyncio.to_thread(write_samples, Path(order.artefacts), header, records)
-    return summarise(
+    summary = summarise(
         records,
         load_point=point,
         repeat=repeat,
@@ -75,6 +76,7 @@ async def measure_point(
         stopped=window.stopped,
         samples_path=path,
     )
+    return summary.model_copy(update={"warmup_s": max(0.0, window.opened - began)})
 
 
 @asynccontextmanager
@@ -98,7 +100,7 @@ async def _loaded(
         rate = point.request_rate or 1.0
         source = Source(bodies, draws, min(round(2 * rate) + 16, 1024))
         seed = f"{order.workload.seed}/{point.name}/{repeat}/arrivals"
-        load = OpenLoop(source, sender.issue, rate, order.arrivals, seed)
+        load = OpenLoop(source, sender.issue, rate, order.workload.arrival, seed)
     load.start()
     try:
         yield

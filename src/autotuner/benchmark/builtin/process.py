@@ -82,6 +82,7 @@ class WorkerProcess:
         if report is None:
             self._ended = True
             self._reports.put_nowait(None)
+            self._kill()  # it may be alive still if what it wrote made no sense
             await self._process.wait()
             raise self.dead("died")
         return report
@@ -119,12 +120,12 @@ class WorkerProcess:
         )
 
     async def _read_reports(self) -> None:
-        if self._process.stdout is not None:
-            while text := await self._process.stdout.readline():
-                if not text.endswith(b"\n"):
-                    break  # cut off by its death
-                self._reports.put_nowait(REPORTS.validate_json(text))
-        self._reports.put_nowait(None)
+        try:
+            if self._process.stdout is not None:
+                while (text := await self._process.stdout.readline()).endswith(b"\n"):  # else cut off by its death
+                    self._reports.put_nowait(REPORTS.validate_json(text))
+        finally:
+            self._reports.put_nowait(None)
 
     async def _read_errors(self) -> None:
         if self._process.stderr is not None:

@@ -42,12 +42,11 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def send(self, exchange: Exchange) -> None:
-        """Hand the request to the socket; its clock starts with the first byte."""
+        """Hand the request to the socket; its clock starts with the first byte (sent again: anew)."""
         self._exchange = exchange
         self._silent = True
         transport = cast(asyncio.Transport, self._transport)
-        if exchange.started is None:
-            exchange.started = monotonic() if exchange.scheduled is None else exchange.scheduled
+        exchange.started = monotonic() if exchange.scheduled is None else exchange.scheduled
         transport.write(exchange.request)
 
     def abort(self) -> None:
@@ -181,8 +180,6 @@ class Sender:
         if self._closed:
             return
         exchange.retried = True
-        if exchange.scheduled is None:
-            exchange.started = None
         self._connect(exchange)
 
     def ended(self, exchange: Exchange, connection: Connection | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, field_validator
 
 from autotuner.contracts.attempt import Failure
 from autotuner.contracts.measurement import LiveFigures, Measurement
@@ -28,9 +28,15 @@ class Measure(Frozen):
     prompt_token_ids: tuple[int, int] | None = Field(
         None, description="prompts are token ids drawn from [low, high); None: words"
     )
-    arrivals: Literal["constant", "poisson"] = "poisson"
     server_pid: int | None = Field(None, description="root of the server's processes, left out of foreign CPU use")
     cores: tuple[int, ...] | None = Field(None, description="cores watched for foreign CPU use; None: all")
+
+    @field_validator("prompt_token_ids")
+    @classmethod
+    def _a_range(cls, span: tuple[int, int] | None) -> tuple[int, int] | None:
+        if span is not None and not 0 <= span[0] < span[1]:
+            raise ValueError("a range of token ids is [low, high) with 0 <= low < high")
+        return span
 
 
 class Cancel(Frozen):

@@ -91,7 +91,7 @@ class LlamaCppEngine:
     """llama.cpp: our launcher around xllamacpp, or the command of an external llama-server."""
 
     name = "llamacpp"
-    aliases: tuple[str, ...] = ("llama.cpp", "llama-cpp", "llama_cpp")
+    aliases: tuple[str, ...] = ("llama.cpp", "llama_cpp")
     predicted = False
     own_deployment: str | None = None
     own_client: str | None = None
@@ -172,7 +172,7 @@ class LlamaCppEngine:
         parallel = sorted({1, most, *(size for size in (2, 4, 8, 16, 32, 64, 128) if most // 4 <= size < most)})
         parameters: dict[str, Sequence[Scalar] | Scalar] = {
             "n_parallel": parallel,
-            "n_ubatch": [size for size in (64, 128, 512) if size >= most] or [512],
+            "n_ubatch": [64, 128, 512],
         }
         reason = (
             f"slots up to the {concurrency} requests in flight, and the tokens per step, which decide between short "

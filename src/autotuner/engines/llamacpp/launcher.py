@@ -135,13 +135,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def find_problem(options: argparse.Namespace) -> str | None:
-    """What the engine would refuse, abort on or hang with, as one sentence; None if it would start."""
+    """What the engine would refuse or abort on, as one sentence; None if it would start."""
     slots: int = options.parallel or 1
     batch: int = options.batch_size or 2048
-    step: int = min(options.ubatch_size or 512, batch)
-    if step < slots:
-        name = "--batch-size" if batch < slots else "--ubatch-size"
-        return f"argument {name}: {step} tokens are fewer than the {slots} slots (--parallel); the engine would stop"
+    if batch < slots:
+        return f"argument --batch-size: {batch} is less than the {slots} slots (--parallel); the engine would abort"
     if options.cache_type and (options.cache_type_k or options.cache_type_v):
         return "argument --cache-type: not allowed with --cache-type-k or --cache-type-v"
     cache_v = options.cache_type_v or options.cache_type or "f16"

@@ -1,4 +1,4 @@
-"""What the engine refuses, aborts on or hangs with, and what a workload needs of it.
+"""What the engine refuses or aborts on, and what a workload needs of it.
 
 Each rule was found by starting the engine (see tests/engines/llamacpp); the sentence is what a user reads.
 """
@@ -49,7 +49,7 @@ def total_context(values: Values, context: PlanContext) -> int | None:
         return None
     needed = _round_up(context.longest_request + REQUEST_MARGIN, SIZED_STEP)
     limit = number(context.model_config, "context_length")
-    return slots(values) * (needed if limit is None else max(min(needed, limit), min(context.longest_request, limit)))
+    return slots(values) * (needed if limit is None else min(needed, limit))
 
 
 def cache_types(values: Values) -> tuple[str, str]:
@@ -92,9 +92,11 @@ def _request_fits_slot(values: Values, context: PlanContext) -> str | None:
         room = min(room, limit)
     if room >= context.longest_request:
         return None
+    longest = context.longest_request
+    remedy = f"max_model_len to {longest}" if values.get("max_model_len") else f"n_ctx to {count} × {longest}"
     return (
         f"each of the {count} slots (n_parallel) has room for {room} tokens, but the longest request of the workload "
-        f"has {context.longest_request}; raise n_ctx to {count} × {context.longest_request} or leave it out"
+        f"has {longest}; raise {remedy} or leave it out"
     )
 
 
@@ -115,9 +117,14 @@ def _one_context(values: Values, context: PlanContext) -> str | None:
     )
 
 
+DEFAULT_UBATCH = 512
+"""The engine's own n_ubatch."""
+
+
 def _ubatch_within_batch(values: Values, context: PlanContext) -> str | None:
     batch, ubatch = whole(values, "n_batch"), whole(values, "n_ubatch")
-    if batch is None or ubatch is None or ubatch <= batch:
+    # The default follows a smaller n_batch: that is what somebody who sets n_batch alone asks for.
+    if batch is None or ubatch is None or ubatch <= batch or ubatch == DEFAULT_UBATCH:
         return None
     return f"n_ubatch {ubatch} is more than n_batch {batch}: the engine would lower it to {batch} without a word"
 
@@ -128,15 +135,6 @@ def _batch_holds_slots(values: Values, context: PlanContext) -> str | None:
         return None
     return (
         f"n_batch {batch} is less than n_parallel {count}: one step must hold a token of every slot; the engine aborts"
-    )
-
-
-def _ubatch_holds_slots(values: Values, context: PlanContext) -> str | None:
-    ubatch, count = whole(values, "n_ubatch"), slots(values)
-    if ubatch is None or ubatch >= count:
-        return None
-    return (
-        f"n_ubatch {ubatch} is less than n_parallel {count}: the engine would never answer requests that run together"
     )
 
 
@@ -188,7 +186,6 @@ RULES = (
     Rule("one_context", frozenset({"n_ctx", "max_model_len", "n_parallel"}), _one_context),
     Rule("ubatch_within_batch", frozenset({"n_batch", "n_ubatch"}), _ubatch_within_batch),
     Rule("batch_holds_slots", frozenset({"n_batch", "n_parallel"}), _batch_holds_slots),
-    Rule("ubatch_holds_slots", frozenset({"n_ubatch", "n_parallel"}), _ubatch_holds_slots),
     Rule(
         "quantised_v_needs_flash_attention",
         frozenset({"cache_type", "cache_type_v", "flash_attn"}),

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from autotuner.contracts.attempt import AttemptJob, Failure, FailureClass
 from autotuner.contracts.client import ClientError, ClientSession, OnProgress
 from autotuner.contracts.deployment import Endpoint
-from autotuner.contracts.measurement import Distribution, LiveFigures, Measurement
+from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.values import digest
 from autotuner.contracts.workload import LoadPoint, MeasureLimits
 from autotuner.engines.simulated.deployment import job_prediction
 from autotuner.engines.simulated.prediction import Prediction
+from autotuner.metrics.distribution import distribution
 
 if TYPE_CHECKING:
-    from numpy import float64
-    from numpy.typing import NDArray
+    pass
 
 _TTFT_NOISE = 3.0
 """Between real runs ttft differs about three times as much as tpot."""
@@ -118,15 +118,16 @@ def _measure(job: AttemptJob, prediction: Prediction, point: LoadPoint, concurre
             good &= values[metric] <= limit
         goodput = rate * float(good.mean())
     gaps = max(1, osl - 1)
+    tpots = distribution(tpot.tolist())
     return Measurement(
         load_point=point.name,
         repeat=repeat,
         concurrency=concurrency,
         window_s=window_s,
-        ttft=_distribution(ttft),
-        tpot=_distribution(tpot),
-        itl=_distribution(tpot).model_copy(update={"count": count * gaps}),
-        e2e=_distribution(e2e),
+        ttft=distribution(ttft.tolist()),
+        tpot=tpots,
+        itl=None if tpots is None else tpots.model_copy(update={"count": count * gaps}),
+        e2e=distribution(e2e.tolist()),
         output_throughput=output_throughput,
         input_throughput=output_throughput * isl / osl,
         total_throughput=output_throughput * (isl + osl) / osl,
@@ -150,34 +151,3 @@ def _window(limits: MeasureLimits, rate: float) -> tuple[int, float]:
     if limits.max_requests is not None:
         window_s = min(window_s, limits.max_requests / rate)
     return min(_MOST_REQUESTS, max(1, round(rate * window_s))), window_s
-
-
-def _distribution(values: NDArray[float64]) -> Distribution:
-    """All fields from the drawn values; the mode is the middle of the fullest of √n bins."""
-    import numpy as np
-
-    counts, edges = np.histogram(values, bins=max(1, round(len(values) ** 0.5)))
-    fullest = int(counts.argmax())
-    low, high = float(values.min()), float(values.max())
-    mode = low if low == high else float(edges[fullest] + edges[fullest + 1]) / 2
-    shares = (0.1, 1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9)
-    p001, p01, p05, p10, p25, p50, p75, p90, p95, p99, p999 = (float(p) for p in np.percentile(values, shares))
-    return Distribution(
-        count=len(values),
-        mean=float(values.mean()),
-        mode=mode,
-        min=low,
-        max=high,
-        stddev=float(values.std(ddof=1)) if len(values) > 1 else 0.0,
-        p001=p001,
-        p01=p01,
-        p05=p05,
-        p10=p10,
-        p25=p25,
-        p50=p50,
-        p75=p75,
-        p90=p90,
-        p95=p95,
-        p99=p99,
-        p999=p999,
-    )

@@ -16,7 +16,7 @@ DOCUMENT: Mapping[str, Any] = {
     "parameters": {p.name: list(p.commonly_tuned) for p in CATALOGUE.parameters if p.commonly_tuned},
     "system_config": {"gpu_type": "h200_sxm", "total_gpus": 8},
     "optimization": {"objective": "maximize_throughput", "max_iterations": 40, "confirm": {"top_k": 2, "starts": 5}},
-    "benchmark": {"traffic_scenarios": ["D(4000,500)"], "num_concurrency": [512], "max_time_per_iteration": 60},
+    "benchmark": {"traffic_scenarios": ["D(4000,500)"], "num_concurrency": [256], "max_time_per_iteration": 60},
     "slo": {
         "ttft": {"threshold": 2.0, "hard_fail": True, "fail_ratio": 0.0},
         "tpot": {"threshold": 0.05, "hard_fail": True, "fail_ratio": 0.0},

@@ -1,0 +1,222 @@
+"""A task's result on the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from autotuner.contracts.result import ExperimentSummary, TaskResult
+from autotuner.services.report.wording import (
+    MISSING,
+    PREDICTED,
+    duration,
+    experiment_title,
+    figure_of,
+    gain_of,
+    gain_text,
+    model_name,
+    one_line,
+    parameter_name,
+    parameter_value,
+    parameters_text,
+    percent,
+    score_text,
+    shown_metrics,
+    signed_percent,
+    slo_status,
+    slo_text,
+    with_unit,
+)
+
+TOP = 5
+"""So many experiments are listed."""
+
+
+def result_tables(result: TaskResult, *, files: Mapping[str, str] | None = None) -> RenderableType:
+    """Verdict, winner beside baseline and references, evidence, SLOs, grid, best experiments, failures, time, files.
+
+    ``files``: what they are → where they lie. Texts of users are shown as they are: neither rich markup nor terminal
+    escapes in them act.
+    """
+    parts: list[RenderableType] = [_verdict(result)]
+    chosen = result.winner or result.nearest
+    columns = _distinct([chosen, result.baseline, *result.references])
+    if columns:
+        name = "winner" if result.winner else "nearest"
+        titles = [f"{name} #{s.number}" if s is chosen else experiment_title(s) for s in columns]
+        parts.append(_side_by_side(columns, titles, result))
+    lines = [*_evidence(result), *_slos(result), *_grid(result)]
+    if lines:
+        parts.append(Text("\n".join(lines)))
+    top = _best(result)
+    if len(top) > 1:
+        parts.append(_top(result, top))
+    failed = Counter(s.failure.kind.value for s in result.experiments if s.failure)
+    if failed:
+        parts.append(Text("Failed: " + ", ".join(f"{count} × {kind}" for kind, count in failed.most_common())))
+    parts.append(Text(_time(result), style="dim"))
+    parts += [Text(f"Warning: {one_line(warning)}", style="yellow") for warning in result.warnings]
+    if files:
+        table = Table.grid(padding=(0, 2))
+        for what, where in files.items():
+            table.add_row(Text(one_line(what)), Text(one_line(where), overflow="fold"))
+        parts.append(table)
+    spaced: list[RenderableType] = [parts[0]]
+    for part in parts[1:]:
+        spaced += [Text(""), part]
+    return Group(*spaced)
+
+
+def compare_tables(
+    summaries: Sequence[ExperimentSummary], *, objective_label: str = "score", unit: str = ""
+) -> RenderableType:
+    """Experiments side by side: the parameters that differ, the score, the figures and the SLOs."""
+    columns = _distinct(summaries)
+    names = dict.fromkeys(name for s in columns for name in s.parameters)
+    table = _table("", *(experiment_title(s) for s in columns))
+    for name in names:
+        cells = [parameter_value(name, s.parameters[name]) if name in s.parameters else MISSING for s in columns]
+        if len(set(cells)) > 1:
+            _add(table, parameter_name(name), cells)
+    same = [name for name in names if len({repr(s.parameters.get(name, "absent")) for s in columns}) == 1]
+    table.add_section()
+    marks = [f" ({PREDICTED})" if s.metrics.get("predicted") is True else "" for s in columns]
+    scores = [with_unit(s.score, unit) + mark for s, mark in zip(columns, marks, strict=True)]
+    _add(table, objective_label, scores)
+    _figures(table, columns)
+    if not same or len(columns) < 2:
+        return table
+    shared = parameters_text({name: columns[0].parameters[name] for name in same})
+    return Group(table, Text(f"The same in all: {shared}", style="dim"))
+
+
+def _verdict(result: TaskResult) -> Text:
+    text = Text(one_line(result.headline), style="bold")
+    if result.predicted:
+        text.append(f"  [{PREDICTED}]", style="bold yellow")
+    facts = f"{one_line(result.task_name)}: {one_line(result.engine)} {one_line(result.engine_version or '')}".rstrip()
+    facts += f", {one_line(model_name(result.model))}, {one_line(result.objective_label)}"
+    facts += f" at {one_line(', '.join(result.scored_at))}" if result.scored_at else ""
+    text.append(f"\n{facts}", style="not bold dim")
+    if result.stop_reason:
+        text.append(f"\nStopped: {one_line(result.stop_reason)}", style="not bold dim")
+    return text
+
+
+def _distinct(summaries: Sequence[ExperimentSummary | None]) -> list[ExperimentSummary]:
+    found: dict[int, ExperimentSummary] = {}
+    for summary in summaries:
+        if summary is not None:
+            found.setdefault(summary.number, summary)
+    return list(found.values())
+
+
+def _table(*headers: str) -> Table:
+    table = Table(show_edge=False, pad_edge=False, header_style="bold")
+    for index, header in enumerate(headers):
+        table.add_column(Text(one_line(header)), justify="right" if index else "left", overflow="fold")
+    return table
+
+
+def _add(table: Table, name: str, cells: Sequence[str]) -> None:
+    table.add_row(Text(one_line(name)), *(Text(cell) for cell in cells))
+
+
+def _side_by_side(columns: Sequence[ExperimentSummary], titles: Sequence[str], result: TaskResult) -> Table:
+    table = _table("", *titles)
+    _add(table, result.objective_label, [score_text(result, s.score) for s in columns])
+    baseline = result.baseline.score if result.baseline else None
+    if baseline is not None and len(columns) > 1:
+        gains = [signed_percent(gain_of(s.score, baseline, result.direction)) for s in columns]
+        _add(table, "against the baseline, one start", gains)
+    table.add_section()
+    for name in dict.fromkeys(name for s in columns for name in s.parameters):
+        cells = [parameter_value(name, s.parameters[name]) if name in s.parameters else MISSING for s in columns]
+        _add(table, parameter_name(name), cells)
+    table.add_section()
+    _figures(table, columns)
+    return table
+
+
+def _figures(table: Table, columns: Sequence[ExperimentSummary]) -> None:
+    for metric, label, unit in shown_metrics(columns):
+        _add(table, label, [with_unit(figure_of(s.metrics, metric), unit) for s in columns])
+    for slo in dict.fromkeys(line.name for s in columns for line in s.slo):
+        lines = [next((line for line in s.slo if line.name == slo), None) for s in columns]
+        _add(table, f"SLO {slo}", [slo_status(line) if line else MISSING for line in lines])
+
+
+def _evidence(result: TaskResult) -> list[str]:
+    lines: list[str] = []
+    if result.gain is not None:
+        lines.append(f"Evidence: {gain_text(result.gain)}" + (f" ({PREDICTED})" if result.predicted else ""))
+    elif result.winner is not None:
+        lines.append("Evidence: not confirmed by repeated starts")
+    if result.noise is not None:
+        lines.append(f"Noise: {percent(result.noise)} from start to start")
+    lines += [
+        f"Against {one_line(label)}: {signed_percent(gain)}, one start each"
+        for label, gain in result.reference_gains.items()
+    ]
+    return lines
+
+
+def _slos(result: TaskResult) -> list[str]:
+    if result.gain is not None and result.gain.worst_slo:
+        return [f"SLO, worst start: {slo_text(line)}" for line in result.gain.worst_slo]
+    chosen = result.winner or result.nearest
+    return [f"SLO: {slo_text(line)}" for line in chosen.slo] if chosen else []
+
+
+def _grid(result: TaskResult) -> list[str]:
+    grid = result.grid
+    if grid is None:
+        return [one_line(result.grid_note)] if result.grid_note else []
+    rank = f", rank {grid.winner_rank} of {grid.feasible}" if grid.winner_rank is not None else ""
+    over = f"median of {grid.draws} draws" if grid.draws else "median over all draws"
+    best = f"best {score_text(result, grid.best_score)} with {parameters_text(grid.best_parameters)}"
+    band = f"5th to 95th percentile {percent(grid.random_low_fraction)} to {percent(grid.random_high_fraction)}"
+    chance = f"{percent(grid.random_median_fraction)} ({over}; {band})"
+    lines = [
+        f"Grid of {grid.points} ({one_line(grid.host)}): {best}",
+        f"Winner at {percent(grid.winner_fraction)} of the optimum{rank}",
+        f"Random search with {grid.budget} configurations at {chance}",
+    ]
+    others = {"baseline": grid.baseline_fraction, **grid.reference_fractions}
+    placed = [f"{one_line(name)} at {percent(share)}" for name, share in others.items() if share is not None]
+    if placed:
+        lines.append("Of the optimum: " + ", ".join(placed))
+    if result.grid_note:
+        lines.append(one_line(result.grid_note))
+    return lines
+
+
+def _best(result: TaskResult) -> list[ExperimentSummary]:
+    sign = -1 if result.direction == "maximize" else 1
+
+    def order(summary: ExperimentSummary) -> tuple[bool, float]:
+        value = summary.penalised_score if summary.penalised_score is not None else summary.score
+        return (not summary.eligible, sign * (value or 0.0))
+
+    return sorted((s for s in result.experiments if s.score is not None), key=order)[:TOP]
+
+
+def _top(result: TaskResult, top: Sequence[ExperimentSummary]) -> Table:
+    table = _table("best experiments", result.objective_label, "hard SLOs")
+    table.add_column(Text("parameters"), overflow="fold")
+    for s in top:
+        kept = Text("kept", style="green") if s.eligible else Text("violated", style="red")
+        score = Text(score_text(result, s.score))
+        table.add_row(Text(experiment_title(s)), score, kept, Text(parameters_text(s.parameters)))
+    return table
+
+
+def _time(result: TaskResult) -> str:
+    starts = "1 server start" if result.attempts == 1 else f"{result.attempts} server starts"
+    text = f"{len(result.experiments)} experiments, {starts} in {duration(result.elapsed_s)}"
+    spent = [(p.value.replace("_", " "), seconds) for p, seconds in result.phase_seconds.items() if seconds]
+    return text + (": " if spent else "") + ", ".join(f"{name} {duration(seconds)}" for name, seconds in spent)

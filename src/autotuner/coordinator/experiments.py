@@ -1,0 +1,200 @@
+"""One experiment: start servers until it is measured or condemned, and store what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Failure, FailureClass
+from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.search import Outcome, OutcomeKind
+from autotuner.contracts.store import (
+    AttemptRow,
+    EventType,
+    ExperimentOrigin,
+    ExperimentRecord,
+    ExperimentStatus,
+    NewEvent,
+)
+from autotuner.contracts.values import Configuration
+from autotuner.coordinator.ledger import FINISHED
+from autotuner.coordinator.result import summarise, without_bulk
+from autotuner.coordinator.run import Run
+from autotuner.coordinator.scorer import Scorer
+from autotuner.coordinator.starts import Start
+from autotuner.scoring.figures import Missing
+from autotuner.scoring.verdict import Verdict
+
+CERTAIN = frozenset({FailureClass.BAD_ARGUMENT, FailureClass.UNSUPPORTED, FailureClass.MISSING_MODEL})
+"""Failures that a second start would only repeat."""
+
+
+async def add(
+    run: Run, origin: ExperimentOrigin, configuration: Configuration, label: str | None = None
+) -> ExperimentRecord:
+    """The experiment of a configuration: the one that is there, else a new one, pending."""
+    identity = run.plan.space.identity(configuration)
+    known = run.ledger.by_identity(identity)
+    if known is not None:
+        return known
+    made = await run.store.add_experiment(
+        run.task_id, origin=origin, parameters=configuration, identity=identity, label=label
+    )
+    run.ledger.experiments[made.number] = made
+    return made
+
+
+async def measure(run: Run, experiment: ExperimentRecord) -> ExperimentRecord:
+    """Bring an experiment to its end; a finished one is returned as it is.
+
+    One that was measured already, by a run that ended before it could store the outcome, is not started again.
+    AutotunerError(NO_RESULT) when the first experiments of the task have all failed the same way.
+    """
+    if experiment.status in FINISHED:
+        return experiment
+    attempt = run.ledger.scoring_attempt(experiment)
+    if attempt is not None:
+        start = Start(attempt, tuple(run.ledger.measurements.get(attempt.id, ())), None)
+    else:
+        start = await _start(run, experiment)
+    stored = await _store_outcome(run, experiment, start)
+    run.watch.show()
+    run.observer.on_start_finished(summarise(stored, run.ledger), start.attempt.reason)
+    _fail_fast(run)
+    return stored
+
+
+def outcome(experiment: ExperimentRecord, scorer: Scorer) -> Outcome:
+    """What a finished experiment teaches. Scores are the penalised ones: by those configurations are ordered."""
+    if experiment.status is ExperimentStatus.SUCCESS and experiment.metrics is not None:
+        verdict = scorer.judge(experiment.metrics)
+        if isinstance(verdict, Verdict):
+            return Outcome(OutcomeKind.MEASURED, verdict.penalised, verdict.margins)
+    if experiment.failure is not None and experiment.failure.kind is FailureClass.INFRASTRUCTURE:
+        return Outcome(OutcomeKind.VOID)
+    return Outcome(OutcomeKind.INFEASIBLE, constraints={"crash": 1.0})
+
+
+def nothing_measured(run: Run, what: str) -> AutotunerError:
+    """The error of a task in which no experiment gave figures; ``what`` happened."""
+    failure = next((e.failure for e in run.ledger.experiments.values() if e.failure is not None), None)
+    if failure is None:
+        return AutotunerError(
+            ErrorCode.NO_RESULT,
+            what,
+            why="no experiment was run",
+            remedy="Raise optimization.max_iterations or switch the baseline on",
+        )
+    return AutotunerError(
+        ErrorCode.NO_RESULT,
+        what,
+        why=failure.diagnosis,
+        remedy=f"{failure.hint}; `autotuner logs {run.task_name}` shows the server's log. "
+        "Run the task again once the cause is mended: what failed is tried again",
+    )
+
+
+async def _start(run: Run, experiment: ExperimentRecord) -> Start:
+    """Start servers until one gives figures or no further try would help."""
+    own = run.ledger.own_attempts(experiment)
+    failed = sum(attempt.status is AttemptStatus.FAILED for attempt in own)
+    tries = max(1, 1 + run.plan.document.optimization.retries - failed)
+    while True:
+        reason = _reason(own)
+        run.watch.begin(experiment, reason)
+        start = await run.starter.start(experiment, reason, run.watch.moved)
+        run.watch.ended()
+        own.append(start.attempt)
+        tries -= 1
+        if start.failure is None or start.failure.kind in CERTAIN or tries <= 0:
+            return start
+        run.observer.on_message(
+            f"Experiment {experiment.number} failed ({start.failure.diagnosis}); it is tried once more."
+        )
+
+
+def _reason(own: Sequence[AttemptRow]) -> AttemptReason:
+    if not own:
+        return AttemptReason.FIRST
+    return AttemptReason.RESUME if own[-1].status is AttemptStatus.INTERRUPTED else AttemptReason.RETRY
+
+
+async def _store_outcome(run: Run, experiment: ExperimentRecord, start: Start) -> ExperimentRecord:
+    metrics: dict[str, Any] | None = None
+    judged: Verdict | Failure
+    if start.failure is not None:
+        judged = start.failure
+    else:
+        metrics = run.scorer.metrics(start.measurements)
+        judged = _judge(run, experiment, metrics)
+    elapsed = _seconds(start.attempt)
+    if isinstance(judged, Failure):
+        event = NewEvent(
+            type=EventType.EXPERIMENT_FAILED,
+            experiment_id=experiment.id,
+            message=judged.diagnosis,
+            data={"failure": judged.model_dump(mode="json"), "elapsed_s": elapsed},
+        )
+        stored = await run.store.finish_experiment(
+            experiment.id, event, status=ExperimentStatus.FAILED, metrics=metrics, failure=judged
+        )
+    else:
+        score = judged.objective_scores[0]
+        event = NewEvent(
+            type=EventType.EXPERIMENT_COMPLETED,
+            experiment_id=experiment.id,
+            data={
+                "metrics": without_bulk(metrics or {}),
+                "objective_score": score,
+                "slo_violation": judged.violated,
+                "elapsed_s": elapsed,
+            },
+        )
+        stored = await run.store.finish_experiment(
+            experiment.id,
+            event,
+            status=ExperimentStatus.SUCCESS,
+            metrics=metrics,
+            objective_score=score,
+            penalised_score=judged.penalised[0],
+            slo=judged.record(),
+        )
+    run.ledger.experiments[stored.number] = stored
+    return stored
+
+
+def _judge(run: Run, experiment: ExperimentRecord, metrics: dict[str, Any]) -> Verdict | Failure:
+    """The verdict on a start; a failure when a figure that is needed is missing."""
+    baseline = metrics if experiment.origin is ExperimentOrigin.BASELINE else run.ledger.baseline_metrics
+    try:
+        warning = run.scorer.settle(metrics, baseline)
+        judged = run.scorer.judge(metrics)
+    except AutotunerError as error:
+        if error.code is not ErrorCode.NO_RESULT:
+            raise
+        warning, judged = None, Missing((error.why,))
+    if warning is not None:
+        run.warnings.append(warning)
+    if isinstance(judged, Verdict):
+        return judged
+    return Failure(
+        kind=FailureClass.CLIENT,
+        diagnosis=judged.reason,
+        hint="look at the server's log and at the samples of the measurement",
+    )
+
+
+def _seconds(attempt: AttemptRow) -> float:
+    """From the start of an attempt to its end."""
+    return 0.0 if attempt.finished_at is None else (attempt.finished_at - attempt.started_at).total_seconds()
+
+
+def _fail_fast(run: Run) -> None:
+    """Stop when the first experiments all failed the same way."""
+    limit = run.plan.document.optimization.fail_fast_k
+    finished = [e for e in run.ledger.experiments.values() if e.status in FINISHED]
+    if limit is None or len(finished) < limit:
+        return
+    kinds = {e.failure.kind if e.failure is not None else None for e in finished}
+    if len(kinds) == 1 and None not in kinds:
+        raise nothing_measured(run, f"the first {len(finished)} configurations all failed the same way")

@@ -1,0 +1,36 @@
+"""What the stages of one run of a task share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from autotuner.contracts.progress import Observer
+from autotuner.contracts.store import Store
+from autotuner.coordinator.ledger import Ledger
+from autotuner.coordinator.scorer import Scorer
+from autotuner.coordinator.starts import Starter
+from autotuner.coordinator.watch import Watch
+from autotuner.planning.plan import Plan
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a task. ``elapsed`` gives the task's running time over all its runs, seconds."""
+
+    task_id: int
+    task_name: str
+    plan: Plan
+    store: Store
+    ledger: Ledger
+    scorer: Scorer
+    starter: Starter
+    watch: Watch
+    observer: Observer
+    elapsed: Callable[[], float]
+    warnings: list[str] = field(default_factory=list)
+    """Sentences for the result."""
+
+    def time_for_another(self, limit_s: float) -> bool:
+        """Whether another start is likely to end within a limit of the running time, seconds."""
+        return self.elapsed() + self.watch.seconds_per_start() <= limit_s

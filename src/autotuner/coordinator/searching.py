@@ -1,0 +1,91 @@
+"""The search stage: ask the strategy, measure, tell, until there is a reason to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from autotuner.contracts.search import SearchSetup, SearchStrategy, Trial
+from autotuner.contracts.store import ExperimentOrigin
+from autotuner.coordinator.experiments import add, measure, outcome
+from autotuner.coordinator.ledger import FINISHED
+from autotuner.coordinator.run import Run
+from autotuner.coordinator.verdicts import verdicts
+from autotuner.scoring.pareto import losses
+
+CONFIRM_SHARE = 0.25
+"""Share of a wall-clock budget that is kept for the confirmation (search.md, Evidence)."""
+
+MakeStrategy = Callable[[SearchSetup], SearchStrategy]
+
+
+async def search(run: Run, make_strategy: MakeStrategy) -> str:
+    """Search until the budget is used or nothing is left; returns why it ended.
+
+    What an earlier run began is finished first. The strategy is then told everything in the order of the experiments'
+    numbers, which is the order in which an unbroken run tells it.
+    """
+    for experiment in run.ledger.of_origin(ExperimentOrigin.SEARCH):
+        await measure(run, experiment)
+    strategy = make_strategy(
+        SearchSetup(
+            space=run.plan.space,
+            directions=run.scorer.directions,
+            seed=run.plan.document.optimization.seed,
+            budget=run.plan.searched,
+        )
+    )
+    for experiment in run.ledger.experiments.values():
+        if experiment.status in FINISHED:
+            strategy.tell(Trial(experiment.parameters, outcome(experiment, run.scorer)))
+    while (reason := _over(run)) is None:
+        configuration = await asyncio.to_thread(strategy.ask)
+        if configuration is None:
+            return "every valid configuration was measured"
+        experiment = await add(run, ExperimentOrigin.SEARCH, configuration)
+        if experiment.status in FINISHED:
+            return f"the strategy has nothing new to propose: experiment {experiment.number} was its next one again"
+        measured = await measure(run, experiment)
+        strategy.tell(Trial(configuration, outcome(measured, run.scorer)))
+    return reason
+
+
+def _over(run: Run) -> str | None:
+    """Why no further configuration is asked for; None while the search goes on."""
+    if not run.plan.searched:
+        return "nothing is searched"
+    optimization = run.plan.document.optimization
+    limit = optimization.max_iterations
+    if len(run.ledger.of_origin(ExperimentOrigin.SEARCH)) >= limit:
+        return f"the budget of {limit} configurations is used"
+    wall = optimization.budget.wall_clock_s
+    if wall is not None:
+        share = wall * (1 - CONFIRM_SHARE) if run.plan.confirm_starts else wall
+        if not run.time_for_another(share):
+            return f"the time for searching ({share:.0f} s of {wall:.0f} s) is used"
+    patience = optimization.patience
+    if patience is not None and _since_better(run) >= patience:
+        return f"{patience} configurations in a row were no better"
+    return None
+
+
+def _since_better(run: Run) -> int:
+    """Searched configurations since the last one that was better than all before it, the baseline among them.
+
+    With several objectives: that none before it equals or beats in all of them.
+    """
+    judged = verdicts(run.ledger, run.scorer)
+    best: list[tuple[float, ...]] = []
+    since = 0
+    for number, experiment in run.ledger.experiments.items():
+        verdict = judged.get(number)
+        improved = False
+        if verdict is not None and not verdict.violated:
+            own = losses(verdict.penalised, verdict.directions)
+            improved = not any(all(a <= b for a, b in zip(other, own, strict=True)) for other in best)
+            best.append(own)
+        if improved:
+            since = 0
+        elif experiment.origin is ExperimentOrigin.SEARCH:
+            since += 1
+    return since

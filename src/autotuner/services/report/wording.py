@@ -1,0 +1,203 @@
+"""How figures, parameters and experiments are put into words; used by every display."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from autotuner.contracts.result import ExperimentSummary, GainFigure, SloLine, TaskResult
+from autotuner.contracts.store import ExperimentOrigin
+from autotuner.contracts.values import MODEL_KEY, Scalar
+from autotuner.services.deploy_files import shell_words
+
+PREDICTED = "predicted"
+MISSING = "–"
+
+METRICS: tuple[tuple[str, str, str], ...] = (
+    ("mean_total_throughput", "total throughput", "tokens/s"),
+    ("mean_total_throughput_per_gpu", "total throughput per GPU", "tokens/s"),
+    ("mean_output_throughput", "output throughput", "tokens/s"),
+    ("mean_output_throughput_per_gpu", "output throughput per GPU", "tokens/s"),
+    ("goodput", "goodput", "requests/s"),
+    ("requests_per_second", "requests", "requests/s"),
+    ("mean_ttft", "TTFT, mean", "s"),
+    ("p50_ttft", "TTFT, p50", "s"),
+    ("p90_ttft", "TTFT, p90", "s"),
+    ("p99_ttft", "TTFT, p99", "s"),
+    ("mean_tpot", "TPOT, mean", "s"),
+    ("p90_tpot", "TPOT, p90", "s"),
+    ("mean_itl", "time between chunks, mean", "s"),
+    ("mean_e2e_latency", "latency, mean", "s"),
+    ("p50_e2e_latency", "latency, p50", "s"),
+    ("p90_e2e_latency", "latency, p90", "s"),
+    ("p99_e2e_latency", "latency, p99", "s"),
+    ("error_rate", "errors", "share"),
+)
+"""Aggregated metrics that are shown, in order: name, label, unit."""
+
+# C0, DEL, C1, and the marks that reorder text; line feed and tab are decided by the caller.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_PREFIXED = re.compile(r"__(\w+?)__(.+)")
+
+
+def visible(text: str) -> str:
+    """The text with control characters (terminal escapes, reordering marks) spelt out: they act nowhere."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def one_line(text: str) -> str:
+    """``visible`` and without line breaks or tabs."""
+    return " ".join(visible(text).split())
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Significant digits, thousands separated; a dash for what is missing or not finite."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{min(decimals, 9)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def with_unit(value: float | None, unit: str) -> str:
+    """A figure and its unit; seconds below one as milliseconds, shares as per cent."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    if unit == "s":
+        return f"{number(value * 1000)} ms" if abs(value) < 1 else f"{number(value)} s"
+    if unit == "share":
+        return f"{number(value * 100)} %"
+    return f"{number(value)} {one_line(unit)}".rstrip()
+
+
+def signed_percent(share: float | None) -> str:
+    """0.123 as ``+12.3 %``."""
+    if share is None or not math.isfinite(share):
+        return MISSING
+    return f"{share * 100:+.1f} %".replace("-", "−")
+
+
+def percent(share: float | None) -> str:
+    """0.987 as ``98.7 %``."""
+    return MISSING if share is None or not math.isfinite(share) else f"{share * 100:.1f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """``42 s``, ``3 min 12 s``, ``2 h 5 min``."""
+    if seconds is None or not math.isfinite(seconds):
+        return MISSING
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def model_name(value: str) -> str:
+    """A model as displays name it: the base name of a file's path, anything else (``tiny:q8_0``, a hub id) as it is."""
+    is_file = value.startswith(("/", "./", "../", "~")) or value.lower().endswith((".gguf", ".safetensors"))
+    return value.rstrip("/").rpartition("/")[2] if is_file else value
+
+
+def parameter_name(name: str) -> str:
+    """``__model__file`` is shown as ``model.file``."""
+    found = _PREFIXED.fullmatch(name)
+    return one_line(f"{found[1]}.{found[2]}" if found else name)
+
+
+def parameter_value(name: str, value: Scalar) -> str:
+    """A parameter's value in words."""
+    if value is None:
+        return "engine's choice"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return one_line(model_name(value) if name == MODEL_KEY else value) or '""'
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def parameters_text(parameters: Mapping[str, Scalar]) -> str:
+    """``a=1, b=2``."""
+    return ", ".join(f"{parameter_name(name)}={parameter_value(name, value)}" for name, value in parameters.items())
+
+
+def command_line(argv: Sequence[str]) -> str:
+    """An argument list to be copied into a POSIX shell: listening on 127.0.0.1:8000, the key from a variable."""
+    return shell_words(argv, host="127.0.0.1", port=8000)
+
+
+def experiment_title(summary: ExperimentSummary) -> str:
+    """``#0 baseline``, ``#1 reference: defaults of …``, ``#7``."""
+    if summary.origin is ExperimentOrigin.SEARCH and not summary.label:
+        return f"#{summary.number}"
+    label = one_line(summary.label) if summary.label else ""
+    if summary.origin is ExperimentOrigin.SEARCH:
+        return f"#{summary.number} {label}"
+    kind = summary.origin.value
+    return f"#{summary.number} {kind}" + (f": {label}" if label and label != kind else "")
+
+
+def score_text(result: TaskResult, value: float | None) -> str:
+    """A score with its unit, and ``predicted`` where it is."""
+    text = with_unit(value, result.unit)
+    return f"{text} ({PREDICTED})" if result.predicted and value is not None else text
+
+
+def gain_of(score: float | None, baseline: float | None, direction: str) -> float | None:
+    """How much better a score is than the baseline's, relative; positive is better. None where it is undefined."""
+    if score is None or baseline is None or score <= 0 or baseline <= 0:
+        return None
+    return score / baseline - 1 if direction == "maximize" else baseline / score - 1
+
+
+def gain_text(gain: GainFigure) -> str:
+    """The gain, its interval, its starts and whether it counts."""
+    text = signed_percent(gain.gain)
+    if gain.low is not None and gain.high is not None:
+        text += f" (from {signed_percent(gain.low)} to {signed_percent(gain.high)}"
+        text += f" at {number(gain.confidence * 100)} % confidence)" if gain.confidence is not None else ")"
+    pairs = "pair" if gain.pairs == 1 else "pairs"
+    return f"{text}, {gain.pairs} {pairs} of starts, {'significant' if gain.significant else 'not significant'}"
+
+
+def slo_status(line: SloLine) -> str:
+    """``met``, ``missed``, ``violated`` or ``not measured``."""
+    if line.actual is None:
+        return "not measured"
+    return "met" if line.met else "violated" if line.violated else "missed"
+
+
+def slo_text(line: SloLine) -> str:
+    """One SLO in a sentence."""
+    kind = "hard" if line.hard else "soft"
+    figure = with_unit(line.actual, line.unit)
+    limit = with_unit(line.threshold, line.unit)
+    return f"{one_line(line.name)} {figure} of at most {limit} ({kind}): {slo_status(line)}"
+
+
+def figure_of(metrics: Mapping[str, object], name: str) -> float | None:
+    """A finite number of the aggregated metrics, else None."""
+    value = metrics.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def shown_metrics(summaries: Sequence[ExperimentSummary]) -> list[tuple[str, str, str]]:
+    """The rows of ``METRICS`` that at least one of the experiments has."""
+    return [row for row in METRICS if any(figure_of(s.metrics, row[0]) is not None for s in summaries)]
+
+
+def plain(value: object) -> str:
+    """A value of the host's facts in words."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{one_line(str(k))} {plain(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(v) for v in value)
+    return MISSING if value is None else one_line(str(value))

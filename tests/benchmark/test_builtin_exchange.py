@@ -1,0 +1,116 @@
+"""Reading a streamed answer, however it is cut into pieces."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autotuner.benchmark.builtin.exchange import Exchange
+
+
+def event(payload: object) -> bytes:
+    return b"data: " + json.dumps(payload).encode() + b"\n\n"
+
+
+def text(piece: str) -> bytes:
+    return event({"choices": [{"index": 0, "text": piece, "finish_reason": None}], "usage": None})
+
+
+USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}}
+END = event({"choices": [], "usage": USAGE}) + b"data: [DONE]\n\n"
+
+
+def answered(*pieces: bytes, status: int = 200) -> Exchange:
+    exchange = Exchange(b"", 3)
+    exchange.started = 0.0
+    exchange.status = status
+    for number, piece in enumerate(pieces):
+        exchange.feed(piece, float(number + 1))
+    exchange.finished = float(len(pieces))
+    exchange.settle()
+    return exchange
+
+
+def test_a_whole_answer() -> None:
+    record = answered(text("a"), text("b"), text("c"), END).record(0.0)
+    assert record.outcome == "ok"
+    assert record.arrivals == (1.0, 2.0, 3.0)
+    assert (record.first_token, record.last_token, record.finished) == (1.0, 3.0, 4.0)
+    assert (record.output_tokens, record.prompt_tokens, record.cached_tokens) == (3, 5, 2)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 2000), max_size=12), st.booleans())
+def test_pieces_may_be_cut_anywhere(cuts: list[int], crlf: bool) -> None:
+    whole = b": a comment\n\n" + text("a") + text('quoted "usage":{ and "error": 1') + text("é\n") + END
+    if crlf:
+        whole = whole.replace(b"\n", b"\r\n")
+    edges = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
+    pieces = [whole[start:end] for start, end in pairwise(edges)]
+    record = answered(*pieces).record(0.0)
+    assert record.outcome == "ok"
+    assert len(record.arrivals) == 3
+    assert record.output_tokens == 3
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [{"content": "x"}, {"reasoning_content": "x"}, {"reasoning": "x"}, {"content": None, "reasoning_content": "x"}],
+)
+def test_content_and_reasoning_count(delta: dict[str, object]) -> None:
+    assert answered(event({"choices": [{"delta": delta}]}), END).arrivals == [1.0]
+
+
+@pytest.mark.parametrize("delta", [{"role": "assistant"}, {"role": "assistant", "content": ""}, {"content": None}, {}])
+def test_an_empty_piece_is_no_token(delta: dict[str, object]) -> None:
+    assert answered(event({"choices": [{"delta": delta}]}), text("a"), END).arrivals == [2.0]
+
+
+def test_usage_in_every_piece_is_read_and_the_last_one_counts() -> None:
+    pieces = [
+        event({"choices": [{"text": "x"}], "usage": {"prompt_tokens": 5, "completion_tokens": count}})
+        for count in (1, 2, 3)
+    ]
+    record = answered(*pieces, b"data: [DONE]\n\n").record(0.0)
+    assert record.output_tokens == 3
+    assert len(record.arrivals) == 3
+
+
+@pytest.mark.parametrize(
+    ("pieces", "status", "code"),
+    [
+        ((text("a"),), 200, "truncated"),
+        ((text("a"), event({"choices": [], "usage": USAGE})), 200, "truncated"),
+        ((text("a"), b"data: [DONE]\n\n"), 200, "missing_usage"),
+        ((END,), 200, "no_content"),
+        ((text("a"), event({"error": {"message": "m"}}), END), 200, "error_payload"),
+        ((text("a"), b'error: {"code": 500}\n\n', END), 200, "error_payload"),
+        ((b'{"error": {"message": "not a stream"}}',), 200, "error_payload"),
+        ((text("a"), b"data: {broken\n\n", END), 200, "malformed"),
+        ((), 503, "http_503"),
+        ((), 0, "truncated"),
+    ],
+)
+def test_what_is_not_a_success(pieces: tuple[bytes, ...], status: int, code: str) -> None:
+    record = answered(*pieces, status=status).record(0.0)
+    assert record.outcome == "error"
+    assert record.error == code
+
+
+def test_a_null_error_is_no_error() -> None:
+    piece = event({"choices": [{"text": "a"}], "error": None})
+    assert answered(piece, END).record(0.0).outcome == "ok"
+
+
+def test_without_an_end_it_is_incomplete() -> None:
+    exchange = Exchange(b"", 3)
+    exchange.started = 10.0
+    exchange.status = 200
+    exchange.feed(text("a"), 11.0)
+    record = exchange.record(9.0)
+    assert record.outcome == "incomplete"
+    assert (record.started, record.first_token, record.finished) == (1.0, 2.0, 2.0)

@@ -1,0 +1,84 @@
+"""A small server with settable misbehaviour, run as a file: fake_server.py PORT MODE.
+
+It answers /health and /v1/completions and asks for the key in FAKE_API_KEY. Modes:
+ok; silent (health is good, a completion never ends); unhealthy (503 for ever); wrong (completions are HTTP 400);
+stubborn (ignores SIGTERM); family (a child and a grandchild in a session of its own, both ignore SIGTERM);
+dies (ends with code 7 before it listens); bursts (writes a pattern and aborts); taken (says that its port is taken).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    mode = "ok"
+
+    def do_GET(self) -> None:
+        if self.path == "/v1/models":
+            self.reply(200, {"data": [{"id": "tiny"}]})
+        else:
+            self.reply(503 if self.mode == "unhealthy" else 200, {})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        key = os.environ.get("FAKE_API_KEY")
+        if self.mode == "silent":
+            time.sleep(3600)
+        if key and self.headers["Authorization"] != f"Bearer {key}":
+            self.reply(401, {"error": "key"})
+        elif self.path != "/v1/completions" or body["model"] != "tiny":
+            self.reply(404, {"error": "not found"})
+        elif self.mode == "wrong":
+            self.reply(400, {"error": "no such thing"})
+        else:
+            self.reply(200, {"choices": [{"text": "x"}], "usage": {"completion_tokens": 1}})
+
+    def reply(self, status: int, content: object) -> None:
+        data = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def say(*words: str) -> None:
+    sys.stdout.write(" ".join(words) + "\n")
+    sys.stdout.flush()
+
+
+def descend() -> None:
+    """A child, and a grandchild that leaves the session."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os.setsid()
+        while True:
+            time.sleep(3600)
+
+
+def main() -> None:
+    port, mode = int(sys.argv[1]), sys.argv[2]
+    Handler.mode = mode
+    say("starting", mode, *sys.argv[3:], os.environ.get("FAKE_API_KEY", ""))
+    if mode == "dies":
+        sys.exit("a last word")
+    if mode == "bursts":
+        say("0.1 E alloc: BURST of 8 GiB")
+        os.abort()
+    if mode == "taken":
+        sys.exit("OSError: [Errno 98] Address already in use")
+    if mode == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if mode == "family":
+        descend()
+    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""Builds realistic results for the tests of everything that shows one."""
+
+import itertools
+import math
+from typing import Any
+
+from autotuner.contracts.attempt import Failure, FailureClass, Phase
+from autotuner.contracts.result import (
+    ConfirmationPoint,
+    ExperimentSummary,
+    GainFigure,
+    GridComparison,
+    SloLine,
+    TaskResult,
+)
+from autotuner.contracts.store import ExperimentOrigin, ExperimentStatus, TaskStatus
+from autotuner.contracts.values import Scalar
+
+ENGINE = "some-engine"
+THRESHOLD = 0.5
+
+
+def slo_line(actual: float | None, *, hard: bool = True, name: str = "p90 TTFT") -> SloLine:
+    met = actual is not None and actual <= THRESHOLD
+    violated = hard and actual is not None and actual > THRESHOLD * 1.2
+    return SloLine(name=name, threshold=THRESHOLD, actual=actual, unit="s", hard=hard, met=met, violated=violated)
+
+
+def experiment(
+    number: int,
+    parameters: dict[str, Scalar] | None = None,
+    *,
+    score: float | None = 100.0,
+    ttft: float = 0.3,
+    origin: ExperimentOrigin = ExperimentOrigin.SEARCH,
+    label: str | None = None,
+    failure: Failure | None = None,
+) -> ExperimentSummary:
+    given = {"threads": 2, "batch_size": 512} if parameters is None else parameters
+    if failure is not None:
+        score = None
+    line = slo_line(ttft if score is not None else None)
+    return ExperimentSummary(
+        id=100 + number,
+        number=number,
+        origin=origin,
+        label=label,
+        status=ExperimentStatus.FAILED if failure else ExperimentStatus.SUCCESS,
+        parameters=given,
+        argv=("/opt/engine/server", *(f"--{name}={value}" for name, value in given.items()), "--host", "{host}"),
+        score=score,
+        penalised_score=score,
+        eligible=score is not None and not line.violated,
+        slo=(line,),
+        slo_reason=f"p90 TTFT misses its limit by {ttft / THRESHOLD - 1:.0%}" if line.violated else None,
+        metrics={}
+        if score is None
+        else {
+            "mean_total_throughput": score,
+            "mean_output_throughput": score / 2,
+            "mean_ttft": ttft * 0.8,
+            "p90_ttft": ttft,
+            "mean_tpot": 0.011,
+            "mean_e2e_latency": ttft + 1.1,
+            "requests_per_second": score / 200,
+            "goodput": None,
+            "success_rate": 1.0,
+            "error_rate": 0.0,
+            "percentile_source": "single",
+            "raw_results": [{"load_point": "D(100,100)@4"}],
+        },
+        failure=failure,
+        phase_seconds={}
+        if score is None
+        else {Phase.DEPLOY: 0.4, Phase.LOAD: 1.0 + number / 10, Phase.WARM_UP: 2.5, Phase.MEASURE: 20.0},
+        elapsed_s=25.0,
+        attempts=2 if failure else 1,
+    )
+
+
+def oom() -> Failure:
+    return Failure(
+        kind=FailureClass.OOM,
+        diagnosis="The server was killed: out of memory",
+        hint="Lower batch_size",
+        log_tail="allocating 12 GiB\nfailed",
+    )
+
+
+def searched(*, failures: bool = True) -> list[ExperimentSummary]:
+    """Baseline, a reference and sixteen searched configurations of a small space."""
+    found = [
+        experiment(0, {"threads": 4, "batch_size": 512, "flash": None}, origin=ExperimentOrigin.BASELINE),
+        experiment(
+            1,
+            {"threads": 2, "batch_size": 2048, "flash": True},
+            score=118.0,
+            origin=ExperimentOrigin.REFERENCE,
+            label="vendor guide",
+        ),
+    ]
+    space = itertools.product((1, 2, 3, 4), (128, 512), (True, False))
+    for number, (threads, batch, flash) in enumerate(space, start=2):
+        score = 60 + 45 * math.sin(threads) + batch / 12 + 14 * flash
+        failed = failures and threads == 4 and batch == 512
+        found.append(
+            experiment(
+                number,
+                {"threads": threads, "batch_size": batch, "flash": flash},
+                score=score,
+                ttft=0.2 + threads * batch / 2500,
+                failure=oom() if failed else None,
+            )
+        )
+    return found
+
+
+def result(**changes: Any) -> TaskResult:
+    """A finished, confirmed maximising task; any field can be replaced."""
+    experiments = changes.pop("experiments", None) or searched()
+    eligible = [s for s in experiments if s.eligible and s.score is not None]
+    winner = max(
+        (s for s in eligible if s.origin is ExperimentOrigin.SEARCH), key=lambda s: s.score or 0.0, default=None
+    )
+    baseline = next((s for s in experiments if s.origin is ExperimentOrigin.BASELINE), None)
+    gains: tuple[GainFigure, ...] = ()
+    points: tuple[ConfirmationPoint, ...] = ()
+    if winner is not None and winner.score and baseline is not None and baseline.score:
+        gain = winner.score / baseline.score - 1
+        gains = (
+            GainFigure(
+                experiment=winner.number,
+                gain=gain,
+                low=gain - 0.03,
+                high=gain + 0.04,
+                confidence=0.99,
+                pairs=5,
+                significant=True,
+                worst_slo=(slo_line(0.41),),
+            ),
+        )
+        points = tuple(
+            ConfirmationPoint(block=block, experiment=s.number, score=(s.score or 0.0) * (1 + 0.01 * (block % 3)))
+            for block in range(1, 6)
+            for s in (baseline, winner)
+        )
+    fields: dict[str, Any] = {
+        "task_id": 3,
+        "task_name": "quick-start",
+        "status": TaskStatus.COMPLETED,
+        "engine": ENGINE,
+        "engine_version": "1.2.3",
+        "model": "/srv/models/tiny-q8_0.gguf",
+        "deployment_mode": "local",
+        "objective": "maximize_throughput",
+        "objective_label": "total tokens/s",
+        "unit": "tokens/s",
+        "direction": "maximize",
+        "scored_at": ("D(100,100)@4",),
+        "slo_sentences": ("p90 TTFT at most 0.5 s (hard)",),
+        "headline": "threads=2, batch_size=512 is 43 % better than the baseline, confirmed by 5 pairs of starts",
+        "winner": winner,
+        "baseline": baseline,
+        "references": tuple(s for s in experiments if s.origin is ExperimentOrigin.REFERENCE),
+        "gain": gains[0] if gains else None,
+        "finalists": gains,
+        "reference_gains": {"vendor guide": 0.21},
+        "confirmation": points,
+        "noise": 0.012,
+        "differences": {"threads": (4, 2), "flash": (None, True)},
+        "experiments": tuple(experiments),
+        "counts": {"success": sum(s.score is not None for s in experiments), "failed": 2},
+        "stop_reason": "all 16 configurations were measured",
+        "elapsed_s": 754.0,
+        "phase_seconds": {Phase.DEPLOY: 9.0, Phase.LOAD: 60.0, Phase.WARM_UP: 85.0, Phase.MEASURE: 560.0},
+        "attempts": 28,
+        "host": {"hostname": "box", "cpu_model": "Some CPU 3000", "cores": 8, "packages": {"engine": "1.2.3"}},
+        "warnings": ("No GPU information: the score is total throughput, not per GPU",),
+    }
+    return TaskResult(**{**fields, **changes})
+
+
+def with_grid() -> TaskResult:
+    return result(
+        grid=GridComparison(
+            host="Some CPU 3000, 8 cores, measured on 2026-11-01",
+            points=16,
+            feasible=13,
+            best_score=160.0,
+            best_parameters={"threads": 2, "batch_size": 512, "flash": True},
+            winner_score=158.0,
+            winner_fraction=0.9875,
+            winner_rank=2,
+            baseline_fraction=0.62,
+            reference_fractions={"vendor guide": 0.74},
+            budget=6,
+            draws=0,
+            random_median_fraction=0.93,
+            random_low_fraction=0.78,
+            random_high_fraction=1.0,
+        )
+    )
+
+
+def infeasible() -> TaskResult:
+    """Nothing keeps the hard SLO."""
+    missing = [s for s in (experiment(n, {"threads": n}, ttft=0.7 + n / 10) for n in range(3)) if s.score]
+    first = missing[0].model_copy(update={"origin": ExperimentOrigin.BASELINE})
+    return result(
+        experiments=[first, *missing[1:]],
+        headline="No configuration keeps the SLOs; #0 comes nearest",
+        nearest=first,
+        stop_reason=None,
+        noise=None,
+        reference_gains={},
+        differences={},
+    )
+
+
+def predicted() -> TaskResult:
+    return result(predicted=True, headline="threads=2 is predicted to be 43 % better than the baseline")
+
+
+def unconfirmed() -> TaskResult:
+    return result(gain=None, finalists=(), confirmation=(), noise=None)
+
+
+def running() -> TaskResult:
+    """Just begun: nothing is known yet."""
+    fields = result().model_dump() | {
+        "status": TaskStatus.RUNNING,
+        "headline": "Still running",
+        "experiments": (),
+        "references": (),
+        "finalists": (),
+        "confirmation": (),
+        "differences": {},
+        "reference_gains": {},
+        "phase_seconds": {},
+        "counts": {},
+        "host": {},
+        "warnings": (),
+    }
+    fields |= dict.fromkeys(("winner", "baseline", "gain", "noise", "stop_reason", "engine_version"))
+    return TaskResult.model_validate(fields)
+
+
+MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&amp;</style><!--"
+FORMULA = '=cmd|"/c calc"!A0'
+ESCAPE = "\x1b[2J\x1b]0;owned\x07[bold red]loud[/]"
+
+
+def hostile() -> TaskResult:
+    """Everything a user, a model or a server's log can name is an attack."""
+    bad = MARKUP + ESCAPE
+    experiments = [
+        experiment(0, {bad: bad, FORMULA: FORMULA}, origin=ExperimentOrigin.BASELINE, label=bad),
+        experiment(1, {bad: "other", FORMULA: "-1+1"}, score=120.0, label=FORMULA),
+        experiment(2, {bad: "third", FORMULA: "@x"}, score=140.0, ttft=0.9, label="+1"),
+        experiment(
+            3,
+            {bad: "fourth", FORMULA: "\t=1"},
+            failure=Failure(kind=FailureClass.CRASH, diagnosis=bad, hint=FORMULA, log_tail=bad),
+        ),
+    ]
+    return result(
+        experiments=experiments,
+        task_name=bad,
+        headline=bad,
+        model=bad,
+        engine_version=bad,
+        objective_label=bad,
+        unit=bad,
+        scored_at=(bad,),
+        slo_sentences=(bad,),
+        stop_reason=bad,
+        warnings=(bad,),
+        host={bad: bad, "packages": {bad: [bad]}},
+        differences={bad: (bad, FORMULA)},
+        reference_gains={bad: 0.1},
+        grid_note=bad,
+    )
+
+
+ALL = {
+    "confirmed": result,
+    "grid": with_grid,
+    "infeasible": infeasible,
+    "predicted": predicted,
+    "unconfirmed": unconfirmed,
+    "running": running,
+    "hostile": hostile,
+}
+"""Results of every kind, by name."""
