@@ -10,8 +10,8 @@ DEV := .venv
 UV  := .venv-lock
 UV_VERSION := 0.13.8
 
-# MODEL=/path/to/model.gguf tunes that file instead of a tiny generated one; SEED=1 searches in another order;
-# SET='key=value' changes the task document.
+# MODEL=/path/to/model.gguf tunes that file instead of the tiny generated one; SEED=1 searches in another order;
+# SET='key=value …' changes the task document.
 MODEL ?=
 SEED  ?=
 SET   ?=
@@ -19,8 +19,7 @@ SET   ?=
 QUICKSTART := examples/quickstart/task.yaml
 GRID       := examples/quickstart/grid.json
 
-changes = $(if $(MODEL),--set model.id_or_path='$(MODEL)' --set task_name=quickstart-own) \
-          $(if $(SEED),--set optimization.seed=$(SEED) --set task_name=quickstart-$(SEED)) \
+changes = $(if $(SEED),--set optimization.seed=$(SEED) --set task_name=quickstart-$(SEED)) \
           $(foreach change,$(SET),--set '$(change)')
 autotuner = $(RUN)/bin/autotuner
 
@@ -60,7 +59,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 quickstart: $(RUN)/.project _openmp ## Tune a llama.cpp server on this machine in some four minutes (MODEL=/path/to.gguf for your own model)
-	$(autotuner) run $(QUICKSTART) --grid $(GRID) $(changes)
+	$(autotuner) $(if $(MODEL),quick '$(MODEL)',run $(QUICKSTART) --grid $(GRID)) $(changes)
 
 quickstart-grid: $(RUN)/.project _openmp ## Measure every configuration of that task (some 20 minutes) into out/grid.json
 	$(autotuner) run $(QUICKSTART) --set task_name=quickstart-grid --set optimization.strategy=grid \

@@ -88,7 +88,9 @@ class Runtime(Frozen):
     """How the engine is started here."""
 
     python: str | None = Field(None, description="venv folder or interpreter")
-    command: tuple[str, ...] | None = Field(None, description="command that replaces the engine's usual one")
+    command: tuple[str, ...] | None = Field(
+        None, description="command that replaces the engine's usual one; flags do not change"
+    )
     launcher_prefix: tuple[str, ...] = Field((), description="put before the command: numactl, taskset, srun …")
     env: dict[str, str] = Field(default_factory=dict)
     extra_args: tuple[str, ...] = Field((), description="appended as they are")

@@ -135,7 +135,7 @@ def build_result(
             for rule in scorer.slo.rules
         ),
         headline=predicted
-        + _headline(task, chosen, base, gain, judged, over_starts, summaries, ledger)
+        + _headline(task, chosen, base, gain, judged, over_starts, summaries, ledger, scorer)
         + _among_several(scorer, chosen, front),
         winner=winner,
         baseline=summaries.get(baseline.number) if baseline is not None else None,
@@ -164,7 +164,7 @@ def build_result(
         phase_seconds=_phases(attempts),
         attempts=len(attempts),
         host=dict(host),
-        warnings=tuple(dict.fromkeys((*warnings, *_failed_confirmations(ledger)))),
+        warnings=tuple(dict.fromkeys((*warnings, *_failed_confirmations(ledger), *_disturbances(ledger)))),
     )
 
 
@@ -240,6 +240,7 @@ def _headline(
     over_starts: Mapping[int, Verdict],
     summaries: Mapping[int, ExperimentSummary],
     ledger: Ledger,
+    scorer: Scorer,
 ) -> str:
     if not judged:
         failures = [e.failure for e in ledger.experiments.values() if e.failure is not None]
@@ -253,10 +254,33 @@ def _headline(
             return conclude_nothing("every finalist missed a hard SLO when it was started again").sentence
         return conclude_infeasible(describe(summaries[near.number], baseline), near).sentence
     verdict = over_starts.get(chosen, judged[chosen])
+    if len(judged) == 1 and chosen == base:
+        return _measured_alone(summaries[chosen], verdict, scorer)
     name = describe(summaries[chosen], baseline)
     return conclude(
         name, verdict, baseline=None if base is None else name if base == chosen else "baseline", gain=gain
     ).sentence
+
+
+def _measured_alone(summary: ExperimentSummary, verdict: Verdict, scorer: Scorer) -> str:
+    """The headline of a task that had nothing to compare, such as a server that somebody else runs."""
+    objective = scorer.objectives[0]
+    missed = "" if verdict.met else f"; it misses its SLO: {'; '.join(verdict.reasons)}"
+    return f"Measured {objective.label}: {summary.score or 0:.4g} {objective.unit}. Nothing was searched{missed}."
+
+
+def _disturbances(ledger: Ledger) -> Iterator[str]:
+    """What makes figures of this task less certain than they look."""
+    starts = [measured for measured in ledger.measurements.values() if measured]
+    disturbed = sum(any(m.disturbed for m in measured) for measured in starts)
+    if disturbed:
+        yield (
+            f"{disturbed} of {len(starts)} starts were disturbed by other programs on the cores of server and client: "
+            "their figures are worse or less certain than on a quiet machine"
+        )
+    saturated = sum(any(m.client_saturated for m in measured) for measured in starts)
+    if saturated:
+        yield f"in {saturated} of {len(starts)} starts the client itself was at its limit: latencies may be too high"
 
 
 def _among_several(scorer: Scorer, chosen: int | None, front: Sequence[int]) -> str:

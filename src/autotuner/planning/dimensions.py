@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from typing import Literal
 
+from autotuner.config.parameters import same_value
 from autotuner.contracts.values import Scalar
-
-
-def _same(left: Scalar, right: Scalar) -> bool:
-    """Equal value and equal type: ``True`` is not 1, but 1 is 1.0."""
-    return isinstance(left, bool) == isinstance(right, bool) and left == right
 
 
 @dataclass(frozen=True)
 class ChoiceDimension:
-    """A list of values. ``ordered`` ones are sorted by the caller and keep their order in models."""
+    """A list of values. ``ordered``: models may use the order in which they stand here."""
 
     name: str
     values: tuple[Scalar, ...]
@@ -48,7 +46,7 @@ class ChoiceDimension:
     def index(self, value: Scalar) -> int:
         """The index of a value; ValueError if it is none of them."""
         for i, candidate in enumerate(self.values):
-            if _same(candidate, value):
+            if same_value(candidate, value):
                 return i
         raise ValueError(f"{value!r} is not a value of {self.name}")
 
@@ -106,7 +104,7 @@ class IntDimension:
 
 @dataclass(frozen=True)
 class FloatDimension:
-    """Floats from low to high; continuous without a step."""
+    """Floats from low to high: low, low + step, … or, without a step, all. ``log``: only without a step."""
 
     name: str
     low: float
@@ -114,30 +112,36 @@ class FloatDimension:
     step: float | None = None
     log: bool = False
 
+    def __post_init__(self) -> None:
+        if self.log and self.step is not None:
+            raise ValueError(f"{self.name}: log and step exclude each other")
+
     @property
     def kind(self) -> Literal["float"]:
         """``float``."""
         return "float"
 
-    @property
+    @cached_property
     def size(self) -> int | None:
         """Number of values; None without a step."""
         if self.step is None:
             return None
-        return math.floor((self.high - self.low) / self.step + 1e-9) + 1
+        return (_exact(self.high) - _exact(self.low)) // _exact(self.step) + 1
 
     def at(self, unit: float) -> Scalar:
-        """The value at that position of the (log) axis, snapped to the step."""
+        """The value at that position of the (log) axis; with a step the one whose equal share holds it."""
+        if self.size is not None:
+            return self.value(min(int(unit * self.size), self.size - 1))
         if self.log:
             raw = math.exp(math.log(self.low) + unit * (math.log(self.high) - math.log(self.low)))
         else:
             raw = self.low + unit * (self.high - self.low)
-        if self.step is None:
-            return min(max(raw, self.low), self.high)
-        return self.value(max(0, min(round((raw - self.low) / self.step), (self.size or 1) - 1)))
+        return min(max(raw, self.low), self.high)
 
     def unit(self, value: Scalar) -> float:
-        """The position of a value on the (log) axis."""
+        """The position of a value on the (log) axis; with a step the middle of its share."""
+        if self.size is not None:
+            return (self.index(value) + 0.5) / self.size
         number = self._number(value)
         if self.high == self.low:
             return 0.5
@@ -146,19 +150,19 @@ class FloatDimension:
         return (number - self.low) / (self.high - self.low)
 
     def value(self, index: int) -> Scalar:
-        """The value of that index; ValueError for a continuous one."""
+        """The value of that index, free of rounding errors; ValueError for a continuous one."""
         if self.step is None:
             raise ValueError(f"{self.name} is continuous")
-        return round(self.low + index * self.step, 12)
+        return float(_exact(self.low) + index * _exact(self.step))
 
     def index(self, value: Scalar) -> int:
         """The index of a value; ValueError if it is not on the grid."""
         number = self._number(value)
-        if self.step is None:
+        if self.step is None or self.size is None:
             raise ValueError(f"{self.name} is continuous")
-        index = round((number - self.low) / self.step)
-        size = self.size or 0
-        if not 0 <= index < size or not math.isclose(self.low + index * self.step, number, abs_tol=self.step * 1e-6):
+        index = round((_exact(number) - _exact(self.low)) / _exact(self.step))
+        here = float(_exact(self.low) + index * _exact(self.step))
+        if not 0 <= index < self.size or not math.isclose(here, number, rel_tol=1e-12, abs_tol=self.step * 1e-9):
             raise ValueError(f"{value!r} is not a value of {self.name}")
         return index
 
@@ -168,16 +172,25 @@ class FloatDimension:
         return float(value)
 
 
+def _exact(number: float) -> Fraction:
+    """The decimal number that a person wrote: 0.1 is one tenth."""
+    return Fraction(str(number))
+
+
 AnyDimension = ChoiceDimension | IntDimension | FloatDimension
 
 
-def choices(name: str, values: Sequence[Scalar], *, ordered: bool) -> ChoiceDimension:
-    """A choice dimension; numbers are sorted (they have an order), other ordered values keep the given order."""
-    numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+def choices(
+    name: str, values: Sequence[Scalar], *, ordered: bool = False, order: Sequence[Scalar] = ()
+) -> ChoiceDimension:
+    """A choice dimension. Numbers are sorted, since they have an order; so are the values of an ``ordered`` parameter,
+    by their place in ``order`` (its catalogue's list) where they have one. Booleans are ordered as given.
+    """
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(numbers) == len(values):
+        return ChoiceDimension(name, tuple(sorted(numbers)), ordered=True)
+    if ordered and all(any(same_value(v, o) for o in order) for v in values):
+        kept = tuple(o for o in order if any(same_value(v, o) for v in values))
+        return ChoiceDimension(name, kept, ordered=True)
     boolean = all(isinstance(v, bool) for v in values)
-    kept = tuple(sorted(values, key=_number_key)) if numeric else tuple(values)
-    return ChoiceDimension(name, kept, ordered=ordered or numeric or boolean)
-
-
-def _number_key(value: Scalar) -> float:
-    return float(value) if isinstance(value, int | float) else math.inf
+    return ChoiceDimension(name, tuple(values), ordered=ordered or boolean)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autotuner.config.document import TaskDocument
-from autotuner.config.parameters import Choices, Fixed, FloatRange, IntRange, ParameterSpec, dump_spec
+from autotuner.config.parameters import Choices, Fixed, FloatRange, IntRange, dump_spec
 from autotuner.config.workload import arrival, limits, load_points, phase_budgets, scored_points
 from autotuner.contracts.attempt import CoreSplit
-from autotuner.contracts.engine import Catalogue, CatalogueParameter, Engine, PlanContext, Runtime, canonical
+from autotuner.contracts.engine import Catalogue, Engine, PlanContext, Runtime
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.search import RandomSource
 from autotuner.contracts.store import ExperimentOrigin
@@ -17,15 +17,29 @@ from autotuner.contracts.values import MODEL_KEY, Configuration, Scalar
 from autotuner.contracts.workload import Workload
 from autotuner.planning.cores import split_cores
 from autotuner.planning.dimensions import AnyDimension, FloatDimension, IntDimension, choices
+from autotuner.planning.parameters import Given, read_parameters, read_reference
 from autotuner.planning.plan import Estimate, Plan, PlannedExperiment, Provenance
-from autotuner.planning.resolve import ENV_PREFIX, ModelFile, Resolver, check_value, find_parameter
-from autotuner.planning.space import Count, ParameterSpace
+from autotuner.planning.resolve import ENV_PREFIX, ModelFile, Resolver, env_text
+from autotuner.planning.space import EXACT_LIMIT, Count, ParameterSpace
 
 TYPICAL_START_S = 2.0
 """Deploy, load, warm-up and teardown, when nothing is known of earlier starts, seconds."""
 
+BASELINE = "baseline"
+"""Label of the baseline; no reference has it."""
+
+SHOWN_REASONS = 5
+"""Reasons that the refusal of an empty space names."""
+
 DRAIN_S = 1.0
 """Typical time for the last requests of a window to finish, seconds."""
+
+
+PREDICTED_START_S = 0.02
+"""What a start costs when figures are looked up in a table, seconds."""
+
+WEIGHT_FILES = frozenset({"gguf", "safetensors", "bin", "pt", "pth", "onnx"})
+"""File types of weights; any other text behind a dot belongs to the model's name (0.6B)."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,7 @@ class HostFacts:
     cores: tuple[int, ...]
     """Core numbers that this process may use."""
     gpus: int | None = None
-    """None: unknown."""
+    """None, or none found: unknown."""
 
 
 def make_plan(
@@ -53,9 +67,16 @@ def make_plan(
     ``start_s``: seconds that a start takes besides its windows, if known from earlier ones.
     Raises AutotunerError: UNKNOWN_PARAMETER, INVALID_VALUE, CONTRADICTION, EMPTY_SPACE.
     """
-    parameters = read_parameters(document, engine.catalogue)
-    resolver, cores = _resolver(document, engine, models, host, parameters)
-    dimensions = make_dimensions(document, parameters, models)
+    models = tuple(models)
+    given = read_parameters(document, engine.catalogue)
+    asked = [
+        read_reference(document, number, reference, engine.catalogue, models)
+        for number, reference in enumerate(document.optimization.references)
+    ]
+    cores = _cores(document, engine, host)
+    flags = {name: g.flag for values in (*(flags for flags, _ in asked), given) for name, g in _unknown(values)}
+    resolver = _resolver(document, engine, models, host, cores, given, flags)
+    dimensions = make_dimensions(document, given, models)
     space = ParameterSpace(dimensions, rules=engine.rules, check=resolver.check, identify=resolver.identity)
     count = space.count(rng)
     if count.empty:
@@ -66,21 +87,33 @@ def make_plan(
     if document.optimization.baseline:
         broken = resolver.check(None, default)
         if broken is None:
-            baseline = PlannedExperiment(ExperimentOrigin.BASELINE, "baseline", default, resolver.identity(default))
+            baseline = PlannedExperiment(ExperimentOrigin.BASELINE, BASELINE, default, resolver.identity(default))
         else:
             warnings.append(f"the engine's default cannot be the baseline ({broken}), so no gain will be claimed")
-    references = _references(document, engine.catalogue, resolver, default)
-    searched = _searched(document, space, count, (*([baseline] if baseline else ()), *references))
+    changes = [{**{name: _value(g) for name, g in flags.items()}, **own} for flags, own in asked]
+    references = _references(document, changes, resolver, default)
+    experiments = (*([baseline] if baseline else ()), *references)
+    planned = {experiment.identity: experiment.label for experiment in reversed(experiments)}
+    warnings += [
+        f"the references {p.label!r} and {planned[p.identity]!r} are one configuration, which is measured once"
+        if planned[p.identity] != BASELINE
+        else f"the reference {p.label!r} is the baseline, which is measured once"
+        for p in references
+        if planned[p.identity] != p.label
+    ]
+    searched = _searched(document.optimization.max_iterations, space, count, experiments)
     confirm = document.optimization.confirm
-    finalists = min(confirm.top_k, searched) if baseline is not None and confirm.wanted else 0
+    others = searched + len(planned) - (baseline is not None)
+    finalists = min(confirm.top_k, others) if baseline is not None and confirm.wanted else 0
     confirm_starts = confirm.starts if finalists else 0
-    starts = (baseline is not None) + len(references) + searched + (finalists + 1) * confirm_starts
+    starts = len(planned) + searched + (finalists + 1) * confirm_starts
     workload = Workload(
         load_points=load_points(document),
         limits=limits(document),
         repeats=document.benchmark.repeats,
         arrival=arrival(document),
         seed=document.optimization.seed,
+        # What the user writes wins over what makes the engine keep the length of answers.
         request_body={**engine.request_body, **document.benchmark.additional_params},
     )
     return Plan(
@@ -105,149 +138,145 @@ def make_plan(
         gpu_count=resolver.context.total_gpus,
         endpoint_url=document.deployment.endpoint_url,
         server=engine.server,
-        provenance=_provenance(parameters, dimensions, engine.catalogue, models),
+        provenance=_provenance(document, given, dimensions, engine.catalogue, models),
         estimate=_estimate(starts, workload, start_s, predicted=engine.predicted),
         warnings=tuple(warnings),
+    )
+
+
+def _unknown(values: Mapping[str, Given]) -> list[tuple[str, Given]]:
+    return [(name, given) for name, given in values.items() if given.known is None]
+
+
+def _value(given: Given) -> Scalar:
+    return given.spec.value if isinstance(given.spec, Fixed) else None
+
+
+def _cores(document: TaskDocument, engine: Engine, host: HostFacts) -> CoreSplit:
+    if engine.own_deployment is not None:
+        return CoreSplit()
+    runtime = document.runtime
+    return split_cores(
+        runtime.server_cores or (),
+        runtime.client_cores or (),
+        host.cores,
+        server_here=not document.measures_endpoint,
     )
 
 
 def _resolver(
     document: TaskDocument,
     engine: Engine,
-    models: Sequence[ModelFile],
+    models: tuple[ModelFile, ...],
     host: HostFacts,
-    parameters: Mapping[str, tuple[ParameterSpec, CatalogueParameter | None]],
-) -> tuple[Resolver, CoreSplit]:
-    own = engine.own_deployment is not None
+    cores: CoreSplit,
+    given: Mapping[str, Given],
+    flags: Mapping[str, str],
+) -> Resolver:
     runtime = document.runtime
-    cores = (
-        CoreSplit()
-        if own
-        else split_cores(
-            runtime.server_cores or (),
-            runtime.client_cores or (),
-            host.cores,
-            server_here=not document.measures_endpoint,
-        )
-    )
+    server_here = engine.own_deployment is None and not document.measures_endpoint
+    of_server = host.cores if cores.server is None else cores.server
+    # This host's GPUs say nothing of predictions or of somebody else's server; an empty inventory counts as unknown.
+    found = (host.gpus or None) if server_here else None
+    asked = document.system_config.total_gpus
     context = PlanContext(
         model=models[0].name,
         longest_request=max(point.traffic.longest_request for point in load_points(document)),
-        cores=len(cores.server) if cores.server is not None else len(host.cores),
-        total_gpus=document.system_config.total_gpus or host.gpus,
+        cores=len(of_server) if server_here and of_server else None,
+        total_gpus=found if asked is None else asked,
         options=document.simulation.model_dump(mode="json", exclude_none=True) if document.simulation else {},
     )
-    resolver = Resolver(
+    served = models[0].name if document.measures_endpoint else _served_name(models[0].name)
+    return Resolver(
         engine=engine,
         runtime=Runtime(
             python=runtime.python,
             command=runtime.command,
             launcher_prefix=runtime.launcher_prefix,
-            env={k: str(v.value) for k, v in runtime.env.items() if isinstance(v, Fixed) and v.value is not None},
+            env={
+                name: env_text(spec.value)
+                for name, spec in runtime.env.items()
+                if isinstance(spec, Fixed) and spec.value is not None
+            },
             extra_args=runtime.extra_args,
         ),
-        models=tuple(models),
-        served_name=document.model.served_name or _served_name(models[0].name),
+        models=models,
+        served_name=document.model.served_name or served,
         context=context,
-        fixed={name: spec.value for name, (spec, _) in parameters.items() if isinstance(spec, Fixed)},
-        raw=frozenset(name for name, (_, known) in parameters.items() if known is None),
+        fixed={name: g.spec.value for name, g in given.items() if isinstance(g.spec, Fixed)},
+        flags=flags,
     )
-    return resolver, cores
-
-
-def read_parameters(
-    document: TaskDocument, catalogue: Catalogue
-) -> dict[str, tuple[ParameterSpec, CatalogueParameter | None]]:
-    """The document's parameters by canonical name, checked against the catalogue (None: unknown but allowed)."""
-    found: dict[str, tuple[ParameterSpec, CatalogueParameter | None]] = {}
-    spelled: dict[str, str] = {}
-    for spelling, spec in document.parameters.items():
-        place = f"parameters.{spelling}"
-        known = find_parameter(catalogue, spelling, place=place, allow_unknown=document.runtime.allow_unknown_flags)
-        name = known.name if known else canonical(spelling)
-        if name in found:
-            raise AutotunerError(
-                ErrorCode.CONTRADICTION,
-                f"{spelled[name]!r} and {spelling!r} are one parameter",
-                why=f"both mean {name}",
-                remedy="Keep one of them",
-                place=place,
-            )
-        if known is not None:
-            for value in _extremes(spec):
-                check_value(known, value, place=place)
-        found[name], spelled[name] = (spec, known), spelling
-    return found
 
 
 def make_dimensions(
-    document: TaskDocument,
-    parameters: Mapping[str, tuple[ParameterSpec, CatalogueParameter | None]],
-    models: Sequence[ModelFile],
+    document: TaskDocument, given: Mapping[str, Given], models: Sequence[ModelFile]
 ) -> list[AnyDimension]:
-    """What is searched: model files, parameters and environment variables with more than one value."""
+    """What is searched: several model files, then every parameter and environment variable with a list or a range.
+
+    A list of one value counts: of what is searched the baseline has the engine's default, and values may be added to
+    the list when the task is continued.
+    """
     made: list[AnyDimension] = []
     if len(models) > 1:
-        made.append(choices(MODEL_KEY, [model.name for model in models], ordered=False))
-    for name, (spec, known) in parameters.items():
-        made += _dimension(name, spec, ordered=known is not None and known.ordered)
-    for name, spec in document.runtime.env.items():
-        made += _dimension(ENV_PREFIX + name, spec, ordered=False)
+        made.append(choices(MODEL_KEY, [model.name for model in models]))
+    searched = {
+        **{name: g.spec for name, g in given.items()},
+        **{ENV_PREFIX + n: s for n, s in document.runtime.env.items()},
+    }
+    for name, spec in searched.items():
+        known = given[name].known if name in given else None
+        match spec:
+            case Fixed():
+                pass
+            case Choices() if known is not None:
+                made.append(choices(name, spec.values, ordered=known.ordered, order=known.choices))
+            case Choices():
+                made.append(choices(name, spec.values))
+            case IntRange():
+                made.append(IntDimension(name, spec.low, spec.high, spec.step, spec.log))
+            case FloatRange():
+                made.append(FloatDimension(name, spec.low, spec.high, spec.step, spec.log))
     return made
-
-
-def _dimension(name: str, spec: ParameterSpec, *, ordered: bool) -> list[AnyDimension]:
-    match spec:
-        case Fixed():
-            return []
-        case Choices():
-            return [choices(name, spec.values, ordered=ordered)]
-        case IntRange():
-            return [IntDimension(name, spec.low, spec.high, spec.step, spec.log)]
-        case FloatRange():
-            return [FloatDimension(name, spec.low, spec.high, spec.step, spec.log)]
-
-
-def _extremes(spec: ParameterSpec) -> tuple[Scalar, ...]:
-    match spec:
-        case Fixed():
-            return (spec.value,)
-        case Choices():
-            return spec.values
-        case IntRange() | FloatRange():
-            return (spec.low, spec.high)
 
 
 def _default_configuration(
     dimensions: Sequence[AnyDimension], catalogue: Catalogue, models: Sequence[ModelFile]
 ) -> Configuration:
-    """The engine's default for each searched parameter; None where the engine decides. The first model file."""
+    """The engine's default for each searched parameter where the space has that value, else None, which means the same.
+
+    The model is the first file; an environment variable is left out.
+    """
+    defaults: dict[str, Scalar] = {parameter.name: parameter.default for parameter in catalogue.parameters}
+    defaults[MODEL_KEY] = models[0].name
     values: dict[str, Scalar] = {}
     for dimension in dimensions:
-        if dimension.name == MODEL_KEY:
-            values[dimension.name] = models[0].name
-        else:
-            parameter = catalogue.find(dimension.name) if not dimension.name.startswith("__") else None
-            values[dimension.name] = parameter.default if parameter else None
+        default = defaults.get(dimension.name)
+        try:
+            dimension.unit(default)
+        except ValueError:
+            default = None
+        values[dimension.name] = default
     return values
 
 
 def _references(
-    document: TaskDocument, catalogue: Catalogue, resolver: Resolver, default: Configuration
+    document: TaskDocument, changes: Sequence[Configuration], resolver: Resolver, default: Configuration
 ) -> tuple[PlannedExperiment, ...]:
     """The document's extra configurations: the baseline with some values changed."""
     planned: list[PlannedExperiment] = []
-    for number, reference in enumerate(document.optimization.references):
+    labels = {BASELINE}
+    for number, (reference, change) in enumerate(zip(document.optimization.references, changes, strict=True)):
         place = f"optimization.references.{number}"
-        values = dict(default)
-        for spelling, value in reference.parameters.items():
-            if spelling == MODEL_KEY:
-                values[MODEL_KEY] = value
-                continue
-            known = find_parameter(catalogue, spelling, place=place, allow_unknown=False)
-            if known is not None:
-                check_value(known, value, place=f"{place}.{spelling}")
-                values[known.name] = value
+        if reference.label in labels:
+            raise AutotunerError(
+                ErrorCode.CONTRADICTION,
+                f"two configurations are called {reference.label!r}",
+                why="a report could not tell them apart",
+                remedy="Rename the reference",
+                place=f"{place}.label",
+            )
+        labels.add(reference.label)
+        values = {**default, **change}
         broken = resolver.check(None, values)
         if broken is not None:
             raise AutotunerError(
@@ -263,52 +292,61 @@ def _references(
     return tuple(planned)
 
 
-def _searched(document: TaskDocument, space: ParameterSpace, count: Count, planned: Sequence[PlannedExperiment]) -> int:
+def _searched(budget: int, space: ParameterSpace, count: Count, planned: Sequence[PlannedExperiment]) -> int:
     """Configurations that the search will propose: those planned anyway are measured once."""
-    budget = document.optimization.max_iterations
-    if count.distinct is None:
+    identities = {experiment.identity for experiment in planned}
+    if count.distinct is None or count.distinct >= budget + len(identities):
         return budget
-    in_space = {p.identity for p in planned if space.contains(p.configuration)}
-    return max(0, min(budget, count.distinct - len(in_space)))
+    if count.combinations is not None and count.combinations <= EXACT_LIMIT:
+        return min(budget, sum(space.identity(others) not in identities for others in space.enumerate()))
+    inside = {experiment.identity for experiment in planned if space.contains(experiment.configuration)}
+    return max(0, min(budget, count.distinct - len(inside)))
 
 
 def _empty(count: Count) -> AutotunerError:
-    reasons = "; ".join(f"{number} × {sentence}" for sentence, number in count.excluded.items())
+    reasons = sorted(count.excluded.items(), key=lambda item: -item[1])
+    shown = [f"{number} × {sentence}" for sentence, number in reasons[:SHOWN_REASONS]]
+    if len(reasons) > SHOWN_REASONS:
+        shown.append(f"{sum(number for _, number in reasons[SHOWN_REASONS:])} for other reasons")
     return AutotunerError(
         ErrorCode.EMPTY_SPACE,
         "no configuration of the search space can be launched",
-        why=reasons or "every combination breaks a rule of the engine",
+        why=("" if count.exact else "none of many random ones can: ") + "; ".join(shown),
         remedy="Widen the values, or change what the reason names",
         place="parameters",
     )
 
 
 def _provenance(
-    parameters: Mapping[str, tuple[ParameterSpec, CatalogueParameter | None]],
+    document: TaskDocument,
+    given: Mapping[str, Given],
     dimensions: Sequence[AnyDimension],
     catalogue: Catalogue,
     models: Sequence[ModelFile],
 ) -> dict[str, Provenance]:
     searched = {dimension.name for dimension in dimensions}
-    shown = {
-        name: Provenance(dump_spec(spec), "document", searched=name in searched)
-        for name, (spec, _) in parameters.items()
-    }
+    shown: dict[str, Provenance] = {}
     if MODEL_KEY in searched:
-        shown = {MODEL_KEY: Provenance([model.name for model in models], "document", searched=True), **shown}
-    for parameter in catalogue.parameters:
-        if parameter.name not in shown:
-            shown[parameter.name] = Provenance(parameter.default, "engine default")
+        shown[MODEL_KEY] = Provenance([model.name for model in models], "document", searched=True)
+    for name, parameter in given.items():
+        shown[name] = Provenance(dump_spec(parameter.spec), "document", searched=name in searched)
+    for variable, spec in document.runtime.env.items():
+        name = ENV_PREFIX + variable
+        shown[name] = Provenance(dump_spec(spec), "document", searched=name in searched)
+    for known in catalogue.parameters:
+        if known.name not in shown:
+            shown[known.name] = Provenance(known.default, "engine default")
     return shown
 
 
 def _estimate(starts: int, workload: Workload, start_s: float, *, predicted: bool) -> Estimate:
     windows = len(workload.load_points) * workload.repeats
-    per_start = 0.02 if predicted else start_s + windows * (workload.limits.window_s + DRAIN_S)
+    per_start = PREDICTED_START_S if predicted else start_s + windows * (workload.limits.window_s + DRAIN_S)
     return Estimate(per_start_s=per_start, starts=starts, total_s=per_start * starts)
 
 
 def _served_name(model: str) -> str:
     """The name that requests use: the model's own, without folders and file type."""
     name = model.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-    return name.rsplit(".", 1)[0] if "." in name else name
+    stem, _, kind = name.rpartition(".")
+    return stem if stem and kind.lower() in WEIGHT_FILES else name

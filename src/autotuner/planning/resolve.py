@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
+from autotuner.config.parameters import same_value
 from autotuner.contracts.attempt import Command
 from autotuner.contracts.engine import (
     Catalogue,
@@ -33,12 +35,17 @@ class ModelFile:
     facts: Mapping[str, object]
 
 
+ANY_PROGRAM = ("server",)
+"""Stands for the program in identities."""
+
+
 @dataclass(frozen=True)
 class Resolver:
     """Turns configurations into launch requests; pure.
 
-    ``fixed``: parameters with one value, by canonical name. ``models``: the first is the default one.
-    ``raw_fixed``: flags that the catalogue does not know (only with ``allow_unknown_flags``), passed on as written.
+    ``fixed``: parameters with one value, by canonical name; a configuration that names one of them (a reference may)
+    overrides it. ``models``: the first is the default one. ``flags``: the flag of each parameter that the catalogue
+    does not know (only with ``allow_unknown_flags``), by canonical name.
     """
 
     engine: Engine
@@ -47,30 +54,32 @@ class Resolver:
     served_name: str
     context: PlanContext
     fixed: Mapping[str, Scalar]
-    raw: frozenset[str] = frozenset()
+    flags: Mapping[str, str] = field(default_factory=dict)
 
     def model(self, configuration: Configuration) -> ModelFile:
-        """The model file of a configuration."""
+        """The model file of a configuration; ValueError for one that the document does not name."""
         name = configuration.get(MODEL_KEY)
+        if name is None:
+            return self.models[0]
         for candidate in self.models:
             if candidate.name == name:
                 return candidate
-        return self.models[0]
+        raise ValueError(f"{name!r} is none of the models")
 
     def effective(self, configuration: Configuration) -> dict[str, Scalar]:
-        """Engine parameters by canonical name that differ from the engine's defaults."""
+        """Engine parameters by canonical name that differ from the engine's defaults, each in its catalogue's type."""
         merged = {**self.fixed, **{k: v for k, v in configuration.items() if not k.startswith("__")}}
         kept: dict[str, Scalar] = {}
-        for name, value in merged.items():
-            parameter = self.engine.catalogue.find(name)
-            default = parameter.default if parameter else None
-            if value is not None and not (value == default and isinstance(value, bool) == isinstance(default, bool)):
+        for name in sorted(merged):
+            parameter = self._catalogue.get(name)
+            value = _typed(parameter, merged[name])
+            if value is not None and (parameter is None or not same_value(value, parameter.default)):
                 kept[name] = value
-        return dict(sorted(kept.items()))
+        return kept
 
     def launch(self, configuration: Configuration) -> LaunchRequest:
         """What the engine is asked to write as a command."""
-        return self._launch(configuration, self.model(configuration).path)
+        return self._launch(configuration, self.model(configuration).path, self.runtime)
 
     def command(self, configuration: Configuration) -> Command:
         """The typed command. AutotunerError for a value that the engine cannot express."""
@@ -83,15 +92,17 @@ class Resolver:
         return {**shared, **self.engine.options(self.launch(configuration))}
 
     def identity(self, configuration: Configuration) -> str:
-        """Hash of what is launched.
+        """Hash of what is launched: equal for two configurations of a task exactly if their command is equal.
 
-        How the program is called (everything before its first option) and where the model lies are left out: moving
-        the environment or the model does not make another experiment.
+        Which program is started and where the model lies are the same for the whole task and left out: moving the
+        environment or the model does not make another experiment. AutotunerError as for ``command``.
         """
-        launch = self._launch(configuration, self.model(configuration).name)
+        path = self.model(configuration).path
+        name = next(model.name for model in self.models if model.path == path)
+        program = self.runtime.model_copy(update={"python": None, "command": ANY_PROGRAM, "launcher_prefix": ()})
+        launch = self._launch(configuration, name, program)
         command = self.engine.command(launch)
-        first = next((i for i, word in enumerate(command.argv) if word.startswith("-")), len(command.argv))
-        return digest([command.argv[first:], command.env, self.engine.options(launch)])
+        return digest([command.argv, command.env, self.engine.options(launch)])
 
     def check(self, rules: Sequence[Rule] | None, configuration: Configuration) -> str | None:
         """The sentence of the first broken rule; with ``rules`` None also whether the command can be written."""
@@ -108,45 +119,72 @@ class Resolver:
                 return f"{error.what}: {error.why}"
         return None
 
+    @cached_property
+    def _catalogue(self) -> dict[str, CatalogueParameter]:
+        return {parameter.name: parameter for parameter in self.engine.catalogue.parameters}
+
+    @cached_property
+    def _defaults(self) -> dict[str, Scalar]:
+        return {name: p.default for name, p in self._catalogue.items() if p.default is not None}
+
+    @cached_property
+    def _contexts(self) -> dict[str, PlanContext]:
+        return {m.name: replace(self.context, model=m.name, model_config=m.facts) for m in self.models}
+
+    @cached_property
+    def _fixed_values(self) -> dict[str, Scalar]:
+        return {**self._defaults, **self.effective({})}
+
     def _values(self, configuration: Configuration) -> dict[str, Scalar]:
-        defaults = {p.name: p.default for p in self.engine.catalogue.parameters if p.default is not None}
-        return {**defaults, **self.effective(configuration), MODEL_IN_RULES: self.model(configuration).name}
+        """What rules look at: every value that is known, the engine's defaults among them. Called very often."""
+        values = dict(self._fixed_values)
+        for name, given in configuration.items():
+            if name.startswith("__"):
+                continue
+            value = _typed(self._catalogue.get(name), given)
+            if value is None:
+                value = self._defaults.get(name)
+            if value is None:
+                values.pop(name, None)
+            else:
+                values[name] = value
+        values[MODEL_IN_RULES] = self.model(configuration).name
+        return values
 
     def _context(self, configuration: Configuration) -> PlanContext:
-        model = self.model(configuration)
-        return replace(self.context, model=model.name, model_config=model.facts)
+        return self._contexts[self.model(configuration).name]
 
-    def _launch(self, configuration: Configuration, model: str) -> LaunchRequest:
+    def _launch(self, configuration: Configuration, model: str, runtime: Runtime) -> LaunchRequest:
         effective = self.effective(configuration)
-        raw = [word for name in sorted(self.raw & effective.keys()) for word in _flag(name, effective[name])]
-        env = {k.removeprefix(ENV_PREFIX): str(v) for k, v in configuration.items() if _is_env(k) and v is not None}
-        runtime = self.runtime.model_copy(
-            update={"extra_args": (*raw, *self.runtime.extra_args), "env": {**self.runtime.env, **env}}
-        )
-        known = {name: value for name, value in effective.items() if name not in self.raw}
+        raw = [word for name, flag in sorted(self.flags.items()) for word in _words(flag, effective.get(name))]
+        env = dict(runtime.env)
+        for name, value in configuration.items():
+            if name.startswith(ENV_PREFIX):
+                env.pop(name.removeprefix(ENV_PREFIX), None)
+                if value is not None:
+                    env[name.removeprefix(ENV_PREFIX)] = env_text(value)
+        runtime = runtime.model_copy(update={"extra_args": (*raw, *runtime.extra_args), "env": env})
+        known = {name: value for name, value in effective.items() if name not in self.flags}
         return LaunchRequest(model, self.served_name, known, runtime, self._context(configuration))
 
 
-def _is_env(name: str) -> bool:
-    return name.startswith(ENV_PREFIX)
-
-
-def _flag(name: str, value: Scalar) -> tuple[str, ...]:
-    """A flag that no catalogue knows: true gives it bare, false nothing."""
-    flag = "--" + name.replace("_", "-")
-    if isinstance(value, bool):
-        return (flag,) if value else ()
-    return (flag, str(value))
+def env_text(value: str | int | float | bool) -> str:
+    """The text of an environment variable; booleans as the document writes them."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def find_parameter(
     catalogue: Catalogue, spelling: str, *, place: str, allow_unknown: bool
 ) -> CatalogueParameter | None:
-    """The catalogue's parameter; None for an unknown one that is allowed; AutotunerError with the nearest otherwise."""
+    """The catalogue's parameter; None for an unknown one that is allowed.
+
+    AutotunerError (UNKNOWN_PARAMETER) with the nearest name otherwise.
+    """
     parameter = catalogue.find(spelling)
     if parameter is not None or allow_unknown:
         return parameter
-    near = difflib.get_close_matches(canonical(spelling), [canonical(s) for s in catalogue.spellings()], n=1)
+    spellings = [canonical(s) for p in catalogue.parameters for s in (p.name, p.flag, *p.aliases)]
+    near = difflib.get_close_matches(canonical(spelling), spellings, n=1)
     raise AutotunerError(
         ErrorCode.UNKNOWN_PARAMETER,
         f"{catalogue.engine} {catalogue.version} has no parameter {spelling!r}",
@@ -158,38 +196,19 @@ def find_parameter(
     )
 
 
-def check_value(parameter: CatalogueParameter, value: Scalar, *, place: str) -> None:
-    """AutotunerError(INVALID_VALUE) for a value of another type or out of range. None (the engine decides) is fine."""
-    if value is None:
-        return
-    expected = _mismatch(parameter, value)
-    if expected is not None:
-        raise AutotunerError(
-            ErrorCode.INVALID_VALUE,
-            f"{parameter.name} cannot be {value!r}",
-            why=f"it takes {expected}",
-            remedy=f"`autotuner engine show` describes it; the engine's default is {parameter.default!r}",
-            place=place,
-        )
+def _words(flag: str, value: Scalar) -> tuple[str, ...]:
+    """A flag that no catalogue knows: true gives it bare, false and None nothing."""
+    if value is None or isinstance(value, bool):
+        return (flag,) if value else ()
+    return (flag, str(value))
 
 
-def _mismatch(parameter: CatalogueParameter, value: Scalar) -> str | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    match parameter.type:
-        case "bool":
-            return None if isinstance(value, bool) else "true or false"
-        case "choice":
-            same = any(value == c and isinstance(value, bool) == isinstance(c, bool) for c in parameter.choices)
-            return None if same else "one of " + ", ".join(map(str, parameter.choices))
-        case "str":
-            return None if isinstance(value, str) else "text"
-        case "int":
-            if not number or value != int(value or 0):
-                return "a whole number"
-        case "float":
-            if not number:
-                return "a number"
-    low, high = parameter.low, parameter.high
-    if isinstance(value, int | float) and ((low is not None and value < low) or (high is not None and value > high)):
-        return f"a number from {'…' if low is None else f'{low:g}'} to {'…' if high is None else f'{high:g}'}"
-    return None
+def _typed(parameter: CatalogueParameter | None, value: Scalar) -> Scalar:
+    """The value in its catalogue's type, so that 1 and 1.0 are written alike; any other value as it is."""
+    if parameter is None or value is None:
+        return value
+    if parameter.type == "float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if parameter.type == "choice":
+        return next((choice for choice in parameter.choices if same_value(choice, value)), value)
+    return value

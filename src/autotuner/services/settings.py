@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import digest
 from autotuner.store.location import parse_location
 
@@ -18,11 +19,13 @@ class Settings:
 
     ``data_dir``: AUTOTUNER_DATA_DIR, else ``$XDG_DATA_HOME/inference-autotuner`` (``~/.local/share/…``). ``database``:
     AUTOTUNER_DATABASE_URL (a path or URL), else ``autotuner.db`` in it. ``executor``: AUTOTUNER_EXECUTOR.
+    ``database_timeout_s``: AUTOTUNER_DATABASE_TIMEOUT, how long a write waits for another program's, seconds.
     """
 
     data_dir: Path
     database: str
     executor: str = "inline"
+    database_timeout_s: float = 30.0
 
     @property
     def models_dir(self) -> Path:
@@ -51,7 +54,7 @@ class Settings:
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Settings from environment variables."""
+    """Settings from environment variables. AutotunerError(INVALID_VALUE) for one that cannot be read."""
     home = Path(environ.get("HOME") or Path.home())
     shared = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     data_dir = Path(environ.get(f"{PREFIX}DATA_DIR") or shared / "inference-autotuner").expanduser().absolute()
@@ -59,4 +62,21 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         data_dir=data_dir,
         database=environ.get(f"{PREFIX}DATABASE_URL") or str(data_dir / "autotuner.db"),
         executor=environ.get(f"{PREFIX}EXECUTOR") or "inline",
+        database_timeout_s=_seconds(environ.get(f"{PREFIX}DATABASE_TIMEOUT") or "30"),
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if 0 <= value < 86_400:
+        return value
+    raise AutotunerError(
+        ErrorCode.INVALID_VALUE,
+        f"{text!r} is no time to wait for the database",
+        why="it must be a number of seconds from 0 to 86400",
+        remedy="Correct the variable, or unset it",
+        place=f"{PREFIX}DATABASE_TIMEOUT",
     )

@@ -60,7 +60,7 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
     """
     plan = await asyncio.to_thread(plan_document, document, settings)
     version = await asyncio.to_thread(check_ready, plan)
-    async with open_store(settings.database) as store:
+    async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
         task, plan = await _find_or_create(store, plan, version, new=new)
         folder = settings.task_dir(task.id)
         host = describe_host()  # before this process leaves the server's cores

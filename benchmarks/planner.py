@@ -1,0 +1,100 @@
+"""Counts and samples a grid of 10^9 points, beside walking 10^6 points with itertools.product. Prints time and memory.
+
+    python benchmarks/planner.py [SAMPLES]
+
+Each part runs in a process of its own, so that its peak memory is its own; both are measured in the same run.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import random
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+
+from autotuner.config.load import validate
+from autotuner.contracts.values import Scalar
+from autotuner.engines.registry import engine
+from autotuner.planning.parameters import read_parameters
+from autotuner.planning.planner import HostFacts, make_dimensions, make_plan
+from autotuner.planning.resolve import ModelFile
+
+TENS: Mapping[str, list[Scalar]] = {
+    "n_parallel": [1, 2, 4, 6, 8, 12, 16, 24, 32, 64],
+    "n_batch": [8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096],
+    "n_ubatch": [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048],
+    "poll": [0, 10, 20, 30, 40, 50, 60, 70, 80, 100],
+    "n_threads_http": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+    "n_cache_reuse": [0, 16, 32, 64, 96, 128, 192, 256, 384, 512],
+    "cache_ram_mib": [-1, 0, 64, 128, 256, 512, 1024, 2048, 4096, 8192],
+    "slot_prompt_similarity": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
+    "max_model_len": [256, 384, 512, 640, 768, 896, 1024, 1280, 1536, 2048],
+}
+"""Nine parameters with ten values each; rules of the engine couple four of them."""
+
+MODEL = ModelFile("m.gguf", "/m.gguf", {"context_length": 4096})
+WALKED = 10**6
+
+
+def plan_a_billion(samples: int) -> list[str]:
+    """Plan (which counts), then sample."""
+    document = validate({"base_runtime": "llamacpp", "model": {"id_or_path": MODEL.name}, "parameters": dict(TENS)})
+    llama = engine("llamacpp")
+    began = time.perf_counter()
+    plan = make_plan(document, engine=llama, models=[MODEL], host=HostFacts(cores=(0, 1)), rng=random.Random(0))
+    planned = time.perf_counter()
+    rng = random.Random(1)
+    drawn = sum(plan.space.sample(rng) is not None for _ in range(samples))
+    sampled = time.perf_counter()
+    kind = "counted" if plan.count.exact else "estimated"
+    count, each = plan.count, (sampled - planned) / max(1, drawn) * 1e6
+    numbers = f"{count.combinations:,} combinations, {count.valid or 0:,} valid, {count.distinct or 0:,} distinct"
+    return [
+        f"planned and {kind}: {numbers} in {planned - began:.3f} s",
+        f"sampled: {drawn:,} valid configurations in {sampled - planned:.3f} s ({each:.0f} µs each)",
+    ]
+
+
+def walk_a_million(_: int) -> list[str]:
+    """The plain way, without looking at a rule: a thousandth of the grid, listed."""
+    document = validate({"base_runtime": "llamacpp", "model": {"id_or_path": MODEL.name}, "parameters": dict(TENS)})
+    dimensions = make_dimensions(document, read_parameters(document, engine("llamacpp").catalogue), [MODEL])
+    names = [dimension.name for dimension in dimensions]
+    values = [[dimension.value(index) for index in range(dimension.size or 0)] for dimension in dimensions]
+    began = time.perf_counter()
+    combinations = itertools.islice(itertools.product(*values), WALKED)
+    listed = [dict(zip(names, combination, strict=True)) for combination in combinations]
+    return [f"listed with itertools.product: {len(listed):,} combinations in {time.perf_counter() - began:.3f} s"]
+
+
+def _report(part: Callable[[int], list[str]], samples: int, out: Connection) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    lines = part(samples)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    out.send([*lines, f"peak memory {after / 1024:.0f} MiB, of it {(after - before) / 1024:.0f} MiB for this"])
+
+
+def main() -> None:
+    samples = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    context = multiprocessing.get_context("spawn")
+    for part in (plan_a_billion, walk_a_million):
+        receiving, sending = context.Pipe(duplex=False)
+        process = context.Process(target=_report, args=(part, samples, sending))
+        process.start()
+        sending.close()
+        try:
+            print(part.__name__.replace("_", " "))
+            for line in receiving.recv():
+                print("  " + line)
+        except EOFError:
+            sys.exit(f"{part.__name__} failed")
+        finally:
+            process.join()
+
+
+if __name__ == "__main__":
+    main()

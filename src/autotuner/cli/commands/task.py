@@ -1,0 +1,148 @@
+"""``autotuner task``: list, show, delete."""
+
+from __future__ import annotations
+
+import click
+
+from autotuner.cli.output import say, say_json, show, table, wait_for
+from autotuner.cli.state import State, pass_state, shared_options
+
+STATUSES = ("pending", "running", "completed", "failed", "cancelled", "paused", "cancelling")
+
+
+@click.group(short_help="List, show and delete tasks.")
+def task() -> None:
+    """List, show and delete the stored tasks.
+
+    \b
+    Examples:
+      autotuner task list --status failed
+      autotuner task show demo
+    """
+
+
+@task.command(name="list")
+@click.option("--status", type=click.Choice(STATUSES), help="Only tasks of this status.")
+@click.option("--search", metavar="TEXT", help="Only tasks with this text in their name.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show so many.")
+@shared_options()
+@pass_state
+def list_tasks(state: State, status: str | None, search: str | None, limit: int) -> None:
+    """List the tasks, newest first: number, name, status, what they came to.
+
+    Exit codes: 0, or 2 when the database cannot be read.
+    """
+    wait_for(_list(state, status, search, limit))
+
+
+async def _list(state: State, status: str | None, search: str | None, limit: int) -> None:
+    from autotuner.contracts.store import TaskStatus
+    from autotuner.services.report.wording import duration
+    from autotuner.services.stored import open_stored
+
+    wanted = TaskStatus(status) if status else None
+    async with open_stored(state.settings()) as store:
+        found, total = await store.list_tasks(status=wanted, search=search, limit=limit)
+    if state.json:
+        fields = {"id", "name", "status", "created_at", "started_at", "finished_at", "elapsed_s", "stop_reason"}
+        tasks = [entry.model_dump(mode="json", include=fields) for entry in found]
+        for shown, entry in zip(tasks, found, strict=True):
+            shown["headline"] = (entry.result or {}).get("headline")
+        say_json({"tasks": tasks, "total": total})
+        return
+    rows = [
+        (
+            entry.id,
+            entry.name,
+            entry.status.value,
+            f"{entry.created_at.astimezone():%Y-%m-%d %H:%M}",
+            duration(entry.elapsed_s),
+            (entry.result or {}).get("headline") or (entry.error or {}).get("what"),
+        )
+        for entry in found
+    ]
+    show(table(("#", "task", "status", "created", "ran for", "outcome"), rows))
+    if total > len(found):
+        say(f"{total - len(found)} more: --limit {total} shows all.")
+
+
+@task.command(name="show")
+@click.argument("name", required=False)
+@shared_options()
+@pass_state
+def show_task(state: State, name: str | None) -> None:
+    """Show a task (by name or number; default: the newest): its state, its counts, its document.
+
+    \b
+    Example:
+      autotuner task show demo
+
+    Exit codes: 0, or 2 when there is no such task.
+    """
+    wait_for(_show(state, name))
+
+
+async def _show(state: State, name: str | None) -> None:
+    from collections import Counter
+
+    from autotuner.config.load import dump, validate
+    from autotuner.services.queries import named_task
+    from autotuner.services.report.wording import duration
+    from autotuner.services.stored import open_stored
+
+    settings = state.settings()
+    async with open_stored(settings) as store:
+        found = await named_task(store, name)
+        experiments = await store.list_experiments(found.id)
+    counts = dict(Counter(experiment.status.value for experiment in experiments))
+    folder = settings.task_dir(found.id)
+    if state.json:
+        kept = found.model_dump(mode="json", exclude={"result", "fingerprint", "next_seq", "deleted_at"})
+        say_json({**kept, "experiments": counts, "folder": str(folder)})
+        return
+    rows = [
+        ("task", f"{found.name} (number {found.id})"),
+        ("status", found.status.value),
+        ("created", f"{found.created_at.astimezone():%Y-%m-%d %H:%M:%S}"),
+        ("ran for", duration(found.elapsed_s)),
+        ("experiments", ", ".join(f"{count} {status}" for status, count in counts.items()) or "none"),
+        ("outcome", (found.result or {}).get("headline") or ""),
+        ("stopped because", found.stop_reason or ""),
+        ("error", " ".join(str((found.error or {}).get(key) or "") for key in ("what", "why", "remedy")).strip()),
+        ("files", str(folder)),
+    ]
+    show(table(("", ""), [row for row in rows if row[1]]))
+    say()
+    say(dump(validate(found.document, name=found.name)).rstrip())
+
+
+@task.command(name="delete")
+@click.argument("name")
+@shared_options()
+@pass_state
+def delete(state: State, name: str) -> None:
+    """Delete the task NAME (name or number). Its files stay, and the command says where they are.
+
+    \b
+    Example:
+      autotuner task delete demo-2
+
+    Exit codes: 0, or 2 when there is no such task or it is being run.
+    """
+    wait_for(_delete(state, name))
+
+
+async def _delete(state: State, name: str) -> None:
+    from autotuner.services.deletion import delete_task
+    from autotuner.services.queries import named_task
+    from autotuner.services.stored import open_stored
+
+    settings = state.settings()
+    async with open_stored(settings) as store:
+        found = await named_task(store, name)
+        await delete_task(store, settings, found)
+    folder = settings.task_dir(found.id)
+    if state.json:
+        say_json({"deleted": found.name, "id": found.id, "folder": str(folder)})
+    else:
+        say(f"Deleted the task {found.name!r}." + (f" Its files stay in {folder}" if folder.exists() else ""))

@@ -1,0 +1,112 @@
+"""A plan on the terminal."""
+
+from __future__ import annotations
+
+import shlex
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from autotuner.cli.output import table
+from autotuner.contracts.attempt import API_KEY
+from autotuner.services.plan_summary import PlanCounts, PlannedCommand, PlanSummary
+from autotuner.services.report.wording import (
+    PREDICTED,
+    command_line,
+    duration,
+    one_line,
+    parameter_name,
+    parameters_text,
+    plain,
+    visible,
+)
+
+
+def plan_view(plan: PlanSummary, *, every: bool) -> list[RenderableType]:
+    """What is searched, counted, measured and started; ``every``: the parameters left at their defaults too."""
+    parts: list[RenderableType] = [_head(plan), "", *_parameters(plan, every=every), "", _facts(plan)]
+    if plan.commands:
+        parts += ["", *_commands(plan.commands)]
+    if plan.warnings:
+        parts += ["", *(Text(f"Warning: {one_line(warning)}", style="yellow") for warning in plan.warnings)]
+    return parts
+
+
+def _head(plan: PlanSummary) -> Text:
+    text = Text(one_line(plan.task_name), style="bold")
+    if plan.predicted:
+        text.append(f"  [{PREDICTED}]", style="bold yellow")
+    server = f"{plan.engine} {plan.engine_version or ''}".rstrip()
+    where = plan.endpoint_url or plan.deployment
+    models = ", ".join(plan.models)
+    text.append(f"\n{one_line(f'{server}, {models}, {where}, load from {plan.client}')}", style="not bold")
+    return text
+
+
+def _parameters(plan: PlanSummary, *, every: bool) -> list[RenderableType]:
+    shown = [p for p in plan.parameters if every or p.origin in ("searched", "fixed")]
+    rows = [
+        (
+            parameter_name(p.name),
+            p.origin,
+            "engine's choice" if p.value is None else plain(p.value),
+            "engine's choice" if p.default is None else plain(p.default),
+        )
+        for p in shown
+    ]
+    parts: list[RenderableType] = [table(("parameter", "", "value", "engine's default"), rows)] if rows else []
+    folded = len(plan.parameters) - len(shown)
+    if folded:
+        parts.append(Text(f"{folded} parameters are left at the engine's defaults; --all lists them.", style="dim"))
+    return parts
+
+
+def _facts(plan: PlanSummary) -> RenderableType:
+    runs = plan.runs
+    experiments = [
+        *(["the baseline"] if runs.baseline else []),
+        *(f"reference {one_line(label)}" for label in runs.references),
+        f"{runs.searched} by {plan.strategy}",
+    ]
+    confirmation = (
+        f"{runs.confirm_starts} starts of each of {runs.finalists} finalists and of the baseline, in turns"
+        if runs.confirm_starts
+        else "none"
+    )
+    windows = f"{plan.repeats} × {duration(plan.window_s)} each"
+    cores = f"server {_cores(plan.cores.server)}, client {_cores(plan.cores.client)}"
+    limit = f", limit {duration(plan.wall_clock_s)}" if plan.wall_clock_s is not None else ""
+    rows = [
+        ("objective", f"{plan.objective_label} at {', '.join(plan.scored_at)}"),
+        ("SLO", "; ".join(plan.slo_sentences) or "none"),
+        ("configurations", _counts(plan.counts)),
+        *(("excluded", f"{number} × {reason}") for reason, number in plan.counts.excluded.items()),
+        ("experiments", ", ".join(experiments)),
+        ("confirmation", confirmation),
+        ("server starts", str(runs.starts)),
+        ("load points", f"{', '.join(plan.load_points)}; {windows}"),
+        ("cores", cores),
+        ("time", f"about {duration(plan.estimate_s)}{limit}"),
+    ]
+    return table(("plan", ""), rows)
+
+
+def _counts(counts: PlanCounts) -> str:
+    if counts.combinations is None:
+        return "without end: a parameter is continuous"
+    about = "" if counts.exact else "about "
+    return f"{counts.combinations} combinations, {about}{counts.valid} valid, {about}{counts.distinct} distinct"
+
+
+def _cores(cores: tuple[int, ...] | None) -> str:
+    return "not pinned" if cores is None else "on " + ",".join(map(str, cores))
+
+
+def _commands(commands: tuple[PlannedCommand, ...]) -> list[RenderableType]:
+    lines: list[RenderableType] = [Text(f"The first {len(commands)} commands", style="bold")]
+    for entry in commands:
+        lines.append(Text(f"{one_line(entry.label)}: {parameters_text(entry.parameters)}", style="dim"))
+        # Keys are made anew at each start; they are no part of the plan.
+        variables = [f"{k}={shlex.quote(v)}" for k, v in entry.command.env.items() if v != API_KEY]
+        lines.append(Text(visible(" ".join([*variables, command_line(entry.command.argv)]))))
+    return lines

@@ -1,0 +1,193 @@
+"""A plan as data for displays: what is searched, what is measured anyway, how much and how long."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from autotuner.contracts.attempt import Command, CoreSplit, PhaseBudgets
+from autotuner.contracts.errors import AutotunerError
+from autotuner.contracts.values import Configuration, Frozen, Scalar
+from autotuner.coordinator.scorer import Scorer
+from autotuner.planning.plan import Plan, PlannedExperiment
+from autotuner.services.planning import check_ready
+
+
+class PlannedParameter(Frozen):
+    """One parameter and where its value comes from."""
+
+    name: str
+    value: object = Field(description="the value, or the list or range that is searched, as in the document")
+    origin: str = Field(description="searched, fixed (in the document) or engine default")
+    default: Scalar = Field(description="the engine's own; null: it decides at start")
+
+
+class PlannedCommand(Frozen):
+    """A configuration and the command that it becomes."""
+
+    label: str
+    parameters: dict[str, Scalar]
+    command: Command
+
+
+class PlanCounts(Frozen):
+    """How many configurations there are."""
+
+    combinations: int | None = Field(description="before constraints; null with a continuous parameter")
+    valid: int | None
+    distinct: int | None = Field(description="that also differ in what is launched")
+    exact: bool = Field(description="false: valid and distinct are estimates")
+    excluded: dict[str, int] = Field(description="reason → combinations")
+
+
+class PlannedRuns(Frozen):
+    """Which experiments there will be, and how many server starts."""
+
+    baseline: bool
+    references: tuple[str, ...]
+    searched: int
+    finalists: int
+    confirm_starts: int = Field(description="of each finalist and of the baseline")
+    starts: int = Field(description="all server starts")
+
+
+class PlanSummary(Frozen):
+    """What a task would do."""
+
+    task_name: str
+    engine: str
+    engine_version: str | None = Field(description="null: it cannot be started here")
+    predicted: bool
+    deployment: str
+    endpoint_url: str | None
+    client: str
+    models: tuple[str, ...]
+    objective_label: str
+    unit: str
+    strategy: str
+    slo_sentences: tuple[str, ...]
+    parameters: tuple[PlannedParameter, ...]
+    counts: PlanCounts
+    runs: PlannedRuns
+    load_points: tuple[str, ...]
+    scored_at: tuple[str, ...]
+    repeats: int
+    window_s: float
+    cores: CoreSplit
+    budgets: PhaseBudgets
+    wall_clock_s: float | None
+    commands: tuple[PlannedCommand, ...]
+    estimate_s: float
+    warnings: tuple[str, ...]
+
+
+def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
+    """The summary with the first so many commands. An engine that can't be started here is a warning in it."""
+    warnings = list(plan.warnings)
+    version: str | None = None
+    try:
+        version = check_ready(plan)
+    except AutotunerError as error:
+        warnings.append(f"it cannot run here: {error}")
+    scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
+    optimization = plan.document.optimization
+    return PlanSummary(
+        task_name=plan.task_name,
+        engine=plan.engine,
+        engine_version=version,
+        predicted=plan.predicted,
+        deployment=plan.deployment,
+        endpoint_url=plan.endpoint_url,
+        client=plan.client,
+        models=tuple(model.name for model in plan.resolver.models),
+        objective_label=_objective(plan, scorer)[0],
+        unit=_objective(plan, scorer)[1],
+        strategy=optimization.strategy,
+        slo_sentences=tuple(
+            f"{rule.label} ≤ {rule.text(rule.threshold)}" + (" (hard)" if rule.hard_fail else "")
+            for rule in scorer.slo.rules
+        ),
+        parameters=_parameters(plan),
+        counts=PlanCounts(
+            combinations=plan.count.combinations,
+            valid=plan.count.valid,
+            distinct=plan.count.distinct,
+            exact=plan.count.exact,
+            excluded=dict(plan.count.excluded),
+        ),
+        runs=PlannedRuns(
+            baseline=plan.baseline is not None,
+            references=tuple(reference.label for reference in plan.references),
+            searched=plan.searched,
+            finalists=plan.confirm_top_k,
+            confirm_starts=plan.confirm_starts,
+            starts=plan.planned_starts,
+        ),
+        load_points=tuple(point.name for point in plan.workload.load_points),
+        scored_at=plan.scored_at,
+        repeats=plan.workload.repeats,
+        window_s=plan.workload.limits.window_s,
+        cores=plan.cores,
+        budgets=plan.budgets,
+        wall_clock_s=optimization.budget.wall_clock_s,
+        commands=() if plan.endpoint_url is not None else tuple(itertools.islice(_commands(plan), commands)),
+        estimate_s=plan.estimate.total_s,
+        warnings=tuple(warnings),
+    )
+
+
+def _objective(plan: Plan, scorer: Scorer) -> tuple[str, str]:
+    try:
+        first = scorer.objectives[0]
+    except AutotunerError:  # one that needs the baseline's figures first
+        return plan.document.optimization.objectives[0].replace("_", " "), ""
+    return first.label, first.unit
+
+
+def _parameters(plan: Plan) -> tuple[PlannedParameter, ...]:
+    catalogue = plan.resolver.engine.catalogue
+    made: list[PlannedParameter] = []
+    for name, provenance in plan.provenance.items():
+        known = catalogue.find(name)
+        origin = "searched" if provenance.searched else "fixed" if provenance.layer == "document" else provenance.layer
+        made.append(
+            PlannedParameter(
+                name=name, value=provenance.value, origin=origin, default=known.default if known is not None else None
+            )
+        )
+    return tuple(made)
+
+
+def _commands(plan: Plan) -> Iterator[PlannedCommand]:
+    """Those of the planned experiments, then of the space: in its order, or by chance when it has no end."""
+    planned: list[PlannedExperiment] = [*([plan.baseline] if plan.baseline else []), *plan.references]
+    seen: set[str] = set()
+    for experiment in planned:
+        seen.add(experiment.identity)
+        yield _command(plan, experiment.label, experiment.configuration)
+    if not plan.searched:
+        return
+    for configuration in _candidates(plan):
+        identity = plan.space.identity(configuration)
+        if identity not in seen:
+            seen.add(identity)
+            yield _command(plan, "one of those searched", configuration)
+
+
+def _candidates(plan: Plan) -> Iterator[Configuration]:
+    if plan.space.grid_size is not None and plan.count.distinct is not None and plan.count.exact:
+        yield from plan.space.enumerate()
+        return
+    rng = random.Random(plan.document.optimization.seed)
+    for _ in range(1000):
+        configuration = plan.space.sample(rng)
+        if configuration is None:
+            return
+        yield configuration
+
+
+def _command(plan: Plan, label: str, configuration: Configuration) -> PlannedCommand:
+    return PlannedCommand(label=label, parameters=dict(configuration), command=plan.resolver.command(configuration))
