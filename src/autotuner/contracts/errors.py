@@ -40,9 +40,9 @@ class AutotunerError(Exception):
     def __init__(self, code: ErrorCode, what: str, *, why: str, remedy: str, place: str | None = None) -> None:
         super().__init__(what)
         self.code = code
-        self.what = what
-        self.why = why
-        self.remedy = remedy
+        self.what = what.removesuffix(".")
+        self.why = why.removesuffix(".")
+        self.remedy = remedy.removesuffix(".")
         self.place = place
 
     def __str__(self) -> str:

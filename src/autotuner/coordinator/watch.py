@@ -60,7 +60,7 @@ class Watch:
         """The start ended."""
         if self._begun is not None:
             self._durations.append(self._clock() - self._begun)
-            self._begun = None
+        self._begun = self._experiment = self._reason = self._phase = None
 
     def seconds_per_start(self) -> float:
         """Mean duration of the starts of this run; the plan's estimate before the first one has ended."""
