@@ -83,12 +83,13 @@ def quiet_machine(
     watch_s: float = WATCH_S,
     lock: Path = LOCK,
     proc: Path = PROC,
-) -> Iterator[None]:
+) -> Iterator[str | None]:
     """Hold the machine for one benchmark; SystemExit(3), with a sentence on stderr, when it cannot be had.
 
     It cannot while another benchmark runs (``wait``: wait for it instead), nor while other programs use more than
     ``max_foreign`` of the usable cores' time, watched for ``watch_s`` seconds. ``anyway`` goes on beside other
-    programs, never beside another benchmark: its figures would suffer too.
+    programs, never beside another benchmark: its figures would suffer too. Gives the sentence that says why figures are
+    not to be quoted, None when they are.
     """
     with _alone(lock, wait=wait):
         disturbance = _disturbance(max_foreign, watch_s, proc)
@@ -96,7 +97,7 @@ def quiet_machine(
             if not anyway:
                 _refuse(f"{disturbance} Wait until the machine is quiet; --anyway goes on regardless.")
             print(f"NOT TO BE QUOTED: {disturbance}", file=sys.stderr)
-        yield
+        yield disturbance
         if disturbance is not None:
             print("These figures are not to be quoted: the machine was not quiet.")
 
