@@ -44,6 +44,7 @@ class SeedOutcome(Frozen):
     seed: int
     fresh: bool = False
     error: str | None = None
+    not_to_be_quoted: str | None = None
     headline: str = ""
     elapsed_s: float | None = None
     searched: int = 0
@@ -80,7 +81,26 @@ class SeedOutcome(Frozen):
         return claim.low <= again.gain <= claim.high
 
 
-async def run_seed(seed: int, settings: Settings, grid: Grid | None, sets: Sequence[str], pairs: int) -> SeedOutcome:
+async def run_seed(
+    seed: int, settings: Settings, grid: Grid | None, sets: Sequence[str], pairs: int, disturbance: str | None
+) -> SeedOutcome:
+    """One seed. That its figures are not to be quoted is kept beside them, for runs that only read them."""
+    mark = settings.data_dir / "not-to-be-quoted" / f"bench-{seed}.txt"
+    marked = mark.exists()
+    if disturbance is not None and not marked:
+        mark.parent.mkdir(exist_ok=True)
+        mark.write_text(disturbance, encoding="utf-8")
+    found = await _measured_seed(seed, settings, grid, sets, pairs)
+    untouched = found.error is None and not found.fresh and (found.again is None or not found.again.fresh)
+    if untouched and not marked:
+        mark.unlink(missing_ok=True)
+    why = mark.read_text(encoding="utf-8") if mark.exists() else None
+    return found.model_copy(update={"not_to_be_quoted": why})
+
+
+async def _measured_seed(
+    seed: int, settings: Settings, grid: Grid | None, sets: Sequence[str], pairs: int
+) -> SeedOutcome:
     """Tune, place, measure again."""
     name = f"bench-{seed}"
     try:
@@ -90,7 +110,7 @@ async def run_seed(seed: int, settings: Settings, grid: Grid | None, sets: Seque
         found = _described(seed, result, fresh=outcome.fresh)
         if result.winner is None or result.baseline is None or result.winner.number == result.baseline.number:
             return found
-        print("Winner and baseline are started again.", file=sys.stderr)
+        print("Winner and baseline side by side.", file=sys.stderr)
         folder = settings.data_dir / "side-by-side" / name
         again = await measure_again(outcome, document, settings, folder, pairs=pairs)
         return found.model_copy(update={"again": again})
@@ -177,6 +197,7 @@ def _notes(outcome: SeedOutcome) -> list[str]:
     notes = [f"winner {parameters_text(outcome.winner)}"] if outcome.winner is not None else ["no winner"]
     notes += [] if outcome.fresh else ["the task was finished before"]
     notes += [outcome.grid_note] if outcome.grid_note is not None else []
+    notes += [f"NOT TO BE QUOTED: {outcome.not_to_be_quoted}"] if outcome.not_to_be_quoted is not None else []
     notes += outcome.warnings
     for start in outcome.again.starts if outcome.again is not None else ():
         said = [*start.missed, *([start.failure] if start.failure is not None else [])]
@@ -194,12 +215,14 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-async def run_all(given: argparse.Namespace, settings: Settings, grid: Grid | None) -> list[SeedOutcome]:
+async def run_all(
+    given: argparse.Namespace, settings: Settings, grid: Grid | None, disturbance: str | None
+) -> list[SeedOutcome]:
     """One seed after the other."""
     outcomes: list[SeedOutcome] = []
     for seed in given.seeds:
         print(f"Seed {seed}", file=sys.stderr)
-        outcomes.append(await run_seed(seed, settings, grid, given.sets, given.pairs))
+        outcomes.append(await run_seed(seed, settings, grid, given.sets, given.pairs, disturbance))
     return outcomes
 
 
@@ -226,13 +249,12 @@ def main() -> int:
         return 2
     with quiet_machine(anyway=given.anyway, wait=given.wait) as disturbance:
         host = describe_host()
-        outcomes = asyncio.run(run_all(given, settings, grid))
+        outcomes = asyncio.run(run_all(given, settings, grid, disturbance))
         print(text(outcomes))
     figures = summary(outcomes)
     if given.out is not None:
         everything = {
             "host": host,
-            "not_to_be_quoted": disturbance,
             "changes": given.sets,
             "grid_made_at": None if grid is None else grid.made_at.isoformat(),
             "summary": figures,

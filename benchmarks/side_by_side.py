@@ -44,13 +44,17 @@ class FreshStart(Frozen):
 
 
 class SideBySide(Frozen):
-    """Both, started again. ``gain`` of the winner over all complete pairs, relative; ``gains`` of each of them."""
+    """Both, started again. ``gain`` of the winner over all complete pairs, relative; ``gains`` of each of them.
+
+    ``fresh``: measured just now, not read from its file.
+    """
 
     key: str
     pairs: int
     starts: tuple[FreshStart, ...]
     gain: float | None = None
     gains: tuple[float, ...] = ()
+    fresh: bool = True
 
     @property
     def above_zero(self) -> bool:
@@ -160,7 +164,7 @@ def _read(file: Path, key: str) -> SideBySide | None:
         found = SideBySide.model_validate_json(file.read_text(encoding="utf-8"))
     except (OSError, ValidationError):
         return None
-    return found if found.key == key else None
+    return found.model_copy(update={"fresh": False}) if found.key == key else None
 
 
 @contextmanager
