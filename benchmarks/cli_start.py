@@ -1,13 +1,16 @@
-"""How long `autotuner --help` takes against `python -c pass`: python benchmarks/cli_start.py [rounds].
+"""How long `autotuner --help` takes against `python -c pass`: python benchmarks/cli_start.py [ROUNDS] [--anyway].
 
 The two are started in turn, so that a change of the machine's speed hits both; medians are compared. The aim is a
 ratio of at most 6.
 """
 
+import argparse
 import statistics
 import subprocess
 import sys
 import time
+
+from quiet import add_arguments, quiet_machine
 
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
@@ -22,7 +25,15 @@ def seconds(command: list[str]) -> float:
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    parser = argparse.ArgumentParser(description="start of the command line")
+    parser.add_argument("rounds", type=int, nargs="?", default=20)
+    add_arguments(parser)
+    given = parser.parse_args()
+    with quiet_machine(anyway=given.anyway, wait=given.wait):
+        compare(given.rounds)
+
+
+def compare(rounds: int) -> None:
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for command in COMMANDS.values():
         seconds(command)  # fills the caches

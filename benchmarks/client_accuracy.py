@@ -18,6 +18,8 @@ from statistics import fmean, median
 from time import monotonic
 from urllib.parse import urlsplit
 
+from quiet import add_arguments, quiet_machine
+
 from autotuner.benchmark.builtin import BuiltinClient
 from autotuner.benchmark.samples import read_samples
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, ServerFacts
@@ -128,9 +130,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="accuracy and cost of the builtin client")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--streams", type=int, nargs="+", default=[16, 128])
+    add_arguments(parser)
     given = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
-    with tempfile.TemporaryDirectory() as folder:
+    quiet = quiet_machine(anyway=given.anyway, wait=given.wait)
+    with quiet, tempfile.TemporaryDirectory() as folder:
         met = [asyncio.run(compare(streams, given.seconds, cores, Path(folder))) for streams in given.streams]
     print("all targets met" if all(met) else "a target was missed (on a busy machine that says little)")
     return 0 if all(met) else 1

@@ -1,12 +1,13 @@
 """Counts and samples a grid of 10^9 points, beside walking 10^6 points with itertools.product. Prints time and memory.
 
-    python benchmarks/planner.py [SAMPLES]
+    python benchmarks/planner.py [SAMPLES] [--anyway]
 
 Each part runs in a process of its own, so that its peak memory is its own; both are measured in the same run.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import multiprocessing
 import random
@@ -15,6 +16,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
+
+from quiet import add_arguments, quiet_machine
 
 from autotuner.config.load import validate
 from autotuner.contracts.values import Scalar
@@ -79,7 +82,15 @@ def _report(part: Callable[[int], list[str]], samples: int, out: Connection) -> 
 
 
 def main() -> None:
-    samples = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    parser = argparse.ArgumentParser(description="counting and sampling a large grid")
+    parser.add_argument("samples", type=int, nargs="?", default=1000)
+    add_arguments(parser)
+    given = parser.parse_args()
+    with quiet_machine(anyway=given.anyway, wait=given.wait):
+        run(given.samples)
+
+
+def run(samples: int) -> None:
     context = multiprocessing.get_context("spawn")
     for part in (plan_a_billion, walk_a_million):
         receiving, sending = context.Pipe(duplex=False)

@@ -1,6 +1,7 @@
 """The least a streaming client can do: a closed loop on a bare asyncio protocol that counts events and takes times.
 
-``python benchmarks/raw_yardstick.py HOST PORT STREAMS SECONDS TOKENS [CORE]`` prints one line of JSON.
+``python benchmarks/raw_yardstick.py HOST PORT STREAMS SECONDS TOKENS [CORE]`` prints one line of JSON. A part of
+``client_accuracy.py``, which holds the machine for it.
 """
 
 from __future__ import annotations
