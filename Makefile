@@ -28,7 +28,7 @@ UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart quickstart-grid demo dev lint test test-all lock clean \
+.PHONY: help quickstart quickstart-grid demo dev lint test test-all reference lock clean \
         _python _openmp _postgresql _chromium
 
 # $(call apt,package): installs a Debian package, or says what to install.
@@ -82,6 +82,9 @@ test: lint _openmp _postgresql ## Lint, then run every test not marked slow
 
 test-all: lint _openmp _postgresql _chromium ## Lint, then run every test
 	$(DEV)/bin/pytest
+
+reference: $(DEV)/.project ## Write docs/reference anew from the code
+	$(DEV)/bin/python -m autotuner.cli.reference docs/reference
 
 lock: $(UV)/.uv-$(UV_VERSION) ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=1 for newer versions)
 	$(uv_compile) --extra llamacpp --extra model --extra report --group build -o requirements/run.txt

@@ -23,6 +23,7 @@ TARGETS = {
     "lock",
     "quickstart",
     "quickstart-grid",
+    "reference",
     "test",
     "test-all",
 }

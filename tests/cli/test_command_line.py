@@ -16,10 +16,8 @@ from autotuner.cli.failures import excepthook
 from autotuner.cli.lazy import Lazy, LazyGroup
 from autotuner.cli.main import COMMANDS, cli
 from autotuner.cli.options import Duration
-from autotuner.cli.reference import reference
 from autotuner.cli.state import State
 
-REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
 HEAVY = ("pydantic", "sqlalchemy", "rich", "numpy", "scipy", "optuna", "asyncio", "yaml")
 
 
@@ -91,12 +89,6 @@ def test_each_example_of_a_help_is_a_command_that_exists() -> None:
     for example in examples:
         words = example.split()
         assert " ".join(words[:2]) in known, example
-
-
-def test_the_reference_is_current() -> None:
-    assert REFERENCE.read_text(encoding="utf-8") == reference(), (
-        "run: python -m autotuner.cli.reference > docs/reference/cli.md"
-    )
 
 
 def test_the_version_is_the_package_s(commands: Commands) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autotuner.cli.output import say, say_json, show, table
+from autotuner.cli.render.parameter import allowed_values, default_value, value_text
 from autotuner.cli.state import State, pass_state, shared_options
 
 if TYPE_CHECKING:
@@ -98,7 +99,13 @@ def show_engine(state: State, name: str, parameter: str | None, tuned: bool) -> 
         table(
             ("parameter", "flag", "values", "default", "worth trying"),
             [
-                (entry.name, entry.flag, _values(entry), _default(entry), ", ".join(map(str, entry.commonly_tuned)))
+                (
+                    entry.name,
+                    entry.flag,
+                    allowed_values(entry),
+                    default_value(entry),
+                    ", ".join(map(value_text, entry.commonly_tuned)),
+                )
                 for entry in listed
             ],
         )
@@ -113,25 +120,11 @@ def _show_one(state: State, entry: CatalogueParameter) -> None:
         ("parameter", entry.name),
         ("flag", entry.flag),
         ("also", ", ".join(entry.aliases)),
-        ("values", _values(entry)),
-        ("default", _default(entry)),
+        ("values", allowed_values(entry)),
+        ("default", default_value(entry)),
         ("unit", entry.unit),
-        ("worth trying", ", ".join(map(str, entry.commonly_tuned))),
+        ("worth trying", ", ".join(map(value_text, entry.commonly_tuned))),
         ("meaning", entry.help),
         ("caution", "it loads code, opens the network or reads files" if entry.dangerous else ""),
     ]
     show(table(("", ""), [row for row in rows if row[1]]))
-
-
-def _values(entry: CatalogueParameter) -> str:
-    if entry.choices:
-        return ", ".join(map(str, entry.choices))
-    if entry.low is None and entry.high is None:
-        return {"bool": "true, false", "str": "text"}.get(entry.type, entry.type)
-    low = "…" if entry.low is None else f"{entry.low:g}"
-    high = "…" if entry.high is None else f"{entry.high:g}"
-    return f"{entry.type} from {low} to {high}"
-
-
-def _default(entry: CatalogueParameter) -> str:
-    return "engine's choice" if entry.default is None else str(entry.default)

@@ -1,0 +1,15 @@
+"""The pages of docs/reference as Markdown, from the code: commands, task document, engines."""
+
+from __future__ import annotations
+
+from autotuner.cli.reference.commands import commands_page
+from autotuner.cli.reference.engine import engine_page
+from autotuner.cli.reference.task import task_page
+
+
+def pages() -> dict[str, str]:
+    """File name → text of every page. What is installed beside this package (engines of others) is listed too."""
+    from autotuner.engines.registry import ENGINES, engine
+
+    engines = {f"engine-{name}.md": engine_page(engine(name)) for name in ENGINES.names()}
+    return {"cli.md": commands_page(), "task.md": task_page(list(engines)), **engines}
