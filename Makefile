@@ -78,10 +78,10 @@ lint: $(DEV)/.project ## Check style, format and types
 	$(DEV)/bin/mypy
 
 test: lint _openmp _postgresql ## Lint, then run every test not marked slow
-	$(DEV)/bin/pytest -m 'not slow'
+	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest -m 'not slow'
 
 test-all: lint _openmp _postgresql _chromium ## Lint, then run every test
-	$(DEV)/bin/pytest
+	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest
 
 reference: $(DEV)/.project ## Write docs/reference anew from the code
 	$(DEV)/bin/python -m autotuner.cli.reference docs/reference
