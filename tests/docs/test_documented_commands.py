@@ -41,7 +41,8 @@ benchmark:
 def parsed(words: tuple[str, ...]) -> click.Context:
     """The command that the words name, with its options read; click's own error when it would be refused."""
     command: click.Command = cli
-    context = click.Context(cli, info_name="autotuner")
+    # With its own settings: click keeps the help option that it makes for the first context.
+    context = click.Context(cli, info_name="autotuner", **cli.context_settings)
     left = list(words)
     while isinstance(command, click.Group):
         if not left or left[0].startswith("-"):
@@ -51,7 +52,7 @@ def parsed(words: tuple[str, ...]) -> click.Context:
         command = command_found
         if not isinstance(command, click.Group):
             return command.make_context(name, left, parent=context)
-        context = click.Context(command, info_name=name, parent=context)
+        context = click.Context(command, info_name=name, parent=context, **command.context_settings)
     raise AssertionError("unreachable")
 
 
