@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -260,8 +261,19 @@ def test_plugins_are_found_by_name() -> None:
     assert caught.value.code is ErrorCode.UNKNOWN_NAME
 
 
+def test_the_cores_are_those_of_the_process_whatever_thread_asks() -> None:
+    whole = host_facts().cores
+
+    def pinned() -> tuple[int, ...]:
+        os.sched_setaffinity(0, whole[:1])  # of this thread alone
+        return host_facts().cores
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(pinned).result() == whole
+
+
 def test_the_host_describes_itself() -> None:
-    assert host_facts().cores == tuple(sorted(os.sched_getaffinity(0)))
+    assert host_facts().cores == tuple(sorted(os.sched_getaffinity(os.getpid())))
     described = describe_host()
     assert described["cores"] == len(host_facts().cores)
     assert described["hostname"]

@@ -14,7 +14,7 @@ from autotuner.planning.planner import HostFacts
 
 def host_facts() -> HostFacts:
     """Cores that this process may use."""
-    return HostFacts(cores=tuple(sorted(os.sched_getaffinity(0))))
+    return HostFacts(cores=tuple(sorted(_usable_cores())))
 
 
 def describe_host() -> dict[str, Any]:
@@ -22,12 +22,17 @@ def describe_host() -> dict[str, Any]:
     return {
         "hostname": socket.gethostname(),
         "cpu_model": _proc_field("/proc/cpuinfo", "model name") or platform.processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": len(_usable_cores()),
         "memory_kib": _proc_field("/proc/meminfo", "MemTotal"),
         "kernel": platform.release(),
         "python": platform.python_version(),
         "autotuner": importlib.metadata.version("inference-autotuner"),
     }
+
+
+def _usable_cores() -> set[int]:
+    # Of the process, not of the calling thread: a thread keeps the cores that it was started with.
+    return os.sched_getaffinity(os.getpid())
 
 
 def _proc_field(path: str, name: str) -> str | None:
