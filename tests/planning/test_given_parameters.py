@@ -132,7 +132,7 @@ def test_model_files_are_searched_under_the_names_of_the_document() -> None:
         ("C:\\models\\m.Q8_0.GGUF", "m.Q8_0"),
         (".gguf", ".gguf"),
         ("folder/", "folder"),
-        ("tiny:q8_0", "tiny:q8_0"),
+        ("tiny:q8_0", "tiny"),
     ],
 )
 def test_the_served_name_is_the_models_own(model: str, name: str) -> None:

@@ -346,7 +346,7 @@ def _estimate(starts: int, workload: Workload, start_s: float, *, predicted: boo
 
 
 def _served_name(model: str) -> str:
-    """The name that requests use: the model's own, without folders and file type."""
-    name = model.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    """The name that requests use: the model's own, without folders and file type (``tiny:q8_0`` is served as tiny)."""
+    name = model.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].partition(":")[0]
     stem, _, kind = name.rpartition(".")
     return stem if stem and kind.lower() in WEIGHT_FILES else name

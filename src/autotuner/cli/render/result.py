@@ -87,7 +87,7 @@ def compare_tables(
     marks = [f" ({PREDICTED})" if s.metrics.get("predicted") is True else "" for s in columns]
     scores = [with_unit(s.score, unit) + mark for s, mark in zip(columns, marks, strict=True)]
     _add(table, objective_label, scores)
-    _figures(table, columns)
+    _figures(table, columns, but=objective_label)
     if not same or len(columns) < 2:
         return table
     shared = parameters_text({name: columns[0].parameters[name] for name in same})
@@ -138,13 +138,15 @@ def _side_by_side(columns: Sequence[ExperimentSummary], titles: Sequence[str], r
         cells = [parameter_value(name, s.parameters[name]) if name in s.parameters else MISSING for s in columns]
         _add(table, parameter_name(name), cells)
     table.add_section()
-    _figures(table, columns)
+    _figures(table, columns, but=result.objective_label)
     return table
 
 
-def _figures(table: Table, columns: Sequence[ExperimentSummary]) -> None:
+def _figures(table: Table, columns: Sequence[ExperimentSummary], *, but: str) -> None:
+    """Figures and SLOs; ``but``: the one that stands above already."""
     for metric, label, unit in shown_metrics(columns):
-        _add(table, label, [with_unit(figure_of(s.metrics, metric), unit) for s in columns])
+        if label != but:
+            _add(table, label, [with_unit(figure_of(s.metrics, metric), unit) for s in columns])
     for slo in dict.fromkeys(line.name for s in columns for line in s.slo):
         lines = [next((line for line in s.slo if line.name == slo), None) for s in columns]
         _add(table, f"SLO {slo}", [slo_status(line) if line else MISSING for line in lines])

@@ -150,10 +150,13 @@ def score_text(result: TaskResult, value: float | None) -> str:
 
 
 def gain_of(score: float | None, baseline: float | None, direction: str) -> float | None:
-    """How much better a score is than the baseline's, relative; positive is better. None where it is undefined."""
+    """How much better a score is than the baseline's, as a share of the baseline's; positive is better.
+
+    Of a minimised score the reduction, as in ``GainFigure``. None where it is undefined.
+    """
     if score is None or baseline is None or score <= 0 or baseline <= 0:
         return None
-    return score / baseline - 1 if direction == "maximize" else baseline / score - 1
+    return score / baseline - 1 if direction == "maximize" else 1 - score / baseline
 
 
 def gain_text(gain: GainFigure) -> str:
