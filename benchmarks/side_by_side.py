@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import Mapping
+from contextlib import aclosing
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -21,6 +20,7 @@ from autotuner.coordinator.scorer import Scorer
 from autotuner.executors.inline import InlineExecutor
 from autotuner.scoring.evidence import confirmation_order, paired_gain
 from autotuner.scoring.verdict import Verdict
+from autotuner.services.host import off_cores
 from autotuner.services.planning import plan_document
 from autotuner.services.plugins import InstalledPlugins
 from autotuner.services.queries import winning_job
@@ -105,7 +105,7 @@ async def _start_all(
 ) -> list[FreshStart]:
     starts: list[FreshStart] = []
     model = jobs[WINNER]
-    with _off(model.cores.server):
+    with off_cores(model.cores.server):
         opened = InlineExecutor().open(InstalledPlugins(), client=model.client, client_cores=model.cores.client)
         async with opened as session:
             for pair, order in enumerate(confirmation_order(list(jobs), pairs, seed=model.workload.seed), start=1):
@@ -165,14 +165,3 @@ def _read(file: Path, key: str) -> SideBySide | None:
     except (OSError, ValidationError):
         return None
     return found.model_copy(update={"fresh": False}) if found.key == key else None
-
-
-@contextmanager
-def _off(cores: tuple[int, ...] | None) -> Iterator[None]:
-    """Keep this process off the server's cores, as during the task."""
-    usual = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, usual - set(cores or ()) or usual)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, usual)

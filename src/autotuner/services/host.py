@@ -6,6 +6,8 @@ import importlib.metadata
 import os
 import platform
 import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,17 @@ def describe_host() -> dict[str, Any]:
         "python": platform.python_version(),
         "autotuner": importlib.metadata.version("inference-autotuner"),
     }
+
+
+@contextmanager
+def off_cores(cores: Sequence[int] | None) -> Iterator[None]:
+    """Keep this process off the server's cores: what it does must not slow down what it measures."""
+    usual = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, usual - set(cores or ()) or usual)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, usual)
 
 
 def _usable_cores() -> set[int]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +26,7 @@ from autotuner.coordinator.loop import Coordinator
 from autotuner.deploy.local.deployment import LocalDeployment, reap
 from autotuner.planning.plan import Plan
 from autotuner.search.registry import make_strategy
-from autotuner.services.host import describe_host
+from autotuner.services.host import describe_host, off_cores
 from autotuner.services.planning import check_ready, plan_document
 from autotuner.services.plugins import EXECUTORS, InstalledPlugins
 from autotuner.services.settings import Settings
@@ -64,7 +63,7 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
         task, plan = await _find_or_create(store, plan, version, new=new)
         folder = settings.task_dir(task.id)
         host = describe_host()  # before this process leaves the server's cores
-        with taken(settings, task), _beside_server(plan):
+        with taken(settings, task), off_cores(plan.cores.server):
             task = await store.get_task(task.id)  # it may have ended while its lock was another's
             finished = _finished_result(task, plan)
             if finished is not None:
@@ -175,16 +174,3 @@ def _finished_result(task: TaskRecord, plan: Plan) -> TaskResult | None:
     before, after = task.document, to_data(plan.document)
     asks = [key for key in before.keys() | after.keys() if key not in NOTES and before.get(key) != after.get(key)]
     return None if asks else TaskResult.model_validate(task.result)
-
-
-@contextmanager
-def _beside_server(plan: Plan) -> Iterator[None]:
-    """Keep this process off the server's cores: what it does must not slow down what it measures."""
-    usual = os.sched_getaffinity(0)
-    others = usual - set(plan.cores.server or ())
-    if others:
-        os.sched_setaffinity(0, others)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, usual)
