@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -54,7 +54,7 @@ async def unbroken(folder: Path, strategy: str) -> Unbroken:
         async with make_world(folder) as world:
             world.client.figures = steady
             counting = CuttingStore(world.store, None, after=False, kill=False)
-            result = await world.run(data(strategy), store=counting)  # type: ignore[arg-type]
+            result = await world.run(data(strategy), store=cast(Store, counting))
             _unbroken[strategy] = Unbroken(
                 len(counting.writes), await world.searched(), await world.starts(), result.headline
             )
@@ -220,7 +220,7 @@ async def test_cancelled_twice_the_end_is_still_stored(world: World) -> None:
 
 async def test_measured_but_not_scored_is_scored_and_not_run_again(world: World) -> None:
     counting = CuttingStore(world.store, None, after=False, kill=False)
-    await world.run(document(max_iterations=1, confirm={"starts": 0}), store=counting)  # type: ignore[arg-type]
+    await world.run(document(max_iterations=1, confirm={"starts": 0}), store=cast(Store, counting))
     last = max(i for i, name in enumerate(counting.writes, start=1) if name == "finish_experiment")
     async with make_world(world.store_folder / "other") as other:
         other.client.figures = steady

@@ -355,7 +355,7 @@ async def test_nothing_feasible_names_the_nearest(world: World) -> None:
     assert result.winner is None
     assert result.gain is None
     assert result.nearest is not None
-    lowest = min(e.parameters["a"] or 0 for e in await world.experiments())  # type: ignore[type-var]
+    lowest = min(int(str(e.parameters["a"])) for e in await world.experiments())
     assert result.nearest.parameters["a"] == lowest
     assert result.headline.startswith("No configuration meets the SLO, the nearest is")
     assert result.status is TaskStatus.COMPLETED
@@ -434,7 +434,7 @@ async def test_several_objectives_say_what_the_winner_is_best_in(world: World) -
     )
     result = await world.run(document(objective=["maximize_throughput", "minimize_ttft"], max_iterations=6, patience=9))
     # Each value of a is a trade-off of its own, so the best by the first objective has the largest.
-    largest = max(e.parameters["a"] or 0 for e in await world.experiments())  # type: ignore[type-var]
+    largest = max(int(str(e.parameters["a"])) for e in await world.experiments())
     assert result.winner is not None
     assert result.winner.parameters["a"] == largest
     assert result.objective == "maximize_throughput, minimize_ttft"
