@@ -226,7 +226,7 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: py
     with pytest.raises(AutotunerError) as caught:
         prediction({}, surface=str(table))
     assert caught.value.code is ErrorCode.MISSING_EXTRA
-    assert "[surfaces]" in caught.value.remedy
+    assert "pyarrow" in caught.value.remedy
 
 
 def test_parquet_is_read_through_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,7 @@ def _parquet(path: Path) -> Iterable[Mapping[str, object]]:
             ErrorCode.MISSING_EXTRA,
             "Parquet tables can't be read",
             why="pyarrow is not installed",
-            remedy="pip install 'inference-autotuner[surfaces]'",
+            remedy="Run `pip install pyarrow`, or use a packaged table",
             place="simulation.surface",
         ) from error
     records: list[Mapping[str, object]] = parquet.read_table(path, columns=list(_NEEDED)).to_pylist()
