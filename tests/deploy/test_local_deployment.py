@@ -88,11 +88,20 @@ async def test_server_has_its_own_session_cores_and_environment(setup: Setup, mo
 
 async def test_server_ignores_no_signal_of_ours(setup: Setup) -> None:
     local = LocalDeployment()
-    handle = await local.start(setup.job("", argv=("grep", "SigIgn", "/proc/self/status")), keep)
+    before = {s: signal.signal(s, signal.SIG_IGN) for s in (signal.SIGINT, signal.SIGHUP)}  # as in the background
+    try:
+        handle = await local.start(setup.job("", argv=("grep", "SigIgn", "/proc/self/status")), keep)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     with pytest.raises(DeploymentError):
         await local.wait_ready(handle, START_S)
     ignored = int((await local.log_tail(handle)).split()[1], 16)
-    assert not [s for s in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT) if ignored >> s - 1 & 1]
+    assert not [
+        s
+        for s in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        if ignored >> s - 1 & 1
+    ]
     await local.stop(handle, 5.0)
 
 

@@ -14,6 +14,15 @@ import sys
 PR_SET_PDEATHSIG = 1
 NOT_STARTED = 127
 MARK = "autotuner: cannot start"
+INHERITED = (
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+)
+"""Ignored by Python, or by the tuner or the shell that put it into the background; a server must not inherit that."""
 
 
 def main() -> int:
@@ -29,9 +38,8 @@ def main() -> int:
             os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
     except OSError as error:
         return _fail(command[0], f"cores {cores}: {error.strerror}")
-    # Python ignores these; the server must not inherit that.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    for inherited in INHERITED:
+        signal.signal(inherited, signal.SIG_DFL)
     words = [os.fsencode(word) for word in command]
     system.execvp(words[0], (ctypes.c_char_p * (len(words) + 1))(*words, None))
     return _fail(command[0], os.strerror(ctypes.get_errno()))
