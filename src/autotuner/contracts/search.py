@@ -87,7 +87,7 @@ class OutcomeKind(StrEnum):
 class Outcome:
     """What came of a configuration.
 
-    ``objectives``: one natural-unit score per objective (empty unless measured). ``constraints``: margin by name,
+    ``objectives``: one score per objective, with the penalty for missed SLOs (empty unless measured). ``constraints``: margin by name,
     ≤ 0 is kept, > 0 violated (hard SLOs; a crash is ``{"crash": 1.0}``). VOID outcomes teach nothing and are only
     told so that the configuration is not proposed again while it is retried.
     """
@@ -121,8 +121,8 @@ class SearchSetup:
 class SearchStrategy(Protocol):
     """Proposes configurations. Its state is what it was told, in order: nothing is pickled.
 
-    Never proposes a configuration whose identity was told before (void ones excepted) or is pending, nor one that
-    breaks a known constraint. The randomness of each ask is a hash of (seed, number told, number pending), so that a
+    Never proposes a configuration whose identity was told before or is pending, nor one that breaks a known
+    constraint. The randomness of each ask is a hash of (seed, number told, number pending), so that a
     strategy that is told the stored outcomes goes on as the unbroken one would.
     """
 
