@@ -87,9 +87,9 @@ class OutcomeKind(StrEnum):
 class Outcome:
     """What came of a configuration.
 
-    ``objectives``: one score per objective, with the penalty for missed SLOs (empty unless measured). ``constraints``: margin by name,
-    ≤ 0 is kept, > 0 violated (hard SLOs; a crash is ``{"crash": 1.0}``). VOID outcomes teach nothing and are only
-    told so that the configuration is not proposed again while it is retried.
+    ``objectives``: one score per objective, with the penalty for missed SLOs (empty unless measured).
+    ``constraints``: margin by name, ≤ 0 is kept, > 0 violated (hard SLOs; a crash is ``{"crash": 1.0}``). VOID outcomes
+    teach nothing and are only told so that the configuration is not proposed again while it is retried.
     """
 
     kind: OutcomeKind
