@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.values import Frozen
-from autotuner.contracts.workload import Workload
+from autotuner.contracts.workload import LoadPoint, Workload
 
 HOST = "{host}"
 PORT = "{port}"
@@ -77,6 +78,7 @@ class Failure(Frozen):
     diagnosis: str = Field(description="one line: what happened and why")
     hint: str = Field(description="one line: what to do")
     log_tail: str = Field("", description="last lines of the server's log")
+    certain: bool = Field(False, description="another start would only repeat it, such as the engine's own cannot fit")
 
 
 class Command(Frozen):
@@ -93,6 +95,7 @@ class LogPattern(Frozen):
     kind: FailureClass
     diagnosis: str
     hint: str
+    certain: bool = Field(False, description="another start would only repeat it")
 
 
 class ServerFacts(Frozen):
@@ -121,6 +124,7 @@ class PhaseBudgets(Frozen):
     """Limits per phase, in seconds."""
 
     start_s: float = Field(300.0, gt=0, description="deploy and load until the server answers")
+    warm_up_s: float = Field(600.0, gt=0, description="warm-up of one load point")
     measure_s: float = Field(1800.0, gt=0, description="warm-up and all load points of one attempt")
     stop_s: float = Field(10.0, gt=0, description="grace between SIGTERM and SIGKILL")
 
@@ -141,6 +145,14 @@ class AttemptJob(Frozen):
     served_name: str
     server: ServerFacts
     workload: Workload
+    done: tuple[tuple[str, int], ...] = Field(
+        (), description="load point and repeat of measurements that a start which was cut off has left: not taken again"
+    )
+    draw_key: str = Field(
+        "",
+        description="names this start among those of its task; a start that replaces one which was cut off has its "
+        "name, so that predictions draw the same noise",
+    )
     slo_limits: dict[str, float] = Field(
         default_factory=dict, description="limit per metric (ttft, tpot, e2e; seconds) that makes a request good"
     )
@@ -150,6 +162,14 @@ class AttemptJob(Frozen):
     options: dict[str, object] = Field(
         default_factory=dict, description="what only this engine's own deployment or client reads"
     )
+
+    def remaining(self) -> Iterator[tuple[LoadPoint, int]]:
+        """Load point and repeat of the measurements to take, in order."""
+        taken = set(self.done)
+        for point in self.workload.load_points:
+            for repeat in range(self.workload.repeats):
+                if (point.name, repeat) not in taken:
+                    yield point, repeat
 
 
 class Handle(Frozen):
