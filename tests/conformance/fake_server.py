@@ -3,6 +3,8 @@
 It answers /health and /v1/completions and asks for the key in FAKE_API_KEY. Modes:
 ok; silent (health is good, a completion never ends); unhealthy (503 for ever); wrong (completions are HTTP 400);
 stubborn (ignores SIGTERM); family (a child and a grandchild in a session of its own, both ignore SIGTERM);
+daemon (goes into the background: another session, nothing inherited, no environment; the first process ends);
+breeder (without end, children in sessions of their own whose parents end at once); chatty (writes as fast as it can);
 dies (ends with code 7 before it listens); bursts (writes a pattern and aborts); taken (says that its port is taken).
 """
 
@@ -12,6 +14,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -62,6 +65,37 @@ def descend() -> None:
             time.sleep(3600)
 
 
+def go_into_background() -> None:
+    if os.fork() != 0:
+        os._exit(0)
+    os.setsid()
+    if os.fork() != 0:
+        os._exit(0)
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.closerange(3, 1024)
+    os.execve(sys.executable, [sys.executable, __file__, sys.argv[1], "stubborn"], {})
+
+
+def breed() -> None:
+    """A child that moves to a session of its own, becomes an orphan and does the same again, for ever."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if os.fork() != 0:
+        return
+    while True:
+        os.setsid() if os.getsid(0) != os.getpid() else None
+        if os.fork() != 0:
+            os._exit(0)
+        time.sleep(0.001)
+
+
+def chatter() -> None:
+    line = b"x" * 1000 + b"\n"
+    while True:
+        os.write(1, line)
+
+
 def main() -> None:
     port, mode = int(sys.argv[1]), sys.argv[2]
     Handler.mode = mode
@@ -77,6 +111,12 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if mode == "family":
         descend()
+    if mode == "daemon":
+        go_into_background()
+    if mode == "breeder":
+        breed()
+    if mode == "chatty":
+        threading.Thread(target=chatter, daemon=True).start()
     ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
 

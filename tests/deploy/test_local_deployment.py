@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import itertools
 import os
-import select
 import signal
-import subprocess
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -24,31 +23,14 @@ from autotuner.deploy.local.processes import Process
 from autotuner.deploy.registry import DEPLOYMENTS
 from conformance.deployment_suite import CHECKS, START_S, Setup, keep
 
-OWNER = """
-import asyncio, json, sys
-from pathlib import Path
-from autotuner.deploy.local.deployment import LocalDeployment
-from conformance.deployment_suite import Setup, START_S, keep
-
-async def main():
-    setup = Setup(LocalDeployment, Path(sys.argv[1]), lambda handle: 0)
-    deployment = setup.make()
-    handle = await deployment.start(setup.job(sys.argv[2]), keep)
-    await deployment.wait_ready(handle, START_S)
-    print(handle.model_dump_json(), flush=True)
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
 
 def leftovers(handle: Handle) -> int:
-    """Counts processes that have the server's log open, whatever became of their parents."""
-    log, found = str(handle.fields["log_path"]), 0
+    """Counts processes that write to the server's output, whatever became of their parents."""
+    found = 0
     for process in Path("/proc").iterdir():
         if process.name.isdecimal():
             try:
-                found += str((process / "fd/2").readlink()) == log
+                found += str((process / "fd/2").readlink()) == handle.fields["output"]
             except OSError:
                 continue
     return found
@@ -105,43 +87,20 @@ async def test_server_ignores_no_signal_of_ours(setup: Setup) -> None:
     await local.stop(handle, 5.0)
 
 
-@pytest.mark.parametrize("mode", ["ok", "stubborn"])
-def test_killed_owner_takes_its_server_along(mode: str, tmp_path: Path) -> None:
-    here = Path(__file__).resolve()
-    path = os.pathsep.join(str(here.parents[number] / part) for number, part in ((2, "src"), (1, "")))
-    owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(tmp_path), mode],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": path},
-    )
-    try:
-        assert owner.stdout
-        handle = Handle.model_validate(json.loads(owner.stdout.readline()))
-        pid = handle.fields["pid"]
-        assert isinstance(pid, int)
-        server = os.pidfd_open(pid)
-    finally:
-        owner.kill()
-        owner.wait()
-    readable, _, _ = select.select([server], [], [], START_S)
-    os.close(server)
-    assert readable, "the server outlived its owner"
-    assert leftovers(handle) == 0
-
-
-async def test_reap_ends_only_the_process_of_the_handle(setup: Setup) -> None:
+async def test_reap_ends_only_what_is_the_handles(setup: Setup) -> None:
     local = LocalDeployment()
     handle = await local.start(setup.job("stubborn"), keep)
     await local.wait_ready(handle, START_S)
-    for wrong in ({"pid_start_time": 1}, {"boot_id": "another"}, {"pid": "x"}):
+    other = {"token": "x", "output": "pipe:[1]", "log_path": "/no/such/server.log"}
+    for wrong in ({"pid_start_time": 1, **other}, {"boot_id": "another"}, {"pid": "x"}):
         assert not await reap(handle.model_copy(update={"fields": handle.fields | wrong}))
     assert setup.leftovers(handle) == 1
     assert await reap(handle)
     assert setup.leftovers(handle) == 0
     assert not await reap(handle)
-    failure = await local.failure(handle)
-    assert failure
+    async with asyncio.timeout(START_S):
+        while (failure := await local.failure(handle)) is None:
+            await local.stats(handle)
     assert "SIGKILL" in failure.diagnosis
     await local.stop(handle, 1.0)
 
@@ -151,7 +110,7 @@ async def test_a_stranger_on_the_port_is_no_server(setup: Setup) -> None:
     local = LocalDeployment()
     handle = await local.start(setup.job("ok"), keep)
     await local.wait_ready(handle, START_S)
-    port, pid, start = (handle.fields[name] for name in ("port", "pid", "pid_start_time"))
+    port, pid, start = (handle.fields[name] for name in ("port", "root_pid", "root_start_time"))
     assert isinstance(port, int)
     assert isinstance(pid, int)
     assert isinstance(start, int)
@@ -167,15 +126,32 @@ async def test_a_stranger_on_the_port_is_no_server(setup: Setup) -> None:
     await local.stop(handle, 5.0)
 
 
-def test_ports_are_reserved_once_and_below_the_ephemeral_range() -> None:
+def test_port_blocks_are_leased_once_and_outside_the_ephemeral_range() -> None:
     low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    held = [ports.reserve("127.0.0.1") for _ in range(20)]
-    numbers = [port.number for port in held]
-    assert len(set(numbers)) == len(numbers)
-    assert low < 20000 or max(numbers) < low
-    for port in held:
-        port.release()
-        port.release()
+    held = [ports.lease("127.0.0.1") for _ in range(20)]
+    firsts = sorted(block.first for block in held)
+    assert all(later - earlier >= ports.BLOCK for earlier, later in itertools.pairwise(firsts))
+    assert low < 20000 or max(firsts) + ports.BLOCK <= low
+    for block in held:
+        block.release()
+        block.release()
+
+
+def test_a_block_of_which_one_port_is_taken_is_not_leased(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = ports.lease("127.0.0.1")
+    monkeypatch.setattr(ports, "_range", lambda: (free.first, free.first + ports.BLOCK))
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", free.first + 3))
+        taken.listen()
+        with pytest.raises(OSError, match="are free"):
+            ports.lease("127.0.0.1", tmp_path)
+    leased = ports.lease("127.0.0.1", tmp_path)
+    assert leased.first == free.first
+    with pytest.raises(OSError, match="are free"):
+        ports.lease("127.0.0.1", tmp_path)
+    leased.release()
+    free.release()
 
 
 def test_environment_is_an_allow_list() -> None:

@@ -1,4 +1,4 @@
-"""A server as a process of this host: own session, own port and key, its log in a file, gone when its owner is gone."""
+"""A server as a process of this host: behind a supervisor, with a port and a key of its own, its log in a file."""
 
 from __future__ import annotations
 
@@ -12,46 +12,45 @@ from pathlib import Path
 
 from autotuner.contracts.attempt import API_KEY, HOST, PORT, AttemptJob, Failure, FailureClass, Handle
 from autotuner.contracts.deployment import DeploymentError, DeploymentStats, Endpoint, OnHandle
-from autotuner.deploy.local import processes
+from autotuner.deploy.local import ports, processes
 from autotuner.deploy.local.diagnosis import Exit, diagnose
 from autotuner.deploy.local.environment import server_environment
-from autotuner.deploy.local.ports import Port, reserve
+from autotuner.deploy.local.ports import PortBlock
 from autotuner.deploy.local.processes import Process
-from autotuner.deploy.local.spawn import Child, collect, exit_status, spawn
-from autotuner.deploy.local.termination import end_tree
-from autotuner.deploy.probe import Progress, RefusedError, until_ready, with_version
+from autotuner.deploy.local.remains import Marks, end_remains, read_roster
+from autotuner.deploy.local.supervised import Held, Supervised
+from autotuner.deploy.local.supervisor import Order
+from autotuner.deploy.probe import Progress, until_ready, with_version
+from autotuner.deploy.probe import RefusedError as CompletionRefusedError
 
 ADDRESS = "127.0.0.1"
 LOG_NAME = "server.log"
+ROSTER_NAME = "server.processes"
 DIAGNOSED_BYTES = 256 * 1024
 FAILURE_TAIL_BYTES = 4096
+KILLED_S = 10.0
+"""After its grace a server is killed; what does not end within this does not end."""
 
 
 @dataclass
 class _Server:
-    """A server that this process started. Its zombie is kept until ``_end``, so that its pid stays its own."""
+    """A server that this process started."""
 
-    child: Child
+    supervised: Supervised
+    held: Held
     job: AttemptJob
     endpoint: Endpoint
-    log: Path
-    port: Port
+    marks: Marks
+    ports: PortBlock
     kills_before: int | None
-    exited: asyncio.Event = field(default_factory=asyncio.Event)
     ending: asyncio.Task[None] | None = None
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
-    @property
-    def process(self) -> Process:
-        return self.child.process
-
 
 class LocalDeployment:
-    """Starts servers as child processes.
+    """Starts servers behind supervisors (``supervisor``), which end them when this process is gone, however it ended.
 
-    Use it from one thread that lives as long as its servers: the kernel kills them when the thread that started them
-    ends. That is what makes a ``kill -9`` of the tuner take its servers along; only processes that a server has started
-    itself can outlive it then (``reap`` finds the ones that do).
+    ``root_pid`` and ``root_start_time`` of a handle are the supervisor, ``pid`` and ``pid_start_time`` the server.
     """
 
     name = "local"
@@ -60,35 +59,29 @@ class LocalDeployment:
         self._servers: dict[Process, _Server] = {}
 
     async def start(self, job: AttemptJob, on_handle: OnHandle) -> Handle:
-        """See the protocol. BAD_ARGUMENT when there is no such program, INFRASTRUCTURE when the host can't start it."""
+        """See the protocol. BAD_ARGUMENT when there is no such program, INFRASTRUCTURE when the host can't start it.
+
+        The server exists when its handle is stored, and executes its command only afterwards.
+        """
         if job.command is None:
             raise _error(
                 FailureClass.BAD_ARGUMENT, "the job has no command to start", "use the deployment mode endpoint"
             )
         try:
-            server = self._spawn(job, job.command.argv, job.command.env)
+            server = await self._hold(job, job.command.argv, job.command.env)
         except OSError as error:
             raise _error(
                 FailureClass.INFRASTRUCTURE,
                 f"the server could not be started: {error}",
                 "check the free space, the free ports and the limits of this host",
             ) from error
-        handle = Handle(
-            deployment=self.name,
-            fields={
-                "pid": server.process.pid,
-                "pid_start_time": server.process.start_time,
-                "boot_id": processes.boot_id(),
-                "port": server.port.number,
-                "base_url": server.endpoint.base_url,
-                "log_path": str(server.log),
-            },
-        )
+        handle = _handle(server)
         try:
             await on_handle(handle)
         except BaseException:
             await self.stop(handle, 0.0)
             raise
+        server.supervised.go()
         return handle
 
     async def wait_ready(self, handle: Handle, timeout_s: float) -> Endpoint:
@@ -100,14 +93,14 @@ class LocalDeployment:
             )
         progress = Progress()
         answering = asyncio.create_task(until_ready(server.endpoint, server.job.server, timeout_s, progress))
-        dying = asyncio.create_task(server.exited.wait())
+        dying = asyncio.create_task(server.supervised.exited.wait())
         try:
             done, _ = await asyncio.wait((answering, dying), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (answering, dying):
                 task.cancel()
             await asyncio.gather(answering, dying, return_exceptions=True)
-        if server.exited.is_set():
+        if server.supervised.exited.is_set():
             failure = await self.failure(handle)
             raise DeploymentError(failure or _gone())
         tail = await self.log_tail(handle, FAILURE_TAIL_BYTES)
@@ -120,17 +113,17 @@ class LocalDeployment:
             )
         try:
             answering.result()
-        except RefusedError as error:
+        except CompletionRefusedError as error:
             raise _error(
                 FailureClass.UNREACHABLE,
                 f"the server runs, but refuses a completion with HTTP {error.status}: {error.text}",
                 "look into the server's log",
                 tail,
             ) from error
-        if await asyncio.to_thread(processes.listens, server.process, server.port.number) is False:
+        if await asyncio.to_thread(processes.listens, server.supervised.process, server.ports.first) is False:
             raise _error(
                 FailureClass.PORT,
-                f"another process answers on port {server.port.number} in the server's place",
+                f"another process answers on port {server.ports.first} in the server's place",
                 "nothing to do: the attempt is repeated on another port",
                 tail,
             )
@@ -140,32 +133,36 @@ class LocalDeployment:
         """See the protocol. A server that this process did not start is only known to be gone."""
         server = self._server(handle)
         if server is None:
-            process = _process(handle)
+            process = _process(handle, "pid", "pid_start_time")
             if process is not None and _same_boot(handle) and processes.alive(process):
                 return None
             return _gone(await self.log_tail(handle, FAILURE_TAIL_BYTES))
-        ended = _exit(server)
-        if ended is None:
+        supervised = server.supervised
+        if not supervised.exited.is_set():
             return None
-        log = await self.log_tail(handle, DIAGNOSED_BYTES)
         tail = await self.log_tail(handle, FAILURE_TAIL_BYTES)
+        if supervised.exit is None:
+            return _unsupervised(await supervised.last_words(), tail)
+        code, number = supervised.exit
+        log = await self.log_tail(handle, DIAGNOSED_BYTES)
+        ended = Exit(code=code, number=number, memory_was_short=_memory_was_short(server))
         return diagnose(ended, server.job.server.log_patterns, log, tail)
 
     async def log_tail(self, handle: Handle, max_bytes: int = 4096) -> str:
-        """Whole lines from the end of the log; the server's key is blotted out."""
-        text = await asyncio.to_thread(_tail, Path(str(handle.fields.get("log_path"))), max_bytes)
-        server = self._server(handle)
-        key = server.endpoint.api_key if server else None
-        return text.replace(key, "***") if key else text
+        """Whole lines from the end of the log, in which the supervisor has blotted out the server's key."""
+        return await asyncio.to_thread(_tail, Path(str(handle.fields.get("log_path"))), max_bytes)
 
     async def stats(self, handle: Handle) -> DeploymentStats:
-        """From /proc, over the whole tree."""
-        process = _process(handle)
-        used = await asyncio.to_thread(processes.usage, process) if process and _same_boot(handle) else None
+        """From /proc, over everything that the server has started."""
+        root = _process(handle, "root_pid", "root_start_time")
+        used = await asyncio.to_thread(processes.usage, root) if root and _same_boot(handle) else None
         return DeploymentStats(*used) if used else DeploymentStats()
 
     async def stop(self, handle: Handle, grace_s: float) -> None:
-        """See the protocol. Cancelling it ends the grace: the server is killed before the cancellation goes on."""
+        """See the protocol. Cancelling it ends the grace: the server is killed before the cancellation goes on.
+
+        DeploymentError(INFRASTRUCTURE) when a process of it does not end, or its port is still taken afterwards.
+        """
         server = self._server(handle)
         if server is None:
             return
@@ -174,19 +171,21 @@ class LocalDeployment:
         cancelled: asyncio.CancelledError | None = None
         while not server.ending.done():
             try:
-                await asyncio.shield(server.ending)
+                await asyncio.wait({server.ending})
             except asyncio.CancelledError as error:
                 cancelled = error
                 server.hurry.set()
         if cancelled is not None:
+            server.ending.exception()  # seen
             raise cancelled
         server.ending.result()
 
-    def _spawn(self, job: AttemptJob, argv: tuple[str, ...], env: Mapping[str, str]) -> _Server:
-        port = reserve(ADDRESS)
+    async def _hold(self, job: AttemptJob, argv: tuple[str, ...], env: Mapping[str, str]) -> _Server:
+        """Make the server, which then waits. DeploymentError, OSError."""
+        block = await asyncio.to_thread(ports.lease, ADDRESS)
         try:
-            key = secrets.token_urlsafe(24)
-            known = {HOST: ADDRESS, PORT: str(port.number), API_KEY: key}
+            key, token = secrets.token_urlsafe(24), secrets.token_hex(16)
+            known = {HOST: ADDRESS, PORT: str(block.first), API_KEY: key}
             command = [known.get(word, word) for word in argv]
             environment = server_environment(os.environ, {name: known.get(text, text) for name, text in env.items()})
             program = command[0] if command else ""
@@ -196,50 +195,117 @@ class LocalDeployment:
                     f"the server's program {program!r} cannot be started: there is no such program",
                     "correct the command of the runtime",
                 )
-            log = Path(job.artefact_dir) / LOG_NAME
+            folder = Path(job.artefact_dir)
+            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+            order = Order(
+                argv=command,
+                env=environment,
+                cores=list(job.cores.server) if job.cores.server else None,
+                log=str(folder / LOG_NAME),
+                roster=str(folder / ROSTER_NAME),
+                token=token,
+                keys=[key],
+            )
             kills_before = processes.out_of_memory_kills()
-            child = spawn(command, environment, log, job.cores.server)
+            supervised, held = await Supervised.start(order, (block.descriptor,))
         except BaseException:
-            port.release()
+            block.release()
             raise
-        endpoint = Endpoint(f"http://{ADDRESS}:{port.number}", job.served_name, key)
-        server = _Server(child, job, endpoint, log, port, kills_before)
-        self._servers[child.process] = server
-        asyncio.get_running_loop().add_reader(child.descriptor, self._note_exit, server)
+        server = _Server(
+            supervised=supervised,
+            held=held,
+            job=job,
+            endpoint=Endpoint(f"http://{ADDRESS}:{block.first}", job.served_name, key),
+            marks=Marks(frozenset({held.process}), token, held.output),
+            ports=block,
+            kills_before=kills_before,
+        )
+        self._servers[held.process] = server
         return server
 
-    def _note_exit(self, server: _Server) -> None:
-        server.exited.set()
-        asyncio.get_running_loop().remove_reader(server.child.descriptor)
-
     async def _end(self, server: _Server, grace_s: float) -> None:
+        supervised = server.supervised
         try:
-            await end_tree(server.process, grace_s, server.hurry)
+            supervised.stop(grace_s)
+            await _either(supervised.over, server.hurry, grace_s)
+            supervised.stop(0.0)
+            await _either(supervised.over, None, KILLED_S)
+            if not supervised.gone:
+                # The supervisor was killed, or it hangs, or something cannot be killed.
+                supervised.kill()
+                await end_remains(_all_marks(server.marks, Path(server.job.artefact_dir) / ROSTER_NAME))
+            await asyncio.to_thread(ports.bind, ADDRESS, server.ports.first)
+        except OSError as error:
+            raise _error(
+                FailureClass.INFRASTRUCTURE,
+                f"the server was ended, but not all that it used is free again: {error}",
+                "look at the processes of this host before anything else is started on it",
+            ) from error
         finally:
-            asyncio.get_running_loop().remove_reader(server.child.descriptor)
-            collect(server.child)
-            server.port.release()
-            del self._servers[server.process]
+            server.ports.release()
+            del self._servers[server.held.process]
+            await supervised.close()
 
     def _server(self, handle: Handle) -> _Server | None:
-        process = _process(handle)
+        process = _process(handle, "pid", "pid_start_time")
         return self._servers.get(process) if process else None
 
 
 async def reap(handle: Handle, grace_s: float = 0.0) -> bool:
-    """End the server of a handle that a dead tuner left behind; True if there was one.
+    """End what is left of the server of a handle whose owner is dead; True if there was anything.
 
-    Nothing is done unless boot, pid and start time are those of the handle.
+    Nothing is done for a handle of another boot of this host. OSError for what does not end.
     """
-    process = _process(handle)
-    if process is None or not _same_boot(handle) or not processes.alive(process):
+    server = _process(handle, "pid", "pid_start_time")
+    if server is None or not _same_boot(handle):
         return False
-    await end_tree(process, grace_s, asyncio.Event())
-    return True
+    token, output = handle.fields.get("token"), handle.fields.get("output")
+    marks = Marks(frozenset({server}), str(token) if token else None, str(output) if output else None)
+    return await end_remains(
+        _all_marks(marks, Path(str(handle.fields.get("log_path"))).with_name(ROSTER_NAME)), grace_s
+    )
 
 
-def _process(handle: Handle) -> Process | None:
-    pid, start_time = handle.fields.get("pid"), handle.fields.get("pid_start_time")
+def _handle(server: _Server) -> Handle:
+    root, process = server.supervised.process, server.held.process
+    return Handle(
+        deployment=LocalDeployment.name,
+        fields={
+            "root_pid": root.pid,
+            "root_start_time": root.start_time,
+            "pid": process.pid,
+            "pid_start_time": process.start_time,
+            "boot_id": processes.boot_id(),
+            "token": server.marks.token,
+            "output": server.marks.output,
+            "port": server.ports.first,
+            "base_url": server.endpoint.base_url,
+            "log_path": str(Path(server.job.artefact_dir) / LOG_NAME),
+        },
+    )
+
+
+def _all_marks(marks: Marks, roster: Path) -> Marks:
+    """With what the supervisor has seen, if its roster is the one of this server (a later start writes it anew)."""
+    written = read_roster(roster)
+    if written.token is None or written.token != marks.token:
+        return marks
+    return Marks(marks.seen | written.seen, marks.token, marks.output)
+
+
+async def _either(over: asyncio.Event, hurry: asyncio.Event | None, limit_s: float) -> None:
+    """Wait for one of the two, or for the time to pass."""
+    waiting = [asyncio.create_task(event.wait()) for event in (over, hurry) if event is not None]
+    try:
+        await asyncio.wait(waiting, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def _process(handle: Handle, pid_field: str, start_field: str) -> Process | None:
+    pid, start_time = handle.fields.get(pid_field), handle.fields.get(start_field)
     return Process(pid, start_time) if isinstance(pid, int) and isinstance(start_time, int) else None
 
 
@@ -247,14 +313,9 @@ def _same_boot(handle: Handle) -> bool:
     return handle.fields.get("boot_id") == processes.boot_id()
 
 
-def _exit(server: _Server) -> Exit | None:
-    """How the server ended; None while it runs."""
-    status = exit_status(server.process)
-    if status is None:
-        return None
+def _memory_was_short(server: _Server) -> bool:
     kills = processes.out_of_memory_kills()
-    short = server.kills_before is not None and kills is not None and kills > server.kills_before
-    return Exit(code=status[0], number=status[1], memory_was_short=short)
+    return server.kills_before is not None and kills is not None and kills > server.kills_before
 
 
 def _tail(path: Path, max_bytes: int) -> str:
@@ -275,6 +336,15 @@ def _gone(tail: str = "") -> Failure:
         kind=FailureClass.CRASH,
         diagnosis="the server is gone; how it ended is not known",
         hint="look into the server's log",
+        log_tail=tail,
+    )
+
+
+def _unsupervised(words: str, tail: str) -> Failure:
+    return Failure(
+        kind=FailureClass.INFRASTRUCTURE,
+        diagnosis=f"the supervisor of the server ended, and the server with it ({words})",
+        hint="look for what kills processes on this host, such as a lack of memory",
         log_tail=tail,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autotuner.contracts.attempt import Failure, FailureClass, LogPattern
-from autotuner.deploy.local.launch import MARK
+from autotuner.deploy.local.supervisor import MARK
 
 GENERAL_PATTERNS = (
     LogPattern(
