@@ -481,7 +481,14 @@ class StoreSuite:
         half = await store.start_attempt(between.id, reason=AttemptReason.FIRST, host={})
         await store.finish_attempt(half.id, status=AttemptStatus.SUCCESS)
 
+        assert await store.unended_attempts() == [], "the task was never started"
+        started = NewEvent(type=EventType.TASK_STARTED)
+        await store.change_task(task.id, started, expected=[TaskStatus.PENDING], status=TaskStatus.RUNNING)
+        unended = await other_store.unended_attempts()
+        assert [attempt.id for attempt in unended] == [confirming.id, open_attempt.id]
+
         interrupted = await other_store.interrupt_attempts(task.id)
+        assert await store.unended_attempts() == []
         assert [attempt.id for attempt in interrupted] == [confirming.id, open_attempt.id]
         assert {attempt.status for attempt in interrupted} == {AttemptStatus.INTERRUPTED}
         assert interrupted[1].handle == handle

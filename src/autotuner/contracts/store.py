@@ -294,6 +294,9 @@ class Store(Protocol):
     async def interrupt_attempts(self, task_id: int) -> list[AttemptRow]:
         """Mark attempts that never ended as interrupted and their unfinished experiments pending; returns them."""
 
+    async def unended_attempts(self) -> list[AttemptRow]:
+        """Attempts without an end of all undeleted tasks that run, as far as is stored: also of those left behind."""
+
     async def list_attempts(self, task_id: int, *, experiment_id: int | None = None) -> list[AttemptRow]:
         """Attempts in the order of their start."""
 

@@ -18,9 +18,10 @@ from autotuner.contracts.store import (
     MeasurementRow,
     NewEvent,
     StatusConflictError,
+    TaskStatus,
 )
 from autotuner.store import experiments
-from autotuner.store.models import Attempt, MeasurementEntry
+from autotuner.store.models import Attempt, MeasurementEntry, Task
 from autotuner.store.rows import (
     append_event,
     json_of,
@@ -34,6 +35,7 @@ from autotuner.store.rows import (
 from autotuner.store.tasks import get as get_task
 
 RUNNING = (AttemptStatus.PENDING, AttemptStatus.DEPLOYING, AttemptStatus.BENCHMARKING)
+UNENDED_TASKS = (TaskStatus.RUNNING, TaskStatus.PAUSED, TaskStatus.CANCELLING)
 
 
 def start(
@@ -168,6 +170,15 @@ def interrupt(session: Session, task_id: int, now: datetime) -> list[AttemptRow]
     interrupted = sorted(records(AttemptRow, changed), key=lambda attempt: attempt.id)
     experiments.send_back(session, task_id)
     return interrupted
+
+
+def unended(session: Session) -> list[AttemptRow]:
+    """Attempts without an end, of all tasks that are not deleted and have not ended themselves."""
+    running = select(Task.id).where(
+        Task.deleted_at.is_(None), Task.status.in_([status.value for status in UNENDED_TASKS])
+    )
+    query = select_row(Attempt).where(Attempt.task_id.in_(running), Attempt.status.in_(names(RUNNING)))
+    return records(AttemptRow, session.execute(query.order_by(Attempt.id)).mappings())
 
 
 def of_task(session: Session, task_id: int, *, experiment_id: int | None) -> list[AttemptRow]:

@@ -224,6 +224,10 @@ class SqlStore:
         """Mark attempts that never ended as interrupted and begun, unfinished experiments pending."""
         return await self._database.write(lambda session: attempts.interrupt(session, task_id, self._clock()))
 
+    async def unended_attempts(self) -> list[AttemptRow]:
+        """Attempts without an end of all undeleted tasks that run, as far as is stored."""
+        return await self._database.read(attempts.unended)
+
     async def list_attempts(self, task_id: int, *, experiment_id: int | None = None) -> list[AttemptRow]:
         """Attempts in the order of their start."""
         return await self._database.read(

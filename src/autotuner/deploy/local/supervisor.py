@@ -96,7 +96,7 @@ class _Supervisor:
         self._received = b""
         self._poll = select.poll()
         self._server: int | None = None
-        self._hold = -1
+        self._hold: socket.socket | None = None
         self._output = -1
         self._log: ServerLog | None = None
         self._roster = -1
@@ -171,7 +171,7 @@ class _Supervisor:
                 except OSError as error:
                     self._say({"is": "refused", "why": str(error)})
             elif message["do"] == "go":
-                os.write(self._hold, b"g")
+                self._release()
             else:
                 self._stop(message["grace_s"])
 
@@ -180,19 +180,29 @@ class _Supervisor:
         self._output, output = os.pipe()
         os.set_blocking(self._output, False)
         _enlarge(self._output)
-        held, self._hold = os.pipe()
+        held, hold = socket.socketpair()
         inode = f"pipe:[{os.fstat(output).st_ino}]"
         self._roster = _open_roster(order["roster"])
         self._server = os.fork()
         if self._server == 0:
+            hold.close()
             os._exit(_become(order, held, output))
-        os.close(held)
+        held.close()
         os.close(output)
+        self._hold = hold
+        hold.recv(1)  # it has prepared itself, or ended
         self._poll.register(self._output, select.POLLIN)
         server = find(self._server) or Process(self._server, 0)  # not collected yet, so it is there
         self._note(f"token {order['token']}", f"output {inode}")
         self._enter({server})
         self._say({"is": "held", "pid": server.pid, "start_time": server.start_time, "output": inode})
+
+    def _release(self) -> None:
+        if self._hold is not None:
+            with suppress(OSError):
+                self._hold.send(b"g")
+            self._hold.close()
+            self._hold = None
 
     def _stop(self, grace_s: float) -> None:
         self._stopping_at = time.monotonic() + grace_s
@@ -327,7 +337,7 @@ class _Supervisor:
         return max(0, round(1000 * (min(due) - now) + 0.5)) if due else None
 
 
-def _become(order: Order, held: int, output: int) -> int:
+def _become(order: Order, held: socket.socket, output: int) -> int:
     """The forked child: become the server once that is allowed. Never returns when the command could be executed."""
     program = order["argv"][0]
     supervisor = os.getppid()
@@ -345,7 +355,8 @@ def _become(order: Order, held: int, output: int) -> int:
         for number in (*INHERITED, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        if os.read(held, 1) != b"g":
+        held.send(b"r")
+        if held.recv(1) != b"g":
             return NOT_STARTED
         os.execvpe(program, order["argv"], {**order["env"], SERVER_VARIABLE: order["token"]})
     except OSError as error:
