@@ -74,7 +74,8 @@ def main() -> None:
             missed += len(times) - within
             print(
                 f"{kind:9} {within} of {len(times)} within {LIMIT_S:g} s; "
-                f"median {1e3 * statistics.median(times):.0f} ms, p99 {1e3 * sorted(times)[int(0.99 * (len(times) - 1))]:.0f} ms, max {1e3 * max(times):.0f} ms; "
+                f"median {1e3 * statistics.median(times):.0f} ms, "
+                f"p99 {1e3 * sorted(times)[len(times) * 99 // 100 - 1]:.0f} ms, max {1e3 * max(times):.0f} ms; "
                 f"{min(counts)} to {max(counts)} processes below the tuner",
                 flush=True,
             )
