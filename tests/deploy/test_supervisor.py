@@ -36,7 +36,12 @@ async def main():
     handle = await deployment.start(setup.job(sys.argv[2]), keep)
     await deployment.wait_ready(handle, START_S)
     print(handle.model_dump_json(), flush=True)
-    await asyncio.Event().wait()
+    await asyncio.to_thread(sys.stdin.readline)
+    stopping = asyncio.create_task(deployment.stop(handle, 3600.0))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    print("asked", flush=True)
+    await stopping
 
 asyncio.run(main())
 """
@@ -97,7 +102,11 @@ def wait_for(claim: Callable[[], bool]) -> None:
 def owner(folder: Path, mode: str) -> Iterator[tuple[subprocess.Popen[str], Handle]]:
     """Another process with a server that is ready."""
     process = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(folder), mode], stdout=subprocess.PIPE, text=True, env=with_tests()
+        [sys.executable, "-c", OWNER, str(folder), mode],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=with_tests(),
     )
     try:
         assert process.stdout
@@ -166,6 +175,21 @@ async def test_a_killed_supervisor_is_noticed_and_cleaned_up_after(setup: Setup,
     await local.stop(handle, 5.0)
     assert of_server(handle) == set()
     ports.bind("127.0.0.1", number(handle, "port"))
+
+
+def test_an_order_that_was_under_way_when_the_owner_died_gives_no_grace(tmp_path: Path) -> None:
+    with owner(tmp_path, "stubborn") as (process, handle):
+        supervisor = number(handle, "root_pid")
+        os.kill(supervisor, signal.SIGSTOP)
+        assert process.stdin
+        process.stdin.write("stop\n")  # a grace of an hour
+        process.stdin.flush()
+        assert process.stdout
+        assert process.stdout.readline() == "asked\n"
+        process.kill()
+        process.wait()
+        os.kill(supervisor, signal.SIGCONT)  # it finds the order and the owner's death at once
+        wait_for_none(handle)
 
 
 async def test_a_supervisor_that_hangs_is_done_without(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:

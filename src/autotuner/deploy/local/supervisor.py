@@ -10,7 +10,7 @@ owner leaves nothing, and nobody has to start anything again for that.
 |---|---|
 | an ``Order`` as first line | fork the server; it waits before it executes its command |
 | ``{"do": "go"}`` | let it: its handle is stored |
-| ``{"do": "stop", "grace_s": …}`` | SIGTERM to all, SIGKILL to what is left after the grace (again: another grace) |
+| ``{"do": "stop", "grace_s": …}`` | SIGTERM to all, SIGKILL to what is left after the grace; again: a shorter one |
 
 | to the owner | |
 |---|---|
@@ -205,7 +205,9 @@ class _Supervisor:
             self._hold = None
 
     def _stop(self, grace_s: float) -> None:
-        self._stopping_at = time.monotonic() + grace_s
+        # Only ever sooner: an order that was under way when the owner died must not give its server time.
+        at = time.monotonic() + grace_s
+        self._stopping_at = at if self._stopping_at is None else min(at, self._stopping_at)
         self._look_at = 0.0
 
     def _lose_owner(self) -> None:
