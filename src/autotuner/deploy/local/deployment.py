@@ -182,6 +182,10 @@ class LocalDeployment:
             raise cancelled
         server.ending.result()
 
+    async def clean(self, handle: Handle) -> bool:
+        """See the protocol."""
+        return await reap(handle)
+
     def _spawn(self, job: AttemptJob, argv: tuple[str, ...], env: Mapping[str, str]) -> _Server:
         port = reserve(ADDRESS)
         try:
