@@ -96,11 +96,13 @@ class Killer(Silent):
     def __init__(self) -> None:
         self.servers: set[Process] = set()
         self.left: list[Process] | None = None
+        self.cores: tuple[set[int], set[int]] | None = None
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         if snapshot.experiment == 1 and snapshot.phase is Phase.MEASURE and not self.servers:
             child = child_of(os.getpid())
             self.servers = servers_of(child)
+            self.cores = (os.sched_getaffinity(child.pid), os.sched_getaffinity(0))
             processes.send(child, signal.SIGKILL)
 
     def on_message(self, message: str) -> None:
@@ -113,6 +115,8 @@ async def test_the_death_of_the_process_costs_one_start(settings: Settings) -> N
     killer = Killer()
     outcome = await run_task(validate(REAL), settings, killer)
     assert killer.servers
+    assert killer.cores is not None
+    assert killer.cores[0] == killer.cores[1], "both keep off the server's cores"
     assert killer.left == [], "its server was gone when the end of the start was told"
     assert outcome.result.status is TaskStatus.COMPLETED
     assert [e.status for e in outcome.result.experiments] == [ExperimentStatus.SUCCESS] * 2

@@ -16,6 +16,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import AsyncExitStack, aclosing
+from types import FrameType
 
 from autotuner.contracts.attempt import AttemptJob, Failure, FailureClass
 from autotuner.contracts.client import ClientError, ClientSession
@@ -48,12 +49,17 @@ Send = Callable[[Frozen], None]
 def main() -> int:
     """Prepare this process and work."""
     _die_with(int(sys.argv[1]))
-    # The parent decides what ends an attempt; a terminal's signals are for it.
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    # The parent decides what ends an attempt: signals to all of the tuner's processes are for it. Handled and not
+    # ignored, since programs that a plug-in starts would inherit that.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, _leave_to_the_parent)
     orders, reports = _own_descriptors()
     asyncio.run(_work(orders, reports))
     return 0
+
+
+def _leave_to_the_parent(_number: int, _frame: FrameType | None) -> None:
+    return
 
 
 def _die_with(parent: int) -> None:

@@ -47,7 +47,9 @@ class SubprocessExecutor:
         self, plugins: Plugins, *, client: str, client_cores: tuple[int, ...] | None
     ) -> AsyncIterator[ExecutorSession]:
         """Start the process, which opens the client. TypeError for plug-ins that can't be made again by name."""
-        opening = Open(plugins=_class_of(plugins), client=client, client_cores=client_cores, path=tuple(sys.path))
+        opening = Open(
+            plugins=_class_of(plugins), client=client, client_cores=client_cores, path=tuple(map(str, sys.path))
+        )
         session = _ProcessSession(plugins, opening, await Child.start(opening), self._patience_s)
         try:
             yield session
