@@ -120,9 +120,10 @@ def wait_until_gone(pid: int) -> None:
         os.close(descriptor)
 
 
-def test_ctrl_c_twice_kills_at_once_and_no_server_is_left(commands: Commands) -> None:
+@pytest.mark.parametrize("executor", ["inline", "subprocess"])
+def test_ctrl_c_twice_kills_at_once_and_no_server_is_left(commands: Commands, executor: str) -> None:
     path, ready = stubborn_task(commands, stop_s=600)
-    with commands.started("run", path) as process:
+    with commands.started("run", path, "--executor", executor) as process:
         pid = int(ready.read_text())
         process.send_signal(signal.SIGINT)
         wait_for_line(process, "Ctrl-C again kills")
@@ -133,15 +134,17 @@ def test_ctrl_c_twice_kills_at_once_and_no_server_is_left(commands: Commands) ->
 
 def test_a_lost_terminal_does_not_stop_a_run_but_sigterm_does(commands: Commands) -> None:
     path, ready = stubborn_task(commands, stop_s=0.2)
-    for name in ("task", "task-2"):
-        with commands.started("run", path, "--new") as process:
+    for name, executor in (("task", "inline"), ("task-2", "subprocess")):
+        with commands.started("run", path, "--new", "--executor", executor) as process:
             pid = int(ready.read_text())
             process.send_signal(signal.SIGHUP)
             process.send_signal(signal.SIGTERM)
             said = rest_of(process)
             assert process.wait(timeout=60) == 130
         wait_until_gone(pid)
-        assert f"autotuner run {path} --set task_name={name}\n" in said, "not --new, which would begin again"
+        assert f"autotuner run {path} --executor {executor} --set task_name={name}\n" in said, (
+            "not --new, which would begin again"
+        )
 
 
 def test_json_says_how_to_go_on(commands: Commands) -> None:

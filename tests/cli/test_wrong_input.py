@@ -59,6 +59,7 @@ def test_a_wrong_document(commands: Commands, kind: str, command: str) -> None:
         (["--set", "benchmark.num_concurrency.9=1"], "benchmark.num_concurrency.9"),
         (["--grid", "no-grid.json"], "no-grid.json"),
         (["--report", "{folder}"], "it is a folder"),
+        (["--executor", "remote"], "there is no executor 'remote'"),
         (["--report", "{folder}/task.yaml/r.html"], "is no folder"),
     ],
 )

@@ -205,6 +205,19 @@ async def check_cancel_leaves_nothing(setup: Setup) -> None:
     assert setup.leftovers(handle) == 0
 
 
+async def check_clean_ends_what_is_left(setup: Setup) -> None:
+    """One that did not start the server, as after the death of its owner, ends all of it; then nothing is left."""
+    owner, other = setup.make(), setup.make()
+    for mode in ("stubborn", "family"):
+        handle = await owner.start(setup.job(mode), keep)
+        await owner.wait_ready(handle, START_S)
+        assert setup.leftovers(handle) > 0
+        assert await other.clean(handle)
+        assert setup.leftovers(handle) == 0
+        assert not await other.clean(handle)
+        await owner.stop(handle, 5.0)
+
+
 async def check_log_tail(setup: Setup) -> None:
     """Whole lines from the end, without the key."""
     deployment = setup.make()
@@ -273,6 +286,7 @@ CHECKS: tuple[Callable[[Setup], Awaitable[None]], ...] = (
     check_silence_is_told,
     check_stubborn_servers_end,
     check_cancel_leaves_nothing,
+    check_clean_ends_what_is_left,
     check_log_tail,
     check_servers_side_by_side,
 )

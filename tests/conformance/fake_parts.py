@@ -153,6 +153,11 @@ class FakeDeployment:
             self.running.discard(_attempt(handle))
             self.steps.append(("stopped", _attempt(handle)))
 
+    async def clean(self, handle: Handle) -> bool:
+        left = _attempt(handle) in self.running
+        self.running.discard(_attempt(handle))
+        return left
+
 
 def _attempt(handle: Handle) -> int:
     value = handle.fields["attempt"]

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from autotuner.cli.state import keep
+
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -56,6 +58,15 @@ def run_options(function: Decorated) -> Decorated:
             "--grid",
             metavar="FILE",
             help="Place the winner in a fully measured grid (`autotuner report --format grid` makes one).",
+        ),
+        click.option(
+            "--executor",
+            metavar="NAME",
+            expose_value=False,
+            is_eager=True,
+            callback=keep,
+            help="Where server starts are run from: inline (this process, the default) or subprocess (one of its own, "
+            "whose death ends a start and not the task) (AUTOTUNER_EXECUTOR).",
         ),
         click.option("--report", "report_file", metavar="FILE.html", help="Write the report here too."),
     ]

@@ -21,6 +21,7 @@ class State:
 
     data_dir: str | None = None
     database: str | None = None
+    executor: str | None = None
     json: bool = False
     debug: bool = False
 
@@ -28,14 +29,19 @@ class State:
         """The environment's settings, changed by the options."""
         from autotuner.services.settings import PREFIX, load_settings
 
-        given = {f"{PREFIX}DATA_DIR": self.data_dir, f"{PREFIX}DATABASE_URL": self.database}
+        given = {
+            f"{PREFIX}DATA_DIR": self.data_dir,
+            f"{PREFIX}DATABASE_URL": self.database,
+            f"{PREFIX}EXECUTOR": self.executor,
+        }
         return load_settings({**os.environ, **{name: value for name, value in given.items() if value is not None}})
 
 
 pass_state = click.make_pass_decorator(State, ensure=True)
 
 
-def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Callback of an option that is a field of ``State``."""
     if value and parameter.name is not None:
         setattr(ctx.ensure_object(State), parameter.name, value)
 
@@ -51,7 +57,7 @@ def shared_options(*, hidden: bool = True, machine: bool = True) -> Callable[[De
             metavar="DIR",
             expose_value=False,
             is_eager=True,
-            callback=_keep,
+            callback=keep,
             hidden=hidden,
             help="Folder for models, logs, reports and the database (AUTOTUNER_DATA_DIR).",
         ),
@@ -60,7 +66,7 @@ def shared_options(*, hidden: bool = True, machine: bool = True) -> Callable[[De
             metavar="FILE|URL",
             expose_value=False,
             is_eager=True,
-            callback=_keep,
+            callback=keep,
             hidden=hidden,
             help="Where tasks are stored: a file or postgresql://… (AUTOTUNER_DATABASE_URL).",
         ),
@@ -69,7 +75,7 @@ def shared_options(*, hidden: bool = True, machine: bool = True) -> Callable[[De
             is_flag=True,
             expose_value=False,
             is_eager=True,
-            callback=_keep,
+            callback=keep,
             hidden=hidden,
             help="Show the traceback of an error.",
         ),
@@ -81,7 +87,7 @@ def shared_options(*, hidden: bool = True, machine: bool = True) -> Callable[[De
                 is_flag=True,
                 expose_value=False,
                 is_eager=True,
-                callback=_keep,
+                callback=keep,
                 help="Print JSON, errors too.",
             )
         )

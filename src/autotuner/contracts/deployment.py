@@ -66,3 +66,9 @@ class Deployment(Protocol):
 
     async def stop(self, handle: Handle, grace_s: float) -> None:
         """End the server and wait until it is gone: SIGTERM, after the grace SIGKILL. A second call does nothing."""
+
+    async def clean(self, handle: Handle) -> bool:
+        """End what a dead owner has left of the handle's server, at once; True if there was anything.
+
+        Works in a process that did not start the server, and returns when nothing of it is left.
+        """

@@ -88,6 +88,10 @@ class EndpointDeployment:
         """Forgets the server; it goes on running."""
         self._targets.pop(_attempt(handle), None)
 
+    async def clean(self, handle: Handle) -> bool:
+        """False: nothing was started."""
+        return False
+
 
 def _attempt(handle: Handle) -> int:
     value = handle.fields.get("attempt_id")

@@ -28,6 +28,10 @@ class InstalledPlugins:
 EXECUTORS: Registry[Callable[[], Executor]] = Registry(
     kind="executor",
     group="autotuner.executors",
-    place="AUTOTUNER_EXECUTOR",
-    built_in={"inline": "autotuner.executors.inline:InlineExecutor"},
+    place="--executor or AUTOTUNER_EXECUTOR",
+    built_in={
+        "inline": "autotuner.executors.inline:InlineExecutor",
+        "subprocess": "autotuner.executors.process.executor:SubprocessExecutor",
+    },
+    preferred="inline",
 )

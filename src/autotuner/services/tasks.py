@@ -17,13 +17,12 @@ from autotuner.config.load import to_data
 from autotuner.contracts.attempt import AttemptStatus
 from autotuner.contracts.client import ClientError
 from autotuner.contracts.errors import AutotunerError, ErrorCode
-from autotuner.contracts.executor import ExecutorSession
+from autotuner.contracts.executor import Executor, ExecutorSession
 from autotuner.contracts.progress import Observer
 from autotuner.contracts.result import TaskResult
 from autotuner.contracts.search import SearchSetup, SearchStrategy
 from autotuner.contracts.store import NewTask, Store, TaskRecord, TaskStatus
 from autotuner.coordinator.loop import Coordinator
-from autotuner.deploy.local.deployment import LocalDeployment, reap
 from autotuner.planning.plan import Plan
 from autotuner.search.registry import make_strategy
 from autotuner.services.host import describe_host, off_cores
@@ -57,6 +56,7 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
     input; TASK_CHANGED when a stored task of that name measures something else; TASK_BUSY while another process runs
     it; NO_RESULT when nothing could be measured. CancelledError (Ctrl-C) leaves the task ready to be continued.
     """
+    executor = EXECUTORS.load(settings.executor)()
     plan = await asyncio.to_thread(plan_document, document, settings)
     version = await asyncio.to_thread(check_ready, plan)
     async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
@@ -81,14 +81,13 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
                 now=lambda: datetime.now(UTC),
             )
             await _end_left_behind(store, task)
-            async with _open_executor(settings, plan) as session:
+            async with _open_executor(executor, plan) as session:
                 result = await coordinator.run(task, session)
             return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
 
 
 @asynccontextmanager
-async def _open_executor(settings: Settings, plan: Plan) -> AsyncIterator[ExecutorSession]:
-    executor = EXECUTORS.load(settings.executor)()
+async def _open_executor(executor: Executor, plan: Plan) -> AsyncIterator[ExecutorSession]:
     async with AsyncExitStack() as stack:
         try:
             session = await stack.enter_async_context(
@@ -109,8 +108,8 @@ async def _end_left_behind(store: Store, task: TaskRecord) -> None:
     """End servers of a run that was killed. They die with it; this is for what they may have started themselves."""
     for attempt in await store.list_attempts(task.id):
         handle = attempt.handle
-        if attempt.status in RUNNING and handle is not None and handle.deployment == LocalDeployment.name:
-            await reap(handle)
+        if attempt.status in RUNNING and handle is not None:
+            await InstalledPlugins().deployment(handle.deployment).clean(handle)
 
 
 def _strategy(document: TaskDocument) -> Callable[[SearchSetup], SearchStrategy]:

@@ -180,6 +180,17 @@ class LocalDeployment:
             raise cancelled
         server.ending.result()
 
+    async def clean(self, handle: Handle) -> bool:
+        """See the protocol. DeploymentError(INFRASTRUCTURE) for what does not end."""
+        try:
+            return await reap(handle)
+        except OSError as error:
+            raise _error(
+                FailureClass.INFRASTRUCTURE,
+                f"what an earlier run has left cannot be ended: {error}",
+                "look at the processes of this host before anything else is started on it",
+            ) from error
+
     async def _hold(self, job: AttemptJob, argv: tuple[str, ...], env: Mapping[str, str]) -> _Server:
         """Make the server, which then waits. DeploymentError, OSError."""
         block = await asyncio.to_thread(ports.lease, ADDRESS)

@@ -63,6 +63,10 @@ class SimulatedDeployment:
     async def stop(self, handle: Handle, grace_s: float) -> None:
         """Nothing runs, so nothing is to be stopped."""
 
+    async def clean(self, handle: Handle) -> bool:
+        """False: nothing was started."""
+        return False
+
 
 def job_prediction(job: AttemptJob) -> Prediction | Failure:
     """The prediction that the engine put into the job, or why there is none."""

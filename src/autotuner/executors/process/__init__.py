@@ -1,0 +1,1 @@
+"""Attempts in a process of their own: ``executor`` and ``parent`` are this side of it, ``child`` the other one."""
