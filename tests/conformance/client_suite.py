@@ -159,6 +159,19 @@ class ClientSuite:
         assert {figures.load_point for figures in seen} == {point.name for point in points}
         assert {figures.phase for figures in seen} <= {"warmup", "measure", "drain"}
 
+    async def test_what_a_start_that_was_cut_off_has_measured_is_not_taken_again(
+        self, client: BenchmarkClient, tmp_path: Path
+    ) -> None:
+        first, second, third = load(concurrency=1), load(concurrency=2), load(concurrency=3)
+        done = ((first.name, 0), (first.name, 1), (second.name, 1))
+        work = job(first, second, third, repeats=2).model_copy(update={"done": done})
+        seen: list[LiveFigures] = []
+        async with MockServer(QUICK) as server, client.open(None) as session:
+            found = await measure(session, work, endpoint(server), tmp_path, seen)
+        names = [(measurement.load_point, measurement.repeat) for measurement in found]
+        assert names == [(second.name, 0), (third.name, 0), (third.name, 1)]
+        assert {(figures.load_point, figures.repeat) for figures in seen} == set(names)
+
     async def test_the_concurrency_is_never_exceeded(self, client: BenchmarkClient, tmp_path: Path) -> None:
         options = QUICK.model_copy(update={"ttft_s": 0.05})
         async with MockServer(options) as server, client.open(None) as session:

@@ -173,7 +173,10 @@ def plain(job: AttemptJob, point: LoadPoint, repeat: int) -> Measurement | Failu
 
 
 class FakeClient:
-    """Measures what ``figures`` says; a failure there is one of the client. ``hook`` is awaited before each point."""
+    """Measures what ``figures`` says; a failure there is one of the client. ``hook`` is awaited before each point.
+
+    ``measured``: attempt, load point and repeat of each measurement that was taken.
+    """
 
     name = "fake"
 
@@ -183,6 +186,7 @@ class FakeClient:
         self.opened = 0
         self.closed = 0
         self.ended: list[int] = []
+        self.measured: list[tuple[int, str, int]] = []
 
     @asynccontextmanager
     async def open(self, cores: tuple[int, ...] | None) -> AsyncIterator[ClientSession]:
@@ -201,25 +205,25 @@ class FakeSession:
         self, job: AttemptJob, endpoint: Endpoint, artefacts: Path, on_progress: OnProgress
     ) -> AsyncGenerator[Measurement, None]:
         try:
-            for point in job.workload.load_points:
-                for repeat in range(job.workload.repeats):
-                    if self._client.hook is not None:
-                        await self._client.hook(job)
-                    on_progress(
-                        LiveFigures(
-                            load_point=point.name,
-                            repeat=repeat,
-                            phase="measure",
-                            elapsed_s=0.5,
-                            window_s=1.0,
-                            completed=5,
-                            errors=0,
-                        )
+            for point, repeat in job.remaining():
+                if self._client.hook is not None:
+                    await self._client.hook(job)
+                on_progress(
+                    LiveFigures(
+                        load_point=point.name,
+                        repeat=repeat,
+                        phase="measure",
+                        elapsed_s=0.5,
+                        window_s=1.0,
+                        completed=5,
+                        errors=0,
                     )
-                    found = self._client.figures(job, point, repeat)
-                    if isinstance(found, Failure):
-                        raise ClientError(found)
-                    yield found
+                )
+                found = self._client.figures(job, point, repeat)
+                if isinstance(found, Failure):
+                    raise ClientError(found)
+                self._client.measured.append((job.attempt_id, point.name, repeat))
+                yield found
         finally:
             self._client.ended.append(job.attempt_id)
 

@@ -300,6 +300,8 @@ class StoreSuite:
             store.add_experiment(99, origin=ExperimentOrigin.SEARCH, parameters={}, identity="i"),
             store.get_experiment(99),
             store.list_experiments(99),
+            store.count_experiments(99),
+            store.list_commands(99),
             store.finish_experiment(99, event, status=ExperimentStatus.FAILED),
             store.start_attempt(99, reason=AttemptReason.FIRST, host={}),
             store.set_attempt_handle(99, Handle(deployment="local", fields={})),
@@ -518,6 +520,35 @@ class StoreSuite:
         with pytest.raises(AutotunerError) as caught:
             await store.list_attempts(stranger.id, experiment_id=pairs[0][0].id)
         assert caught.value.code is ErrorCode.NOT_FOUND
+
+    async def test_what_is_bulky_can_be_left_out(self, store: Store) -> None:
+        task, idle = await store.create_task(new_task()), await store.create_task(new_task("idle"))
+        metrics = {"z": 1.5, "raw_results": [{"z": 1}], "a": None, "scenarios": [{"raw_results": 2}]}
+        event = NewEvent(type=EventType.EXPERIMENT_COMPLETED)
+        done = await add_experiment(store, task, "done")
+        done = await store.finish_experiment(done.id, event, status=ExperimentStatus.SUCCESS, metrics=metrics)
+        await add_experiment(store, task, "next")
+        first = await store.start_attempt(done.id, reason=AttemptReason.FIRST, host={"cores": 2})
+        job = job_of(done, first.id)
+        await store.set_attempt_job(first.id, job)
+        second = await store.start_attempt(done.id, reason=AttemptReason.CONFIRM, host={"cores": 2})
+        await store.set_attempt_job(second.id, job.model_copy(update={"command": None}))
+        await store.start_attempt(done.id, reason=AttemptReason.CONFIRM, host={})
+
+        kept = {name: value for name, value in metrics.items() if name != "raw_results"}
+        lean, other = await store.list_experiments(task.id, bulk=False)
+        assert lean == done.model_copy(update={"metrics": kept})
+        assert list(lean.metrics or {}) == ["z", "a", "scenarios"]
+        assert other.metrics is None
+        whole = await store.list_attempts(task.id)
+        left_out = [a.model_copy(update={"job": None, "host": {}}) for a in whole]
+        assert await store.list_attempts(task.id, bulk=False) == left_out
+        assert await store.list_attempts(task.id, experiment_id=done.id, bulk=False) == left_out
+        assert job.command is not None
+        assert await store.list_commands(task.id) == {first.id: job.command.argv}
+        assert await store.count_experiments(task.id) == {ExperimentStatus.SUCCESS: 1, ExperimentStatus.PENDING: 1}
+        assert await store.list_commands(idle.id) == {}
+        assert await store.count_experiments(idle.id) == {}
 
     async def test_events_are_gapless_under_many_writers(self, store: Store, other_store: Store) -> None:
         task = await run_task(store, await store.create_task(new_task()))

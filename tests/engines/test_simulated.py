@@ -370,6 +370,14 @@ async def test_noise_differs_between_attempts_and_repeats_but_not_between_runs()
     assert len({*one, *other}) == 8
 
 
+async def test_a_start_that_replaces_one_draws_what_that_one_would_have() -> None:
+    whole = job(BEST, points(64, 256), noise=0.02, repeats=2).model_copy(update={"draw_key": "3/own/0"})
+    (first, *rest) = await measure(whole)
+    replaced = whole.model_copy(update={"attempt_id": 2, "done": ((first.load_point, first.repeat),)})
+    assert await measure(replaced) == rest
+    assert await measure(replaced.model_copy(update={"draw_key": "3/own/1"})) != rest
+
+
 async def test_size_of_the_noise() -> None:
     """Over 300 attempts: log tpot varies by the given deviation, log ttft by three times it."""
     import numpy as np

@@ -223,6 +223,8 @@ async def test_lists_are_read_by_index(path: Path, store: Store) -> None:
         "SELECT * FROM tasks WHERE status = 'running' ORDER BY id DESC",
         "SELECT * FROM experiments WHERE task_id = 1 ORDER BY number",
         "SELECT * FROM attempts WHERE task_id = 1 ORDER BY id",
+        "SELECT * FROM attempts WHERE experiment_id = 1",
+        "SELECT status, count(*) FROM experiments WHERE task_id = 1 GROUP BY status",
         "SELECT * FROM measurements WHERE task_id = 1 ORDER BY id",
         "SELECT * FROM measurements WHERE experiment_id = 1 ORDER BY id",
         "SELECT * FROM events WHERE task_id = 1 AND seq > 5 ORDER BY seq",

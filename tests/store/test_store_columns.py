@@ -28,6 +28,11 @@ def test_json_round_trip(value: object) -> None:
     json.loads(text, parse_constant=pytest.fail)  # no Infinity: PostgreSQL refuses it
 
 
+@given(st.text(alphabet=st.characters(codec=None)))
+def test_json_keeps_lone_surrogates(text: str) -> None:
+    assert decode_json(encode_json({text: [text]})) == {text: [text]}
+
+
 def test_json_keeps_nan_which_equals_nothing() -> None:
     found = decode_json(encode_json({"score": [math.nan]}))
     assert isinstance(found, dict)

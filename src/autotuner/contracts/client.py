@@ -28,7 +28,7 @@ class ClientSession(Protocol):
     def measure(
         self, job: AttemptJob, endpoint: Endpoint, artefacts: Path, on_progress: OnProgress
     ) -> AsyncGenerator[Measurement, None]:
-        """Measure the job's load points in order, each repeat after the other.
+        """Take the measurements that ``job.remaining()`` names, in its order.
 
         Yields one ``Measurement`` as soon as it is finished. A server that answers with errors, or not at all, gives a
         measurement with error counts; ``ClientError`` is raised only when the client failed. Closing the iterator or

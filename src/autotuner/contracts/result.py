@@ -41,7 +41,8 @@ class ExperimentSummary(Frozen):
     metrics: dict[str, Any] = Field(default_factory=dict)
     failure: Failure | None = None
     phase_seconds: dict[Phase, float] = Field(default_factory=dict, description="of its first successful attempt")
-    elapsed_s: float | None = Field(None, description="from the start of its first attempt to its end")
+    elapsed_s: float | None = Field(None, description="time that its own starts took, those cut off left out")
+    from_other_start: int = Field(0, description="measurements that a start before took, which was cut off")
     attempts: int = 0
 
 

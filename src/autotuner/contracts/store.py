@@ -237,8 +237,11 @@ class Store(Protocol):
     async def get_experiment(self, experiment_id: int) -> ExperimentRecord:
         """One experiment."""
 
-    async def list_experiments(self, task_id: int) -> list[ExperimentRecord]:
-        """All experiments of a task, by number."""
+    async def list_experiments(self, task_id: int, *, bulk: bool = True) -> list[ExperimentRecord]:
+        """All experiments of a task, by number; without ``bulk`` their metrics lack ``raw_results``."""
+
+    async def count_experiments(self, task_id: int) -> dict[ExperimentStatus, int]:
+        """How many experiments of a task have each status; those that none has are left out."""
 
     async def finish_experiment(
         self,
@@ -297,8 +300,13 @@ class Store(Protocol):
     async def unended_attempts(self) -> list[AttemptRow]:
         """Attempts without an end of all undeleted tasks that run, as far as is stored: also of those left behind."""
 
-    async def list_attempts(self, task_id: int, *, experiment_id: int | None = None) -> list[AttemptRow]:
-        """Attempts in the order of their start."""
+    async def list_attempts(
+        self, task_id: int, *, experiment_id: int | None = None, bulk: bool = True
+    ) -> list[AttemptRow]:
+        """Attempts in the order of their start; without ``bulk`` they come without job and host."""
+
+    async def list_commands(self, task_id: int) -> dict[int, tuple[str, ...]]:
+        """By attempt, the arguments of the server that it starts; attempts that start none are left out."""
 
     async def list_measurements(self, task_id: int, *, experiment_id: int | None = None) -> list[MeasurementRow]:
         """Measurements in the order in which they were stored."""

@@ -42,7 +42,7 @@ async def confirm(run: Run) -> str | None:
         if start.failure is not None:
             run.observer.on_message(f"A start of the confirmation failed: {start.failure.diagnosis}.")
         run.watch.show()
-        shown = summarise(experiment, run.ledger, start=start.measurements, scorer=run.scorer)
+        shown = summarise(experiment, run.ledger, start=start.figures, scorer=run.scorer)
         run.observer.on_start_finished(shown, AttemptReason.CONFIRM)
     return None
 
@@ -86,7 +86,7 @@ def _first_round(ledger: Ledger, numbers: Sequence[int]) -> int:
     found = [ledger.scoring_attempt(ledger.experiments[number]) for number in numbers]
     known_since = max((attempt.id for attempt in found if attempt is not None), default=0)
     rounds: dict[int, list[AttemptRow]] = {}
-    for experiment in ledger.experiments.values():
+    for experiment in ledger.confirmed:
         for attempt in ledger.confirming(experiment):
             if attempt.block is not None:
                 rounds.setdefault(attempt.block, []).append(attempt)

@@ -17,7 +17,7 @@ from autotuner.contracts.store import (
     NewEvent,
 )
 from autotuner.contracts.values import Configuration
-from autotuner.coordinator.ledger import FINISHED
+from autotuner.coordinator.ledger import FINISHED, duration
 from autotuner.coordinator.result import summarise, without_bulk
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
@@ -40,7 +40,7 @@ async def add(
     made = await run.store.add_experiment(
         run.task_id, origin=origin, parameters=configuration, identity=identity, label=label
     )
-    run.ledger.experiments[made.number] = made
+    run.ledger.put_experiment(made)
     return made
 
 
@@ -54,7 +54,7 @@ async def measure(run: Run, experiment: ExperimentRecord) -> ExperimentRecord:
         return experiment
     attempt = run.ledger.scoring_attempt(experiment)
     if attempt is not None:
-        start = Start(attempt, tuple(run.ledger.measurements.get(attempt.id, ())), None)
+        start = Start(attempt, run.ledger.figures(attempt), None)
     else:
         start = await _start(run, experiment)
     stored = await _store_outcome(run, experiment, start)
@@ -125,9 +125,9 @@ async def _store_outcome(run: Run, experiment: ExperimentRecord, start: Start) -
     if start.failure is not None:
         judged = start.failure
     else:
-        metrics = run.scorer.metrics(start.measurements)
+        metrics = run.scorer.metrics(start.measurements, start.figures.inherited)
         judged = _judge(run, experiment, metrics)
-    elapsed = _seconds(start.attempt)
+    elapsed = duration(start.attempt)
     if isinstance(judged, Failure):
         event = NewEvent(
             type=EventType.EXPERIMENT_FAILED,
@@ -159,7 +159,7 @@ async def _store_outcome(run: Run, experiment: ExperimentRecord, start: Start) -
             penalised_score=judged.penalised[0],
             slo=judged.record(),
         )
-    run.ledger.experiments[stored.number] = stored
+    run.ledger.put_experiment(stored)
     return stored
 
 
@@ -184,17 +184,11 @@ def _judge(run: Run, experiment: ExperimentRecord, metrics: dict[str, Any]) -> V
     )
 
 
-def _seconds(attempt: AttemptRow) -> float:
-    """From the start of an attempt to its end."""
-    return 0.0 if attempt.finished_at is None else (attempt.finished_at - attempt.started_at).total_seconds()
-
-
 def _fail_fast(run: Run) -> None:
     """Stop when the first experiments all failed the same way."""
     limit = run.plan.document.optimization.fail_fast_k
-    finished = [e for e in run.ledger.experiments.values() if e.status in FINISHED]
-    if limit is None or len(finished) < limit:
+    finished, kinds = run.ledger.finished, run.ledger.ends
+    if limit is None or finished < limit:
         return
-    kinds = {e.failure.kind if e.failure is not None else None for e in finished}
     if len(kinds) == 1 and None not in kinds:
-        raise nothing_measured(run, f"the first {len(finished)} configurations all failed the same way")
+        raise nothing_measured(run, f"the first {finished} configurations all failed the same way")

@@ -29,6 +29,7 @@ from autotuner.coordinator.result import build_result
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.searching import MakeStrategy, search
+from autotuner.coordinator.standing import Standing
 from autotuner.coordinator.starts import Starter
 from autotuner.coordinator.watch import Watch
 from autotuner.planning.plan import Plan
@@ -109,6 +110,7 @@ class Coordinator:
     def _run(self, task: TaskRecord, session: ExecutorSession, ledger: Ledger, elapsed: Callable[[], float]) -> Run:
         warning = self._scorer.settle_from(ledger)
         self._warnings += [warning] if warning is not None else []
+        standing = Standing(ledger, self._scorer)
         return Run(
             task_id=task.id,
             task_name=task.name,
@@ -116,6 +118,7 @@ class Coordinator:
             store=self._store,
             ledger=ledger,
             scorer=self._scorer,
+            standing=standing,
             starter=Starter(
                 store=self._store,
                 session=session,
@@ -124,8 +127,9 @@ class Coordinator:
                 artefacts=self._artefacts,
                 host=self._host,
                 slo_limits=self._scorer.request_limits,
+                clock=self._clock,
             ),
-            watch=Watch(self._plan, self._scorer, ledger, self._observer, elapsed, task.id, self._clock),
+            watch=Watch(self._plan, self._scorer, standing, self._observer, elapsed, task.id, self._clock),
             observer=self._observer,
             elapsed=elapsed,
             warnings=self._warnings,
@@ -149,7 +153,7 @@ class Coordinator:
         reason = await search(run, self._make_strategy)
         if plan.searched:
             self._observer.on_message(f"Search ended: {reason}.")
-        if not any(e.status is ExperimentStatus.SUCCESS for e in ledger.experiments.values()):
+        if ledger.first_metrics() is None:
             raise nothing_measured(run, f"no configuration could be measured ({len(ledger.experiments)} tried)")
         run.watch.stage = "confirm"
         cut = await confirm(run)
@@ -159,9 +163,9 @@ class Coordinator:
 
     async def _reopen(self, ledger: Ledger) -> None:
         # Before the task's status changes: if this is interrupted, the next run finds it failed and does the rest.
-        for number, experiment in ledger.experiments.items():
+        for experiment in list(ledger.experiments.values()):
             if experiment.status is ExperimentStatus.FAILED:
-                ledger.experiments[number] = await self._store.reopen_experiment(experiment.id)
+                ledger.put_experiment(await self._store.reopen_experiment(experiment.id))
 
     async def _started(self, task: TaskRecord) -> None:
         document = to_data(self._plan.document)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from autotuner.contracts.attempt import AttemptStatus, Phase
-from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.result import (
     ConfirmationPoint,
     ExperimentSummary,
@@ -16,7 +15,7 @@ from autotuner.contracts.result import (
 )
 from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentRecord, ExperimentStatus, TaskRecord
 from autotuner.contracts.values import MODEL_KEY, Scalar
-from autotuner.coordinator.ledger import Ledger
+from autotuner.coordinator.ledger import Figures, Ledger, duration
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.verdicts import verdicts
 from autotuner.planning.plan import Plan
@@ -36,7 +35,7 @@ def summarise(
     experiment: ExperimentRecord,
     ledger: Ledger,
     *,
-    start: Sequence[Measurement] | None = None,
+    start: Figures | None = None,
     scorer: Scorer | None = None,
 ) -> ExperimentSummary:
     """One experiment for display; with ``start`` and ``scorer`` its figures are those of that start alone."""
@@ -47,7 +46,7 @@ def summarise(
     slo = _stored_slo(experiment)
     violated = bool((experiment.slo or {}).get("slo_violation", False))
     if start is not None and scorer is not None:
-        metrics = scorer.metrics(start) if start else {}
+        metrics = scorer.metrics(start.measurements, start.inherited) if start.measurements else {}
         verdict = scorer.judge(metrics)
         if isinstance(verdict, Verdict):
             score, penalised, slo, violated = (
@@ -59,9 +58,7 @@ def summarise(
         else:
             score, penalised, slo = None, None, ()
     shown = own or (attempts[-1] if attempts else None)
-    finished = shown.finished_at if shown is not None else None
-    elapsed = (finished - attempts[0].started_at).total_seconds() if finished is not None and attempts else None
-    command = shown.job.command if shown is not None and shown.job is not None else None
+    own_starts = ledger.own_attempts(experiment)
     reasons = (experiment.slo or {}).get("reasons") or []
     return ExperimentSummary(
         id=experiment.id,
@@ -70,7 +67,7 @@ def summarise(
         label=experiment.label,
         status=experiment.status,
         parameters=dict(experiment.parameters),
-        argv=command.argv if command is not None else (),
+        argv=ledger.command_of(shown) if shown is not None else (),
         score=score,
         penalised_score=penalised,
         eligible=score is not None and not violated,
@@ -79,7 +76,8 @@ def summarise(
         metrics=without_bulk(metrics),
         failure=experiment.failure,
         phase_seconds=dict(shown.phase_seconds) if shown is not None else {},
-        elapsed_s=elapsed,
+        elapsed_s=sum(map(duration, own_starts)) if any(a.phase_seconds for a in own_starts) else None,
+        from_other_start=int(metrics.get("from_other_start") or 0),
         attempts=len(attempts),
     )
 
@@ -164,18 +162,19 @@ def build_result(
         phase_seconds=_phases(attempts),
         attempts=len(attempts),
         host=dict(host),
-        warnings=tuple(dict.fromkeys((*warnings, *_failed_confirmations(ledger), *_disturbances(ledger)))),
+        warnings=tuple(dict.fromkeys((*warnings, *_failed_confirmations(ledger), *_disturbances(ledger, starts)))),
     )
 
 
 def _confirmation_starts(ledger: Ledger, scorer: Scorer) -> dict[int, dict[int, dict[str, Any]]]:
     """Metrics of each confirmation start: experiment number → round → metrics."""
     found: dict[int, dict[int, dict[str, Any]]] = {}
-    for number, experiment in ledger.experiments.items():
+    for experiment in ledger.confirmed:
         for block, attempt in ledger.confirmations(experiment).items():
-            measurements = ledger.measurements.get(attempt.id, [])
-            if measurements:
-                found.setdefault(number, {})[block] = scorer.metrics(measurements)
+            figures = ledger.figures(attempt)
+            if figures.measurements:
+                metrics = scorer.metrics(figures.measurements, figures.inherited)
+                found.setdefault(experiment.number, {})[block] = metrics
     return found
 
 
@@ -269,18 +268,25 @@ def _measured_alone(summary: ExperimentSummary, verdict: Verdict, scorer: Scorer
     return f"Measured {objective.label}: {summary.score or 0:.4g} {objective.unit}. Nothing was searched{missed}."
 
 
-def _disturbances(ledger: Ledger) -> Iterator[str]:
+def _disturbances(ledger: Ledger, confirmation: Mapping[int, Mapping[int, Mapping[str, Any]]]) -> Iterator[str]:
     """What makes figures of this task less certain than they look."""
-    starts = [measured for measured in ledger.measurements.values() if measured]
-    disturbed = sum(any(m.disturbed for m in measured) for measured in starts)
+    measured: dict[int, list[Mapping[str, Any]]] = {n: [e.metrics] for n, e in ledger.experiments.items() if e.metrics}
+    for number, of_number in confirmation.items():
+        measured.setdefault(number, []).extend(of_number.values())
+    starts = [metrics for of_number in measured.values() for metrics in of_number]
+    disturbed = sum(bool(metrics.get("disturbed")) for metrics in starts)
     if disturbed:
         yield (
             f"{disturbed} of {len(starts)} starts were disturbed by other programs on the cores of server and client: "
             "their figures are worse or less certain than on a quiet machine"
         )
-    saturated = sum(any(m.client_saturated for m in measured) for measured in starts)
+    saturated = sum(bool(metrics.get("client_saturated")) for metrics in starts)
     if saturated:
         yield f"in {saturated} of {len(starts)} starts the client itself was at its limit: latencies may be too high"
+    mixed = sum(any(metrics.get("from_other_start") for metrics in of_number) for of_number in measured.values())
+    if mixed:
+        many = "experiments have" if mixed > 1 else "experiment has"
+        yield f"{mixed} {many} figures of two starts, because a run was cut off between their load points"
 
 
 def _among_several(scorer: Scorer, chosen: int | None, front: Sequence[int]) -> str:
@@ -296,12 +302,13 @@ def _among_several(scorer: Scorer, chosen: int | None, front: Sequence[int]) -> 
 
 
 def _failed_confirmations(ledger: Ledger) -> Iterator[str]:
-    for number, experiment in ledger.experiments.items():
+    for experiment in ledger.confirmed:
         starts = ledger.confirming(experiment)
         failed = [attempt for attempt in starts if attempt.status is AttemptStatus.FAILED]
         if failed:
             why = failed[-1].failure.diagnosis if failed[-1].failure is not None else "no reason is known"
-            yield f"{len(failed)} of {len(starts)} starts of experiment {number} in the confirmation failed: {why}"
+            where = f"starts of experiment {experiment.number} in the confirmation"
+            yield f"{len(failed)} of {len(starts)} {where} failed: {why}"
 
 
 def describe(summary: ExperimentSummary, baseline: ExperimentSummary | None) -> str:

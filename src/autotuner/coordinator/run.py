@@ -9,6 +9,7 @@ from autotuner.contracts.progress import Observer
 from autotuner.contracts.store import Store
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.scorer import Scorer
+from autotuner.coordinator.standing import Standing
 from autotuner.coordinator.starts import Starter
 from autotuner.coordinator.watch import Watch
 from autotuner.planning.plan import Plan
@@ -24,6 +25,7 @@ class Run:
     store: Store
     ledger: Ledger
     scorer: Scorer
+    standing: Standing
     starter: Starter
     watch: Watch
     observer: Observer

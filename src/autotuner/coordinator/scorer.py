@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from autotuner.config.document import TaskDocument
@@ -76,15 +77,23 @@ class Scorer:
             return None
         return self.settle(first, baseline)
 
-    def metrics(self, measurements: Sequence[Measurement]) -> dict[str, Any]:
-        """Aggregated metrics of one start."""
+    def metrics(
+        self, measurements: Sequence[Measurement], inherited: AbstractSet[tuple[str, int]] = frozenset()
+    ) -> dict[str, Any]:
+        """Aggregated metrics of one start. ``inherited``: load point and repeat of what another start measured."""
         asked: dict[str, set[str]] = {}
         for rule in self.slo.rules:
             if rule.metric != "error_rate" and rule.statistic != "mean":
                 asked.setdefault(_METRICS[rule.metric], set()).add(rule.statistic)
         asked.setdefault("ttft", set()).update({"p50", "p90", "p99"})
         asked.setdefault("tpot", set()).update({"p50", "p90", "p99"})
-        return aggregate(measurements, scored=self._scored_at, gpu_count=self._gpu_count, percentiles=asked)
+        return aggregate(
+            measurements,
+            scored=self._scored_at,
+            gpu_count=self._gpu_count,
+            percentiles=asked,
+            other_start=inherited,
+        )
 
     def judge(self, metrics: Mapping[str, Any]) -> Verdict | Missing:
         """The verdict on one start; ``Missing`` is a failure."""

@@ -10,8 +10,6 @@ from autotuner.contracts.store import ExperimentOrigin
 from autotuner.coordinator.experiments import add, measure, outcome
 from autotuner.coordinator.ledger import FINISHED
 from autotuner.coordinator.run import Run
-from autotuner.coordinator.verdicts import verdicts
-from autotuner.scoring.pareto import losses
 
 CONFIRM_SHARE = 0.25
 """Share of a wall-clock budget that is kept for the confirmation (search.md, Evidence)."""
@@ -56,7 +54,7 @@ def _over(run: Run) -> str | None:
         return "nothing is searched"
     optimization = run.plan.document.optimization
     limit = optimization.max_iterations
-    if len(run.ledger.of_origin(ExperimentOrigin.SEARCH)) >= limit:
+    if run.ledger.count(ExperimentOrigin.SEARCH) >= limit:
         return f"the budget of {limit} configurations is used"
     wall = optimization.budget.wall_clock_s
     if wall is not None:
@@ -64,28 +62,6 @@ def _over(run: Run) -> str | None:
         if not run.time_for_another(share):
             return f"the time for searching ({share:.0f} s of {wall:.0f} s) is used"
     patience = optimization.patience
-    if patience is not None and _since_better(run) >= patience:
+    if patience is not None and run.standing.since_better() >= patience:
         return f"{patience} configurations in a row were no better"
     return None
-
-
-def _since_better(run: Run) -> int:
-    """Searched configurations since the last one that was better than all before it, the baseline among them.
-
-    With several objectives: that none before it equals or beats in all of them.
-    """
-    judged = verdicts(run.ledger, run.scorer)
-    best: list[tuple[float, ...]] = []
-    since = 0
-    for number, experiment in run.ledger.experiments.items():
-        verdict = judged.get(number)
-        improved = False
-        if verdict is not None and not verdict.violated:
-            own = losses(verdict.penalised, verdict.directions)
-            improved = not any(all(a <= b for a, b in zip(other, own, strict=True)) for other in best)
-            best.append(own)
-        if improved:
-            since = 0
-        elif experiment.origin is ExperimentOrigin.SEARCH:
-            since += 1
-    return since

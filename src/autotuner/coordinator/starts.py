@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from autotuner.contracts.attempt import (
 from autotuner.contracts.executor import ExecutorSession
 from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.store import AttemptRow, ExperimentRecord, Store
-from autotuner.coordinator.ledger import Ledger
+from autotuner.coordinator.ledger import OWN, Figures, Ledger
 from autotuner.planning.plan import Plan
 
 OnChange = Callable[[Phase | None, LiveFigures | None], None]
@@ -34,15 +34,20 @@ OnChange = Callable[[Phase | None, LiveFigures | None], None]
 
 @dataclass(frozen=True)
 class Start:
-    """How a start ended."""
+    """How a start ended. Its figures include those it inherited from starts that were cut off."""
 
     attempt: AttemptRow
-    measurements: tuple[Measurement, ...]
+    figures: Figures
     failure: Failure | None
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """All measurements, in the order of load points and repeats."""
+        return self.figures.measurements
 
 
 class Starter:
-    """Starts servers for experiments of one task."""
+    """Starts servers for experiments of one task. ``clock`` gives monotonic seconds."""
 
     def __init__(
         self,
@@ -54,6 +59,7 @@ class Starter:
         artefacts: Path,
         host: Mapping[str, Any],
         slo_limits: Mapping[str, float],
+        clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._session = session
@@ -62,19 +68,20 @@ class Starter:
         self._artefacts = artefacts
         self._host = dict(host)
         self._slo_limits = dict(slo_limits)
+        self._clock = clock
 
     async def start(
         self, experiment: ExperimentRecord, reason: AttemptReason, on_change: OnChange, *, block: int | None = None
     ) -> Start:
-        """Run one attempt to its end and store all of it.
+        """Run one attempt to its end and store all of it. What starts before it have left is not measured again.
 
         Cancelling it ends the server first; the attempt then stays as it is until ``Store.interrupt_attempts``.
         """
         row = await self._store.start_attempt(experiment.id, reason=reason, host=self._host, block=block)
-        job = self._job(experiment, row)
+        job = self._job(experiment, row, self._ledger.same_purpose(experiment, reason, block))
         await self._store.set_attempt_job(row.id, job)
-        measurements: list[Measurement] = []
         ended: Ended | None = None
+        entered: list[tuple[Phase, float]] = []
         seconds = self._plan.document.optimization.timeout_per_iteration
         limit = asyncio.timeout(seconds)
         try:
@@ -82,6 +89,7 @@ class Starter:
                 async for record in records:
                     match record:
                         case PhaseChanged(phase=phase):
+                            entered.append((phase, self._clock()))
                             on_change(phase, None)
                         case Progress(figures=figures):
                             on_change(None, figures)
@@ -91,15 +99,15 @@ class Starter:
                             await self._store.set_attempt_ready(row.id, base_url=base_url, engine_version=version)
                         case Measured(measurement=measurement):
                             await self._store.add_measurement(row.id, measurement)
-                            measurements.append(measurement)
+                            self._ledger.put_measurement(row.id, measurement)
                         case Ended():
                             ended = record
         except TimeoutError:
             if not limit.expired():
                 raise
-            ended = Ended(status=AttemptStatus.FAILED, failure=_over_time(seconds))
+            ended = self._given_up(_over_time(seconds), entered)
         if ended is None:
-            ended = Ended(status=AttemptStatus.FAILED, failure=_LOST)
+            ended = self._given_up(_LOST, entered)
         finished = await self._store.finish_attempt(
             row.id,
             status=ended.status,
@@ -107,11 +115,18 @@ class Starter:
             phase_seconds=ended.phase_seconds,
             peak_rss_bytes=ended.peak_rss_bytes,
         )
-        self._ledger.attempts[finished.id] = finished
-        self._ledger.measurements[finished.id] = measurements
-        return Start(finished, tuple(measurements), ended.failure)
+        self._ledger.put_attempt(finished)
+        return Start(finished, self._ledger.figures(finished), ended.failure)
 
-    def _job(self, experiment: ExperimentRecord, row: AttemptRow) -> AttemptJob:
+    def _given_up(self, failure: Failure, entered: Sequence[tuple[Phase, float]]) -> Ended:
+        """The end of an attempt that did not say so itself, with the time that it spent in each phase."""
+        spent: dict[Phase, float] = {}
+        for (phase, since), until in zip(entered, [*(when for _, when in entered[1:]), self._clock()], strict=False):
+            spent[phase] = spent.get(phase, 0.0) + until - since
+        return Ended(status=AttemptStatus.FAILED, failure=failure, phase_seconds=spent)
+
+    def _job(self, experiment: ExperimentRecord, row: AttemptRow, before: Sequence[AttemptRow]) -> AttemptJob:
+        """``before``: starts of the same purpose; of those that were cut off, what they measured is done already."""
         plan = self._plan
         resolver = plan.resolver
         folder = self._artefacts / f"experiment-{experiment.number:04d}" / f"attempt-{row.number:02d}"
@@ -129,12 +144,21 @@ class Starter:
             served_name=plan.document.benchmark.model_name or resolver.served_name,
             server=plan.server,
             workload=plan.workload,
+            done=tuple(self._ledger.left_over(before)),
+            draw_key=_draw_key(experiment, row, before),
             slo_limits=self._slo_limits,
             budgets=plan.budgets,
             cores=plan.cores,
             artefact_dir=str(folder),
             options=resolver.options(experiment.parameters),
         )
+
+
+def _draw_key(experiment: ExperimentRecord, row: AttemptRow, before: Sequence[AttemptRow]) -> str:
+    """The same for a start and for the one that replaces it after it was cut off, and for no other start of a task."""
+    purpose = "own" if row.reason in OWN else f"{row.reason.value}-{row.block}"
+    failed = sum(attempt.status is AttemptStatus.FAILED for attempt in before)
+    return f"{experiment.number}/{purpose}/{failed}"
 
 
 def _over_time(limit: float | None) -> Failure:

@@ -8,12 +8,10 @@ from autotuner.contracts.attempt import AttemptReason, Phase
 from autotuner.contracts.measurement import LiveFigures
 from autotuner.contracts.progress import Observer, Snapshot, Stage
 from autotuner.contracts.store import ExperimentRecord
-from autotuner.coordinator.ledger import FINISHED, Ledger
 from autotuner.coordinator.result import summarise
 from autotuner.coordinator.scorer import Scorer
-from autotuner.coordinator.verdicts import verdicts
+from autotuner.coordinator.standing import Standing
 from autotuner.planning.plan import Plan
-from autotuner.scoring.verdict import winner
 
 
 class Watch:
@@ -23,7 +21,7 @@ class Watch:
         self,
         plan: Plan,
         scorer: Scorer,
-        ledger: Ledger,
+        standing: Standing,
         observer: Observer,
         elapsed: Callable[[], float],
         task_id: int,
@@ -31,13 +29,15 @@ class Watch:
     ) -> None:
         self._plan = plan
         self._scorer = scorer
-        self._ledger = ledger
+        self._standing = standing
+        self._ledger = standing.ledger
         self._observer = observer
         self._elapsed = elapsed
         self._task_id = task_id
         self._clock = clock
         self._begun: float | None = None
-        self._durations: list[float] = []
+        self._ended = 0
+        self._spent = 0.0
         self._experiment: ExperimentRecord | None = None
         self._phase: Phase | None = None
         self._reason: AttemptReason | None = None
@@ -59,24 +59,23 @@ class Watch:
     def ended(self) -> None:
         """The start ended."""
         if self._begun is not None:
-            self._durations.append(self._clock() - self._begun)
+            self._ended += 1
+            self._spent += self._clock() - self._begun
         self._begun = self._experiment = self._reason = self._phase = None
 
     def seconds_per_start(self) -> float:
         """Mean duration of the starts of this run; the plan's estimate before the first one has ended."""
-        if not self._durations:
-            return self._plan.estimate.per_start_s
-        return sum(self._durations) / len(self._durations)
+        return self._spent / self._ended if self._ended else self._plan.estimate.per_start_s
 
     def show(self, live: LiveFigures | None = None) -> None:
         """Tell the observer how things stand."""
-        done = sum(e.status in FINISHED for e in self._ledger.experiments.values())
+        done = self._ledger.finished
         planned = self._plan.planned_starts - self._plan.confirm_starts * (self._plan.confirm_top_k + 1)
         if self.stage == "confirm":
             planned = done  # the search may have ended before its budget was used
-        done += sum(len(self._ledger.confirmations(e)) for e in self._ledger.experiments.values())
+        done += sum(len(self._ledger.confirmations(e)) for e in self._ledger.confirmed)
         total = max(planned + self.confirming, done)
-        best = winner(verdicts(self._ledger, self._scorer))
+        best = self._standing.best()
         objective = self._scorer.objectives[0]
         baseline = self._ledger.baseline
         experiment = self._experiment

@@ -25,6 +25,7 @@ def aggregate(
     gpu_count: int | None,
     percentiles: Mapping[str, AbstractSet[str]] | None = None,
     records: Mapping[str, Sequence[Sequence[RequestRecord]]] | None = None,
+    other_start: AbstractSet[tuple[str, int]] = frozenset(),
 ) -> dict[str, Any]:
     """Aggregated metrics of an attempt (seconds, tokens per second, requests per second).
 
@@ -35,6 +36,9 @@ def aggregate(
     from the pooled samples when ``records`` (load point → the records of each repeat) has them, else the worst repeat
     is taken, since percentiles cannot be averaged; ``percentile_source`` says which: ``single``, ``pooled`` or
     ``worst_repeat``. ``percentiles`` asks for more of them, such as ``{"ttft": {"p90"}}`` for ``p90_ttft``.
+
+    ``other_start`` names the measurements (load point, repeat) that a start before this one took, which was cut off:
+    they count like the others, bear ``other_start`` in ``raw_results``, and ``from_other_start`` is their number.
 
     Throughputs (and goodput) are also given as ``<name>_per_gpu`` when ``gpu_count`` is at least 1. A figure without
     any sample is None. Raises ValueError for an unknown metric or percentile and when nothing is scored.
@@ -55,11 +59,15 @@ def aggregate(
     figures["client_saturated"] = any(m.client_saturated for m in measurements)
     figures["disturbed"] = any(m.disturbed for m in measurements)
     figures["predicted"] = any(m.predicted for m in measurements)
+    figures["from_other_start"] = sum((m.load_point, m.repeat) in other_start for m in measurements)
     if gpu_count is not None and gpu_count >= 1:
         for flat in (figures, *points.values()):
             flat.update(_per_gpu(flat, gpu_count))
     figures["scenarios"] = [{"load_point": name, **flat} for name, flat in points.items()]
-    figures["raw_results"] = [_raw(m, gpu_count) for m in measurements]
+    figures["raw_results"] = [
+        _raw(m, gpu_count) | ({"other_start": True} if (m.load_point, m.repeat) in other_start else {})
+        for m in measurements
+    ]
     return figures
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from autotuner.config.load import validate
 from autotuner.contracts.attempt import AttemptJob
@@ -58,16 +59,23 @@ async def task_result(store: Store, task: TaskRecord, settings: Settings) -> Tas
     ledger = await Ledger.read(store, task.id)
     scorer = Scorer(document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
     warning = scorer.settle_from(ledger)
-    hosts = [attempt.host for attempt in ledger.attempts.values()]
     return build_result(
         task,
         plan=plan,
         scorer=scorer,
         ledger=ledger,
-        host=hosts[-1] if hosts else describe_host(),
+        host=await _last_host(store, ledger) or describe_host(),
         elapsed_s=max(task.elapsed_s, ledger.seconds()),
         warnings=(*plan.warnings, *([warning] if warning is not None else [])),
     )
+
+
+async def _last_host(store: Store, ledger: Ledger) -> dict[str, Any]:
+    """Where the last attempt ran; empty when there was none."""
+    if not ledger.attempts:
+        return {}
+    row = await _whole(store, ledger.attempts[max(ledger.attempts)])
+    return {} if row is None else row.host
 
 
 async def experiments_by_number(store: Store, task: TaskRecord, numbers: list[int]) -> list[ExperimentSummary]:
@@ -96,12 +104,15 @@ class ServerLog:
 
 async def server_logs(store: Store, task: TaskRecord, *, experiment: int | None = None) -> list[ServerLog]:
     """Logs of a task's server starts in their order; of one experiment if its number is given."""
-    ledger = await Ledger.read(store, task.id)
-    numbers = {e.id: e.number for e in ledger.experiments.values()}
+    chosen: int | None = None
+    if experiment is not None:
+        chosen = next((e.id for e in await store.list_experiments(task.id, bulk=False) if e.number == experiment), None)
+        if chosen is None:
+            return []
     return [
-        ServerLog(attempt, numbers[attempt.experiment_id], Path(attempt.job.artefact_dir) / "server.log")
-        for attempt in ledger.attempts.values()
-        if attempt.job is not None and experiment in (None, numbers[attempt.experiment_id])
+        ServerLog(attempt, attempt.job.experiment_number, Path(attempt.job.artefact_dir) / "server.log")
+        for attempt in await store.list_attempts(task.id, experiment_id=chosen)
+        if attempt.job is not None
     ]
 
 
@@ -111,7 +122,9 @@ async def winning_job(store: Store, task: TaskRecord, result: TaskResult, *, exp
     ledger = await Ledger.read(store, task.id)
     chosen = ledger.experiments.get(number) if number is not None else None
     attempt = ledger.scoring_attempt(chosen) if chosen is not None else None
-    if attempt is None or attempt.job is None or attempt.job.command is None:
+    whole = None if attempt is None else await _whole(store, attempt)
+    job = None if whole is None else whole.job
+    if job is None or job.command is None:
         raise AutotunerError(
             ErrorCode.NOT_FOUND,
             "there is no configuration to deploy",
@@ -120,4 +133,10 @@ async def winning_job(store: Store, task: TaskRecord, result: TaskResult, *, exp
             else f"experiment {number} never started a server of its own successfully",
             remedy="`autotuner results` shows what was measured; --experiment N chooses one",
         )
-    return attempt.job
+    return job
+
+
+async def _whole(store: Store, attempt: AttemptRow) -> AttemptRow | None:
+    """The attempt with its job and host, which a ledger leaves out."""
+    rows = await store.list_attempts(attempt.task_id, experiment_id=attempt.experiment_id)
+    return next((row for row in rows if row.id == attempt.id), None)

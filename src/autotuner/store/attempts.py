@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
@@ -23,6 +23,7 @@ from autotuner.contracts.store import (
 from autotuner.store import experiments
 from autotuner.store.models import Attempt, MeasurementEntry, Task
 from autotuner.store.rows import (
+    PORTIONS,
     append_event,
     json_of,
     lock_task,
@@ -181,31 +182,55 @@ def unended(session: Session) -> list[AttemptRow]:
     return records(AttemptRow, session.execute(query.order_by(Attempt.id)).mappings())
 
 
-def of_task(session: Session, task_id: int, *, experiment_id: int | None) -> list[AttemptRow]:
-    """Attempts in the order of their start."""
-    query = select_row(Attempt).where(Attempt.task_id == task_id).order_by(Attempt.id)
-    if experiment_id is not None:
-        query = query.where(Attempt.experiment_id == experiment_id)
-    found = records(AttemptRow, session.execute(query).mappings())
+def of_task(session: Session, task_id: int, *, experiment_id: int | None, bulk: bool = True) -> list[AttemptRow]:
+    """Attempts in the order of their start; without ``bulk`` without job and host."""
+    query = _owned(select_row(Attempt, but=() if bulk else ("job", "host")), Attempt, task_id, experiment_id)
+    found = records(AttemptRow, session.execute(query, execution_options=PORTIONS).mappings())
+    _require_owner(session, task_id, experiment_id, found)
+    return found
+
+
+def commands(session: Session, task_id: int) -> dict[int, tuple[str, ...]]:
+    """By attempt, the arguments of the server that it starts."""
+    argv = Attempt.job["command", "argv"]
+    rows = session.execute(select(Attempt.id, argv).where(Attempt.task_id == task_id), execution_options=PORTIONS)
+    found = {attempt_id: tuple(words) for attempt_id, words in rows if words}
     if not found:
-        _require_owner(session, task_id, experiment_id)
+        get_task(session, task_id)
     return found
 
 
 def measurements_of_task(session: Session, task_id: int, *, experiment_id: int | None) -> list[MeasurementRow]:
     """Measurements in the order in which they were stored."""
-    query = select_row(MeasurementEntry).where(MeasurementEntry.task_id == task_id).order_by(MeasurementEntry.id)
-    if experiment_id is not None:
-        query = query.where(MeasurementEntry.experiment_id == experiment_id)
-    found = records(MeasurementRow, session.execute(query).mappings())
-    if not found:
-        _require_owner(session, task_id, experiment_id)
+    query = _owned(select_row(MeasurementEntry), MeasurementEntry, task_id, experiment_id)
+    found = records(MeasurementRow, session.execute(query, execution_options=PORTIONS).mappings())
+    _require_owner(session, task_id, experiment_id, found)
     return found
 
 
-def _require_owner(session: Session, task_id: int, experiment_id: int | None) -> None:
-    get_task(session, task_id)
-    if experiment_id is not None and experiments.get(session, experiment_id).task_id != task_id:
+def _owned(
+    query: Select[tuple[object, ...]],
+    table: type[Attempt] | type[MeasurementEntry],
+    task_id: int,
+    experiment_id: int | None,
+) -> Select[tuple[object, ...]]:
+    """What a task or one experiment of it owns, in order.
+
+    Not both conditions at once: SQLite would take the index that is in order already and read the whole task.
+    """
+    owner = table.task_id == task_id if experiment_id is None else table.experiment_id == experiment_id
+    return query.where(owner).order_by(table.id)
+
+
+def _require_owner(
+    session: Session, task_id: int, experiment_id: int | None, found: Sequence[AttemptRow | MeasurementRow]
+) -> None:
+    """Raise AutotunerError(NOT_FOUND) for an unknown task, and for an experiment that is not one of its own."""
+    if not found:
+        get_task(session, task_id)
+        if experiment_id is not None and experiments.get(session, experiment_id).task_id != task_id:
+            raise not_found("experiment", experiment_id)
+    elif found[0].task_id != task_id and experiment_id is not None:
         raise not_found("experiment", experiment_id)
 
 

@@ -6,6 +6,7 @@ import json
 import math
 from datetime import UTC, datetime
 
+from pydantic_core import from_json
 from sqlalchemy import JSON, BigInteger, DateTime, Integer, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -71,9 +72,18 @@ def encode_json(value: object) -> str:
 
 
 def decode_json(stored: str | bytes) -> object:
-    """The value that ``encode_json`` was given; drivers hand over text or UTF-8."""
+    """The value that ``encode_json`` was given; drivers hand over text or UTF-8.
+
+    Short texts, above all the names in objects, are shared between all values that are in memory: of many rows they
+    would take more room than the figures.
+    """
     text = stored.decode() if isinstance(stored, bytes) else stored
-    return json.loads(text, object_hook=_non_finite if NON_FINITE_KEY in text else None)
+    if NON_FINITE_KEY in text:
+        return json.loads(text, object_hook=_non_finite)
+    try:
+        return from_json(text, cache_strings="all")
+    except ValueError:  # it knows no lone surrogates, which Python writes and reads
+        return json.loads(text)
 
 
 def _without_non_finite(value: object) -> object:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
 from autotuner.contracts.attempt import Failure
@@ -20,8 +21,10 @@ from autotuner.contracts.store import (
     StatusConflictError,
 )
 from autotuner.contracts.values import Scalar
+from autotuner.store.columns import Json
 from autotuner.store.models import Experiment
 from autotuner.store.rows import (
+    PORTIONS,
     append_event,
     json_of,
     lock_task,
@@ -32,6 +35,9 @@ from autotuner.store.rows import (
     select_row,
 )
 from autotuner.store.tasks import get as get_task
+
+RAW = "raw_results"
+"""The metrics' copy of all measurements of a start."""
 
 UNFINISHED = (ExperimentStatus.PENDING, ExperimentStatus.DEPLOYING, ExperimentStatus.BENCHMARKING)
 
@@ -85,13 +91,41 @@ def get(session: Session, experiment_id: int) -> ExperimentRecord:
     return record(ExperimentRecord, row)
 
 
-def of_task(session: Session, task_id: int) -> list[ExperimentRecord]:
-    """All experiments of a task, by number."""
-    rows = session.execute(select_row(Experiment).where(Experiment.task_id == task_id).order_by(Experiment.number))
-    found = records(ExperimentRecord, rows.mappings())
+def of_task(session: Session, task_id: int, *, bulk: bool = True) -> list[ExperimentRecord]:
+    """All experiments of a task, by number; without ``bulk`` their metrics lack ``raw_results``."""
+    query = select_row(Experiment).where(Experiment.task_id == task_id).order_by(Experiment.number)
+    if not bulk:
+        query = select_row(Experiment, but=["metrics"]).add_columns(_lean_metrics(session))
+        query = query.where(Experiment.task_id == task_id).order_by(Experiment.number)
+    rows = session.execute(query, execution_options=PORTIONS).mappings()
+    found = records(ExperimentRecord, rows if bulk else map(_lean, rows))
     if not found:
         get_task(session, task_id)
     return found
+
+
+def _lean_metrics(session: Session) -> ColumnElement[Any]:
+    """The metrics without RAW where the database can do that without sorting their names; ``_lean`` does the rest."""
+    if session.get_bind().dialect.name != "sqlite":
+        return Experiment.__table__.columns.metrics
+    return func.json_remove(Experiment.metrics, f"$.{RAW}", type_=Json).label("metrics")
+
+
+def _lean(row: RowMapping) -> dict[str, Any]:
+    lean: dict[str, Any] = dict(row)
+    if lean["metrics"] is not None:
+        lean["metrics"].pop(RAW, None)
+    return lean
+
+
+def counts(session: Session, task_id: int) -> dict[ExperimentStatus, int]:
+    """How many experiments have each status."""
+    rows = session.execute(
+        select(Experiment.status, func.count()).where(Experiment.task_id == task_id).group_by(Experiment.status)
+    ).all()
+    if not rows:
+        get_task(session, task_id)
+    return {ExperimentStatus(status): count for status, count in rows}
 
 
 def finish(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, insert, select, update
-from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
@@ -18,18 +17,21 @@ from autotuner.store.models import Base, EventEntry, Task
 
 R = TypeVar("R", bound=Frozen)
 
-
-def select_row(table: type[Base]) -> Select[tuple[object, ...]]:
-    """SELECT of all columns of a table; rows, not objects, because 10⁴ of them are read at once."""
-    return select(*table.__table__.columns)
+PORTIONS = {"yield_per": 500}
+"""Execution options of a query with many rows: they are never all in memory as text."""
 
 
-def record(kind: type[R], row: RowMapping) -> R:
-    """The record of a row; columns that the record lacks are left out."""
-    return kind.model_validate({name: row[name] for name in kind.model_fields})
+def select_row(table: type[Base], *, but: Iterable[str] = ()) -> Select[tuple[object, ...]]:
+    """SELECT of all columns of a table ``but`` some; rows, not objects, because 10⁵ of them are read at once."""
+    return select(*(column for column in table.__table__.columns if column.name not in but))
 
 
-def records(kind: type[R], rows: Iterable[RowMapping]) -> list[R]:
+def record(kind: type[R], row: Mapping[Any, Any]) -> R:
+    """The record of a row; columns that the record lacks are left out, fields that the row lacks have their default."""
+    return kind.model_validate({name: row[name] for name in kind.model_fields if name in row})
+
+
+def records(kind: type[R], rows: Iterable[Mapping[Any, Any]]) -> list[R]:
     """The records of many rows."""
     return [record(kind, row) for row in rows]
 

@@ -132,9 +132,13 @@ class SqlStore:
         """One experiment."""
         return await self._database.read(lambda session: experiments.get(session, experiment_id))
 
-    async def list_experiments(self, task_id: int) -> list[ExperimentRecord]:
+    async def list_experiments(self, task_id: int, *, bulk: bool = True) -> list[ExperimentRecord]:
         """All experiments of a task, by number."""
-        return await self._database.read(lambda session: experiments.of_task(session, task_id))
+        return await self._database.read(lambda session: experiments.of_task(session, task_id, bulk=bulk))
+
+    async def count_experiments(self, task_id: int) -> dict[ExperimentStatus, int]:
+        """How many experiments of a task have each status."""
+        return await self._database.read(lambda session: experiments.counts(session, task_id))
 
     async def finish_experiment(
         self,
@@ -228,11 +232,17 @@ class SqlStore:
         """Attempts without an end of all undeleted tasks that run, as far as is stored."""
         return await self._database.read(attempts.unended)
 
-    async def list_attempts(self, task_id: int, *, experiment_id: int | None = None) -> list[AttemptRow]:
+    async def list_attempts(
+        self, task_id: int, *, experiment_id: int | None = None, bulk: bool = True
+    ) -> list[AttemptRow]:
         """Attempts in the order of their start."""
         return await self._database.read(
-            lambda session: attempts.of_task(session, task_id, experiment_id=experiment_id)
+            lambda session: attempts.of_task(session, task_id, experiment_id=experiment_id, bulk=bulk)
         )
+
+    async def list_commands(self, task_id: int) -> dict[int, tuple[str, ...]]:
+        """By attempt, the arguments of the server that it starts."""
+        return await self._database.read(lambda session: attempts.commands(session, task_id))
 
     async def list_measurements(self, task_id: int, *, experiment_id: int | None = None) -> list[MeasurementRow]:
         """Measurements in the order in which they were stored."""

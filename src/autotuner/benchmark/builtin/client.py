@@ -126,6 +126,7 @@ def _order(number: int, job: AttemptJob, endpoint: Endpoint, artefacts: Path) ->
         "api_key": endpoint.api_key,
         "path": job.server.completions_path,
         "workload": job.workload,
+        "remaining": tuple(job.remaining()),
         "slo_limits": job.slo_limits,
         "artefacts": str(artefacts),
         "salt": f"{job.workload.seed}/{job.task_id}/{job.attempt_id}",

@@ -24,7 +24,7 @@ async def run_job(
     on_progress: Callable[[LiveFigures], None],
     on_result: Callable[[Measurement], None],
 ) -> None:
-    """Measure every load point, each repeat after the other. ClientError for an address that cannot be used."""
+    """Take the measurements of the order one after the other. ClientError for an address that cannot be used."""
     parts = urlsplit(order.base_url)
     target = await _resolve(order.base_url)
     bodies = Bodies(
@@ -38,12 +38,9 @@ async def run_job(
     )
     if bodies.needs_calibration:
         bodies.calibration = await _calibrate(bodies, target, order.workload.limits.request_timeout_s)
-    for point in order.workload.load_points:
-        for repeat in range(order.workload.repeats):
-            measurement = await measure_point(
-                order, point, repeat, target=target, bodies=bodies, on_progress=on_progress
-            )
-            on_result(measurement)
+    for point, repeat in order.remaining:
+        measurement = await measure_point(order, point, repeat, target=target, bodies=bodies, on_progress=on_progress)
+        on_result(measurement)
 
 
 async def _resolve(base_url: str) -> Target:

@@ -9,11 +9,11 @@ from pydantic import Field, TypeAdapter, field_validator
 from autotuner.contracts.attempt import Failure
 from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.values import Frozen
-from autotuner.contracts.workload import Workload
+from autotuner.contracts.workload import LoadPoint, Workload
 
 
 class Measure(Frozen):
-    """To the worker: measure these load points."""
+    """To the worker: take the ``remaining`` measurements of a workload, in this order."""
 
     kind: Literal["measure"] = "measure"
     number: int
@@ -22,6 +22,7 @@ class Measure(Frozen):
     api_key: str | None = Field(None, repr=False, description="a secret; travels in the pipe only")
     path: str = Field(description="of the completions endpoint")
     workload: Workload
+    remaining: tuple[tuple[LoadPoint, int], ...] = Field(description="load point and repeat")
     slo_limits: dict[str, float]
     artefacts: str
     salt: str = Field(description="distinguishes the prompts of this server start from those of others")

@@ -83,8 +83,6 @@ def show_task(state: State, name: str | None) -> None:
 
 
 async def _show(state: State, name: str | None) -> None:
-    from collections import Counter
-
     from autotuner.config.load import dump, validate
     from autotuner.services.queries import named_task
     from autotuner.services.report.wording import duration
@@ -93,8 +91,7 @@ async def _show(state: State, name: str | None) -> None:
     settings = state.settings()
     async with open_stored(settings) as store:
         found = await named_task(store, name)
-        experiments = await store.list_experiments(found.id)
-    counts = dict(Counter(experiment.status.value for experiment in experiments))
+        counts = {status.value: count for status, count in (await store.count_experiments(found.id)).items()}
     folder = settings.task_dir(found.id)
     if state.json:
         kept = found.model_dump(mode="json", exclude={"result", "fingerprint", "next_seq", "deleted_at"})

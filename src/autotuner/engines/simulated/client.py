@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from autotuner.contracts.attempt import AttemptJob, Failure, FailureClass
 from autotuner.contracts.client import ClientError, ClientSession, OnProgress
@@ -16,9 +15,6 @@ from autotuner.contracts.workload import LoadPoint, MeasureLimits
 from autotuner.engines.simulated.deployment import job_prediction
 from autotuner.engines.simulated.prediction import Prediction
 from autotuner.metrics.distribution import distribution
-
-if TYPE_CHECKING:
-    pass
 
 _TTFT_NOISE = 3.0
 """Between real runs ttft differs about three times as much as tpot."""
@@ -43,31 +39,30 @@ class SimulatedSession:
     async def measure(
         self, job: AttemptJob, endpoint: Endpoint, artefacts: Path, on_progress: OnProgress
     ) -> AsyncGenerator[Measurement, None]:
-        """One prediction per load point and repeat, drawn from what (task, experiment, attempt, load point) seed.
+        """One prediction per remaining load point and repeat, drawn from what (task, start, load point, repeat) seed.
 
+        A start that replaces one which was cut off has its ``draw_key``, so it draws what that one would have.
         ClientError for a load point that the table says nothing about: other lengths, or a request rate.
         """
         prediction = job_prediction(job)
         if isinstance(prediction, Failure):
             raise ClientError(prediction)
-        for point in job.workload.load_points:
-            concurrency = _closed_loop(point, prediction)
-            for repeat in range(job.workload.repeats):
-                measurement = _measure(job, prediction, point, concurrency, repeat)
-                on_progress(
-                    LiveFigures(
-                        load_point=point.name,
-                        repeat=repeat,
-                        phase="measure",
-                        elapsed_s=measurement.window_s,
-                        window_s=measurement.window_s,
-                        completed=measurement.completed_requests,
-                        errors=0,
-                        ttft_mean_s=measurement.ttft.mean if measurement.ttft else None,
-                        output_throughput=measurement.output_throughput,
-                    )
+        for point, repeat in job.remaining():
+            measurement = _measure(job, prediction, point, _closed_loop(point, prediction), repeat)
+            on_progress(
+                LiveFigures(
+                    load_point=point.name,
+                    repeat=repeat,
+                    phase="measure",
+                    elapsed_s=measurement.window_s,
+                    window_s=measurement.window_s,
+                    completed=measurement.completed_requests,
+                    errors=0,
+                    ttft_mean_s=measurement.ttft.mean if measurement.ttft else None,
+                    output_throughput=measurement.output_throughput,
                 )
-                yield measurement
+            )
+            yield measurement
 
 
 def _closed_loop(point: LoadPoint, prediction: Prediction) -> int:
@@ -91,9 +86,8 @@ def _measure(job: AttemptJob, prediction: Prediction, point: LoadPoint, concurre
     """The prediction with noise: one factor for the whole run, and one of the same size for each request."""
     import numpy as np
 
-    seed = digest(
-        [job.workload.seed, job.task_name, job.experiment_number, job.attempt_id, point.name, repeat],
-    )
+    start = job.draw_key or f"attempt {job.attempt_id}"
+    seed = digest([job.workload.seed, job.task_name, job.experiment_number, start, point.name, repeat])
     rng = np.random.default_rng(int(seed, 16))
     figures = prediction.at(concurrency)
     noise = prediction.noise
