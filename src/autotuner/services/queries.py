@@ -9,8 +9,9 @@ from pathlib import Path
 from autotuner.config.load import validate
 from autotuner.contracts.attempt import AttemptJob
 from autotuner.contracts.errors import AutotunerError, ErrorCode
-from autotuner.contracts.result import ExperimentSummary, TaskResult
+from autotuner.contracts.result import ExperimentSummary, FailureCount, TaskResult
 from autotuner.contracts.store import AttemptRow, Store, TaskRecord, TaskStatus
+from autotuner.coordinator.failure_statistics import failure_counts
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.result import build_result, summarise
 from autotuner.coordinator.scorer import Scorer
@@ -68,6 +69,11 @@ async def task_result(store: Store, task: TaskRecord, settings: Settings) -> Tas
         elapsed_s=max(task.elapsed_s, ledger.seconds()),
         warnings=(*plan.warnings, *([warning] if warning is not None else [])),
     )
+
+
+async def failed_starts(store: Store, task: TaskRecord) -> tuple[FailureCount, ...]:
+    """The failed starts of a task by class and phase, also while it runs."""
+    return failure_counts(await Ledger.read(store, task.id))
 
 
 async def experiments_by_number(store: Store, task: TaskRecord, numbers: list[int]) -> list[ExperimentSummary]:
