@@ -19,7 +19,7 @@ from autotuner.deploy.local.ports import Port, reserve
 from autotuner.deploy.local.processes import Process
 from autotuner.deploy.local.spawn import Child, collect, exit_status, spawn
 from autotuner.deploy.local.termination import end_tree
-from autotuner.deploy.probe import Progress, RefusedError, until_ready, with_version
+from autotuner.deploy.probe import Progress, RefusedError, until_ready, with_version, wrong_model
 
 ADDRESS = "127.0.0.1"
 LOG_NAME = "server.log"
@@ -115,7 +115,7 @@ class LocalDeployment:
             raise _error(
                 FailureClass.START_TIMEOUT,
                 f"the server was not ready after {timeout_s:g} s: {progress.state}",
-                "allow more time for the start (start_timeout), or look into the server's log",
+                "raise optimization.phase_budgets.start, or look into the server's log",
                 tail,
             )
         try:
@@ -134,6 +134,9 @@ class LocalDeployment:
                 "nothing to do: the attempt is repeated on another port",
                 tail,
             )
+        wrong = await wrong_model(server.endpoint, server.job.server)
+        if wrong is not None:
+            raise DeploymentError(wrong.model_copy(update={"log_tail": tail}))
         return await with_version(server.endpoint, server.job.server)
 
     async def failure(self, handle: Handle) -> Failure | None:
