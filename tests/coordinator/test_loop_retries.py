@@ -231,6 +231,27 @@ async def test_no_memory_right_after_another_server_is_excused_once(world: World
     assert "may not have been given back" in world.watcher.messages[0]
 
 
+@pytest.mark.parametrize(("kind", "waits"), [(FailureClass.PORT, [1, 4]), (FailureClass.BAD_ARGUMENT, [])])
+async def test_starts_of_the_confirmation_are_retried_by_the_same_policy(
+    world: World, kind: FailureClass, waits: list[float]
+) -> None:
+    """The baseline of the first round fails for good; its other round gives the pairs."""
+    seen = iter([kind] * (1 + len(waits)))
+
+    def figures(job: AttemptJob, point: LoadPoint, repeat: int) -> Measurement | Failure:
+        confirming = job.reason is AttemptReason.CONFIRM and job.experiment_number == 0
+        found = next(seen, None) if confirming else None
+        return by_size(job, point, repeat) if found is None else failure(found)
+
+    world.client.figures = figures
+    result = await world.run(document(max_iterations=2))
+    tries = Counter(block for number, reason, block in await world.starts() if number == 0 and block is not None)
+    assert tries == {0: 1 + len(waits), 1: 1}
+    assert world.waits == waits
+    assert result.gain is not None
+    assert result.gain.pairs == 1
+
+
 # ---- fail-fast
 
 
