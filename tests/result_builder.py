@@ -8,6 +8,7 @@ from autotuner.contracts.attempt import Failure, FailureClass, Phase
 from autotuner.contracts.result import (
     ConfirmationPoint,
     ExperimentSummary,
+    FailureCount,
     GainFigure,
     GridComparison,
     SloLine,
@@ -84,7 +85,13 @@ def oom() -> Failure:
         diagnosis="The server was killed: out of memory",
         hint="Lower batch_size",
         log_tail="allocating 12 GiB\nfailed",
+        phase=Phase.LOAD,
     )
+
+
+def failure_count(failure: Failure, **changes: Any) -> FailureCount:
+    fields = {"phase": Phase.LOAD, "starts": 5, "experiments": 3, "recovered": 1, **changes}
+    return FailureCount(kind=failure.kind, example=failure.diagnosis, hint=failure.hint, **fields)
 
 
 def searched(*, failures: bool = True) -> list[ExperimentSummary]:
@@ -174,6 +181,7 @@ def result(**changes: Any) -> TaskResult:
         "elapsed_s": 754.0,
         "phase_seconds": {Phase.DEPLOY: 9.0, Phase.LOAD: 60.0, Phase.WARM_UP: 85.0, Phase.MEASURE: 560.0},
         "attempts": 28,
+        "failures": (failure_count(oom()),) if any(s.failure for s in experiments) else (),
         "host": {"hostname": "box", "cpu_model": "Some CPU 3000", "cores": 8, "packages": {"engine": "1.2.3"}},
         "warnings": ("No GPU information: the score is total throughput, not per GPU",),
     }
@@ -237,6 +245,7 @@ def running() -> TaskResult:
         "differences": {},
         "reference_gains": {},
         "phase_seconds": {},
+        "failures": (),
         "counts": {},
         "host": {},
         "warnings": (),
@@ -278,6 +287,7 @@ def hostile() -> TaskResult:
         host={bad: bad, "packages": {bad: [bad]}},
         differences={bad: (bad, FORMULA)},
         reference_gains={bad: 0.1},
+        failures=(failure_count(Failure(kind=FailureClass.CRASH, diagnosis=bad, hint=FORMULA)),),
         grid_note=bad,
     )
 

@@ -1,5 +1,6 @@
 """Wrong input of every kind: a sentence each for what (and where), why and what to do, exit code 2, nothing started."""
 
+import json
 import socket
 import sqlite3
 import subprocess
@@ -158,6 +159,13 @@ def test_an_endpoint_that_gives_only_errors(commands: Commands, failing_server: 
     lines = three_lines(result.stderr)
     assert "no configuration could be measured" in lines[0]
     assert "500" in lines[1]
+    (count,) = json.loads(commands("task", "show", "--json").stdout)["failures"]
+    assert (count["kind"], count["phase"], count["starts"], count["recovered"]) == ("unreachable", "load", 3, 0)
+    assert "3 × unreachable (load; 1 configuration)" in commands("task", "show").stdout
+    assert "3 × unreachable (load; 1 configuration)" in commands("results").stdout
+    shown = commands("results", "--experiment", "0").stdout
+    assert "unreachable (load): http://127.0.0.1:" in shown
+    assert "What to do: " in shown
 
 
 @pytest.mark.engine

@@ -44,11 +44,11 @@ def test_limits_follow_the_document() -> None:
         "model: {id_or_path: m}\n"
         "benchmark: {max_time_per_iteration: 200, min_requests: 3, max_requests_per_iteration: 9, max_errors: 2,\n"
         "  max_error_rate: 0.5, warmup_requests: 0, request_timeout: 7}\n"
-        "optimization: {phase_budgets: {start: 1, measure: 2, stop: 3}}"
+        "optimization: {phase_budgets: {start: 1, warm_up: 4, measure: 2, stop: 3}}"
     )
     found = limits(document)
     assert (found.window_s, found.max_window_s, found.min_requests, found.max_requests) == (200, 200, 3, 9)
     assert (found.max_errors, found.max_error_rate, found.warmup_requests, found.request_timeout_s) == (2, 0.5, 0, 7)
     budgets = phase_budgets(document)
-    assert (budgets.start_s, budgets.measure_s, budgets.stop_s) == (1, 2, 3)
+    assert (budgets.start_s, budgets.warm_up_s, budgets.measure_s, budgets.stop_s) == (1, 4, 2, 3)
     assert limits(parse(TWO)).max_window_s == 120

@@ -166,6 +166,15 @@ async def check_silence_is_told(setup: Setup) -> None:
     assert "no such thing" in wrong.diagnosis
 
 
+async def check_wrong_model(setup: Setup) -> None:
+    """A server that answers, but serves another model than asked, is not taken for ready."""
+    wrong = (await failed_start(setup, "other")).failure
+    assert wrong.kind is FailureClass.MISSING_MODEL
+    assert wrong.certain
+    assert "serves other instead of tiny" in wrong.diagnosis
+    assert "starting other" in wrong.log_tail
+
+
 async def check_stubborn_servers_end(setup: Setup) -> None:
     """SIGTERM is not obeyed: SIGKILL follows, for children in sessions of their own too."""
     for mode in ("stubborn", "family"):
@@ -284,6 +293,7 @@ CHECKS: tuple[Callable[[Setup], Awaitable[None]], ...] = (
     check_wrong_program,
     check_death_is_told,
     check_silence_is_told,
+    check_wrong_model,
     check_stubborn_servers_end,
     check_cancel_leaves_nothing,
     check_clean_ends_what_is_left,

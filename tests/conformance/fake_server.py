@@ -1,7 +1,8 @@
 """A small server with settable misbehaviour, run as a file: fake_server.py PORT MODE.
 
-It answers /health and /v1/completions and asks for the key in FAKE_API_KEY. Modes:
-ok; silent (health is good, a completion never ends); unhealthy (503 for ever); wrong (completions are HTTP 400);
+It answers /health, /v1/models and /v1/completions and asks for the key in FAKE_API_KEY. Modes:
+ok; other (answers to any model's name, but says that it serves another one);
+silent (health is good, a completion never ends); unhealthy (503 for ever); wrong (completions are HTTP 400);
 stubborn (ignores SIGTERM); family (a child and a grandchild in a session of its own, both ignore SIGTERM);
 daemon (goes into the background: another session, nothing inherited, no environment; the first process ends);
 breeder (without end, children in sessions of their own whose parents end at once); chatty (writes as fast as it can);
@@ -24,7 +25,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/v1/models":
-            self.reply(200, {"data": [{"id": "tiny"}]})
+            self.reply(200, {"data": [{"id": "other" if self.mode == "other" else "tiny"}]})
         else:
             self.reply(503 if self.mode == "unhealthy" else 200, {})
 
@@ -35,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(3600)
         if key and self.headers["Authorization"] != f"Bearer {key}":
             self.reply(401, {"error": "key"})
-        elif self.path != "/v1/completions" or body["model"] != "tiny":
+        elif self.path != "/v1/completions" or (body["model"] != "tiny" and self.mode != "other"):
             self.reply(404, {"error": "not found"})
         elif self.mode == "wrong":
             self.reply(400, {"error": "no such thing"})

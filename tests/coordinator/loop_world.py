@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,13 +129,18 @@ class CuttingStore:
 
 
 class World:
-    """One task in one store. ``figures`` of ``client`` and ``hooks`` of ``deployment`` say what happens."""
+    """One task in one store. ``figures`` of ``client`` and ``hooks`` of ``deployment`` say what happens.
+
+    ``waits``: what it waited for between two starts, seconds.
+    """
 
     def __init__(self, store: Store, folder: Path, seconds_per_start: float = 1.0) -> None:
         self.store = store
         self.deployment = FakeDeployment()
         self.client = FakeClient(by_size)
         self.watcher = Watcher()
+        self.waits: list[float] = []
+        self.sleep: Callable[[float], Awaitable[None]] = self._note_wait
         self._folder = folder
         self.store_folder = folder.parent
         self._seconds = seconds_per_start
@@ -179,11 +184,15 @@ class World:
             host={"hostname": "here"},
             clock=lambda: self._seconds * (self._starts() - before),
             now=lambda: datetime.now(UTC),
+            sleep=self.sleep,
         )
         async with InlineExecutor().open(
             FakePlugins(self.deployment, self.client), client=plan.client, client_cores=None
         ) as session:
             return await coordinator.run(task, session)
+
+    async def _note_wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
 
     def _starts(self) -> int:
         return sum(step == "start" for step, _ in self.deployment.steps)

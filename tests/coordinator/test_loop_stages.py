@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, FailureClass
+from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, FailureClass, Phase
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.search import OutcomeKind, SearchSetup, Trial
@@ -124,18 +124,24 @@ async def test_events_are_gapless_and_as_the_service_describes_them(world: World
 
 
 @pytest.mark.parametrize(
-    ("kind", "starts", "told"),
+    ("kind", "waits", "told"),
     [
-        (FailureClass.CRASH, 2, OutcomeKind.INFEASIBLE),
-        (FailureClass.OOM, 2, OutcomeKind.INFEASIBLE),
-        (FailureClass.BAD_ARGUMENT, 1, OutcomeKind.INFEASIBLE),
-        (FailureClass.UNSUPPORTED, 1, OutcomeKind.INFEASIBLE),
-        (FailureClass.MISSING_MODEL, 1, OutcomeKind.INFEASIBLE),
-        (FailureClass.INFRASTRUCTURE, 2, OutcomeKind.VOID),
+        (FailureClass.CRASH, [0], OutcomeKind.INFEASIBLE),
+        (FailureClass.OOM, [0], OutcomeKind.INFEASIBLE),
+        (FailureClass.START_TIMEOUT, [0], OutcomeKind.INFEASIBLE),
+        (FailureClass.BENCHMARK_TIMEOUT, [0], OutcomeKind.INFEASIBLE),
+        (FailureClass.BAD_ARGUMENT, [], OutcomeKind.INFEASIBLE),
+        (FailureClass.UNSUPPORTED, [], OutcomeKind.INFEASIBLE),
+        (FailureClass.MISSING_MODEL, [], OutcomeKind.INFEASIBLE),
+        (FailureClass.UNREACHABLE, [1, 4], OutcomeKind.INFEASIBLE),
+        (FailureClass.PORT, [1, 4], OutcomeKind.VOID),
+        (FailureClass.DOWNLOAD, [1, 4], OutcomeKind.VOID),
+        (FailureClass.CLIENT, [1, 4], OutcomeKind.VOID),
+        (FailureClass.INFRASTRUCTURE, [1, 4], OutcomeKind.VOID),
     ],
 )
-async def test_failures_are_retried_once_unless_certain_and_told(
-    world: World, kind: FailureClass, starts: int, told: OutcomeKind
+async def test_each_class_of_failure_is_retried_and_told_in_its_own_way(
+    world: World, kind: FailureClass, waits: list[float], told: OutcomeKind
 ) -> None:
     world.client.figures = lambda job, point, repeat: failure(kind) if odd(job) else by_size(job, point, repeat)
     spies: list[Spy] = []
@@ -149,10 +155,11 @@ async def test_failures_are_retried_once_unless_certain_and_told(
     assert failed
     for experiment in failed:
         own = [a for a in await world.attempts() if a.experiment_id == experiment.id]
-        assert [a.reason for a in own] == [AttemptReason.FIRST, AttemptReason.RETRY][:starts]
-        assert experiment.failure == failure(kind)
+        assert [a.reason for a in own] == [AttemptReason.FIRST, *[AttemptReason.RETRY] * len(waits)]
+        assert experiment.failure == failure(kind).model_copy(update={"phase": Phase.MEASURE})
         # No score is invented.
         assert (experiment.objective_score, experiment.penalised_score, experiment.metrics) == (None, None, None)
+    assert world.waits == waits * len(failed)
     (spy,) = spies
     outcomes = {tuple(t.configuration.items()): t.outcome for t in spy.told}
     assert len(outcomes) == 6
@@ -201,9 +208,10 @@ async def test_a_task_whose_first_configurations_all_fail_alike_stops(world: Wor
     with pytest.raises(AutotunerError) as caught:
         await world.run(document(fail_fast_k=3))
     assert caught.value.code is ErrorCode.NO_RESULT
-    assert "the first 3 configurations all failed the same way" in caught.value.what
+    assert caught.value.what == "the first 3 configurations all failed the same way: crash"
     assert caught.value.why == "no such device"
     assert "mend it" in caught.value.remedy
+    assert "`autotuner logs t`" in caught.value.remedy
     stored = await world.stored()
     assert stored.status is TaskStatus.FAILED
     assert stored.error == caught.value.as_dict()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -22,8 +23,9 @@ from autotuner.contracts.attempt import (
     Progress,
     Ready,
 )
-from autotuner.contracts.deployment import DeploymentError
-from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.client import OnProgress
+from autotuner.contracts.deployment import DeploymentError, Endpoint
+from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.workload import LoadPoint
 from autotuner.runner.attempt import PhaseTimer, run_attempt
 from conformance.fake_parts import FakeClient, FakeDeployment, FakeSession, Hook, failure, make_job, measurement
@@ -46,6 +48,10 @@ def ended(records: list[AttemptRecord]) -> Ended:
     assert isinstance(last, Ended)
     assert sum(isinstance(record, Ended) for record in records) == 1
     return last
+
+
+def in_phase(phase: Phase, expected: Failure) -> Failure:
+    return expected.model_copy(update={"phase": phase})
 
 
 async def wait_forever(job: AttemptJob) -> None:
@@ -170,7 +176,12 @@ async def test_a_failed_start_is_told_and_torn_down(tmp_path: Path, at: str) -> 
     deployment = FakeDeployment()
     deployment.hooks[at] = raises(FailureClass.CRASH)
     records = await all_records(make_job(tmp_path), deployment, FakeClient())
-    assert ended(records).failure == failure(FailureClass.CRASH)
+    phase, when = {
+        "start": (Phase.DEPLOY, "while it was being started"),
+        "handled": (Phase.DEPLOY, "while it was being started"),
+        "wait_ready": (Phase.LOAD, "before it answered"),
+    }[at]
+    assert ended(records).failure == in_phase(phase, failure(FailureClass.CRASH, f"{when}: it broke"))
     assert ended(records).status is AttemptStatus.FAILED
     assert deployment.running == set()
     assert (("stopped", 1) in deployment.steps) == (at != "start")
@@ -186,7 +197,7 @@ async def test_a_client_error_in_the_middle_keeps_what_was_measured(tmp_path: Pa
     deployment = FakeDeployment()
     records = await all_records(make_job(tmp_path), deployment, client)
     assert [r.measurement.concurrency for r in records if isinstance(r, Measured)] == [1]
-    assert ended(records).failure == failure(FailureClass.CLIENT, "no worker")
+    assert ended(records).failure == in_phase(Phase.MEASURE, failure(FailureClass.CLIENT, "no worker"))
     assert deployment.running == set()
 
 
@@ -199,7 +210,8 @@ async def test_a_server_that_dies_while_it_is_measured_ends_the_measurement(tmp_
 
     client.hook = die
     records = await all_records(make_job(tmp_path), deployment, client)
-    assert ended(records).failure == failure(FailureClass.OOM, "out of memory")
+    dead = failure(FailureClass.OOM, "while it was measured: out of memory")
+    assert ended(records).failure == in_phase(Phase.MEASURE, dead)
     assert client.ended == [1]
     assert deployment.running == set()
 
@@ -214,7 +226,8 @@ async def test_its_death_explains_the_failed_requests(tmp_path: Path, completed:
         return measurement(point, completed=completed, errors=9, error_codes={"connection_reset": 9})
 
     records = await all_records(make_job(tmp_path), deployment, FakeClient(figures))
-    assert ended(records).failure == failure(FailureClass.CRASH, "killed by signal 11")
+    dead = failure(FailureClass.CRASH, "while it was measured: killed by signal 11")
+    assert ended(records).failure == in_phase(Phase.MEASURE, dead)
 
 
 async def test_a_client_error_of_a_dead_server_is_explained_by_its_death(tmp_path: Path) -> None:
@@ -225,7 +238,8 @@ async def test_a_client_error_of_a_dead_server_is_explained_by_its_death(tmp_pat
 
     client.hook = die
     records = await all_records(make_job(tmp_path), deployment, client)
-    assert ended(records).failure == failure(FailureClass.CRASH, "killed")
+    dead = failure(FailureClass.CRASH, "while it was measured: killed")
+    assert ended(records).failure == in_phase(Phase.MEASURE, dead)
 
 
 async def test_no_successful_request_is_a_failure_with_its_codes(tmp_path: Path) -> None:
@@ -248,8 +262,64 @@ async def test_a_measurement_over_its_budget_is_ended(tmp_path: Path) -> None:
     assert found is not None
     assert (found.kind, found.log_tail) == (FailureClass.BENCHMARK_TIMEOUT, "the last line")
     assert "0.05 s" in found.diagnosis
+    assert "optimization.phase_budgets.measure" in found.hint
     assert client.ended == [1]
     assert deployment.running == set()
+
+
+class Warming:
+    """A client whose second load point never gets warm; each of its figures says that it has warmed up for so long."""
+
+    def __init__(self, elapsed_s: float) -> None:
+        self._elapsed_s = elapsed_s
+        self.warm = asyncio.Event()
+
+    async def measure(
+        self, job: AttemptJob, endpoint: Endpoint, artefacts: Path, on_progress: OnProgress
+    ) -> AsyncGenerator[Measurement, None]:
+        for number, (point, repeat) in enumerate(job.remaining()):
+            figures = LiveFigures(
+                load_point=point.name,
+                repeat=repeat,
+                phase="warmup",
+                elapsed_s=self._elapsed_s if number else 0.0,
+                window_s=1.0,
+                completed=0,
+                errors=0,
+            )
+            on_progress(figures)
+            if number:
+                on_progress(figures.model_copy(update={"elapsed_s": 0.0}))  # the limit runs from the first one
+                await self.warm.wait()
+            on_progress(figures.model_copy(update={"phase": "measure", "elapsed_s": 3600.0}))
+            yield measurement(point)
+
+
+async def test_a_warm_up_over_its_budget_is_ended(tmp_path: Path) -> None:
+    deployment = FakeDeployment()
+    job = make_job(tmp_path, budgets=PhaseBudgets(start_s=60, warm_up_s=3000, measure_s=3600, stop_s=1))
+    records = [record async for record in run_attempt(job, deployment, Warming(elapsed_s=3000.0))]
+    found = ended(records).failure
+    assert found is not None
+    assert (found.kind, found.phase, found.log_tail) == (
+        FailureClass.BENCHMARK_TIMEOUT,
+        Phase.WARM_UP,
+        "the last line",
+    )
+    assert "D(10,10)@2" in found.diagnosis
+    assert "3000 s" in found.diagnosis
+    assert "optimization.phase_budgets.warm_up" in found.hint
+    assert sum(isinstance(record, Measured) for record in records) == 1
+    assert deployment.running == set()
+
+
+async def test_measuring_is_no_warm_up(tmp_path: Path) -> None:
+    """Only the warm-up counts against its budget, each load point's for itself."""
+    client = Warming(elapsed_s=0.0)
+    client.warm.set()
+    job = make_job(tmp_path, budgets=PhaseBudgets(start_s=60, warm_up_s=3000, measure_s=3600, stop_s=1))
+    records = [record async for record in run_attempt(job, FakeDeployment(), client)]
+    assert ended(records).failure is None
 
 
 @pytest.mark.parametrize("at", ["start", "handled"])

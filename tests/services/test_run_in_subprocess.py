@@ -108,7 +108,7 @@ class Killer(Silent):
             processes.send(child, signal.SIGKILL)
 
     def on_message(self, message: str) -> None:
-        if "tried once more" in message:
+        if ": again " in message:
             self.left = [process for process in self.servers if processes.alive(process)]
 
 

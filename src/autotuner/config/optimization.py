@@ -49,9 +49,10 @@ def _distinct(objectives: str | tuple[str, ...]) -> str | tuple[str, ...]:
 class PhaseLimits(Block):
     """Limits per phase of one server start."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"pull", "warm_up"})
+    later: ClassVar[frozenset[str]] = frozenset({"pull"})
 
     start: float = Field(300.0, gt=0, description="until the server answers a real request, seconds")
+    warm_up: float = Field(600.0, gt=0, description="warm-up of one load point, seconds")
     measure: float = Field(1800.0, gt=0, description="warm-up and all load points, seconds")
     stop: float = Field(10.0, gt=0, description="grace between asking the server to stop and killing it, seconds")
 
@@ -134,7 +135,12 @@ class Optimization(Block):
         examples=[[{"label": "expert", "parameters": {"n_batch": 1024}}]],
     )
     balance: Balance = Field(Balance(), description="weights of the objective balanced (shares without unit)")
-    retries: int = Field(1, ge=0, description="number of further starts of a configuration that failed by chance")
+    retries: int = Field(
+        1,
+        ge=0,
+        description="number of further starts of a configuration whose server failed; two failures of one class end it "
+        "in any case, failures of port, network, host or client have two of their own",
+    )
     fail_fast_k: int | None = Field(
         3, ge=1, description="the task stops when its first so many configurations all fail the same way"
     )

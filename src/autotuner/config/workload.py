@@ -53,7 +53,7 @@ def arrival(document: TaskDocument) -> Literal["closed", "constant", "poisson"]:
 def phase_budgets(document: TaskDocument) -> PhaseBudgets:
     """Limits per phase of one server start."""
     given = document.optimization.phase_budgets
-    return PhaseBudgets(start_s=given.start, measure_s=given.measure, stop_s=given.stop)
+    return PhaseBudgets(start_s=given.start, warm_up_s=given.warm_up, measure_s=given.measure, stop_s=given.stop)
 
 
 def scored_points(document: TaskDocument) -> tuple[str, ...]:

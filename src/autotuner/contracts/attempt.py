@@ -79,6 +79,7 @@ class Failure(Frozen):
     hint: str = Field(description="one line: what to do")
     log_tail: str = Field("", description="last lines of the server's log")
     certain: bool = Field(False, description="another start would only repeat it, such as the engine's own cannot fit")
+    phase: Phase | None = Field(None, description="phase of the start in which it happened, where that is known")
 
 
 class Command(Frozen):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from autotuner.contracts.attempt import Failure, Phase
+from autotuner.contracts.attempt import Failure, FailureClass, Phase
 from autotuner.contracts.store import ExperimentOrigin, ExperimentStatus, TaskStatus
 from autotuner.contracts.values import Frozen, Scalar
 
@@ -89,6 +89,18 @@ class GridComparison(Frozen):
     random_high_fraction: float | None = Field(None, description="95th percentile")
 
 
+class FailureCount(Frozen):
+    """Failed starts of one class in one phase."""
+
+    kind: FailureClass
+    phase: Phase = Field(description="in which phase of the start it happened")
+    starts: int
+    experiments: int = Field(description="configurations that had such a start")
+    recovered: int = Field(description="starts that a later try made good")
+    example: str = Field(description="diagnosis of the last one")
+    hint: str = Field(description="what to do about it")
+
+
 class TaskResult(Frozen):
     """The result of a task, also of one that still runs (then without verdict)."""
 
@@ -130,6 +142,7 @@ class TaskResult(Frozen):
     elapsed_s: float = 0.0
     phase_seconds: dict[Phase, float] = Field(default_factory=dict, description="summed over all attempts")
     attempts: int = 0
+    failures: tuple[FailureCount, ...] = Field((), description="failed starts by class and phase, most frequent first")
     grid: GridComparison | None = None
     grid_note: str | None = Field(None, description="why there is no grid comparison, when one was asked for")
     host: dict[str, Any] = Field(default_factory=dict)

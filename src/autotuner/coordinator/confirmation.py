@@ -8,6 +8,7 @@ from autotuner.contracts.attempt import AttemptReason, AttemptStatus
 from autotuner.contracts.store import AttemptRow
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.result import summarise
+from autotuner.coordinator.retry_policy import Decision, FailedStart, decide
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.verdicts import verdicts
@@ -41,6 +42,9 @@ async def confirm(run: Run) -> str | None:
         run.watch.ended()
         if start.failure is not None:
             run.observer.on_message(f"A start of the confirmation failed: {start.failure.diagnosis}.")
+            decision = _after(_starts_of(run.ledger, number, block), optimization.retries)
+            if decision is not None and decision.delay_s is not None:
+                await run.sleep(decision.delay_s)
         run.watch.show()
         shown = summarise(experiment, run.ledger, start=start.figures, scorer=run.scorer)
         run.observer.on_start_finished(shown, AttemptReason.CONFIRM)
@@ -67,8 +71,9 @@ def missing_starts(
 ) -> Iterator[tuple[int, int]]:
     """(round, experiment number) of each start that is not there yet, interleaved. Follows the ledger as it fills.
 
-    A start that failed is tried again, ``tries`` times in all. Rounds of an earlier confirmation that had other
-    finalists are not filled up, since starts of another day are no pairs: new rounds follow them.
+    A start that failed is tried again by the policy, ``tries`` times in all unless the failure was transient. Rounds of
+    an earlier confirmation that had other finalists are not filled up, since starts of another day are no pairs: new
+    rounds follow them.
     """
     first = _first_round(ledger, numbers)
     names = [str(number) for number in numbers]
@@ -102,6 +107,16 @@ def _first_round(ledger: Ledger, numbers: Sequence[int]) -> int:
 
 
 def _is_missing(ledger: Ledger, number: int, block: int, tries: int) -> bool:
-    starts = [a for a in ledger.confirming(ledger.experiments[number]) if a.block == block]
-    failed = sum(attempt.status is AttemptStatus.FAILED for attempt in starts)
-    return failed < tries and not any(ledger.measured(attempt) for attempt in starts)
+    starts = _starts_of(ledger, number, block)
+    decision = _after(starts, tries - 1)
+    return (decision is None or decision.delay_s is not None) and not any(map(ledger.measured, starts))
+
+
+def _starts_of(ledger: Ledger, number: int, block: int) -> list[AttemptRow]:
+    return [a for a in ledger.confirming(ledger.experiments[number]) if a.block == block]
+
+
+def _after(starts: Sequence[AttemptRow], retries: int) -> Decision | None:
+    """What the policy says after the failed ones of these starts; None when none has failed."""
+    failed = [FailedStart(a.failure) for a in starts if a.status is AttemptStatus.FAILED and a.failure is not None]
+    return decide([failed], retries) if failed else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Failure, FailureClass
@@ -18,15 +19,14 @@ from autotuner.contracts.store import (
 )
 from autotuner.contracts.values import Configuration
 from autotuner.coordinator.ledger import FINISHED, duration
+from autotuner.coordinator.reopening import failed_rounds, read_openings
 from autotuner.coordinator.result import summarise, without_bulk
+from autotuner.coordinator.retry_policy import NOT_OF_THE_CONFIGURATION, Decision, decide
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.starts import Start
 from autotuner.scoring.figures import Missing
 from autotuner.scoring.verdict import Verdict
-
-CERTAIN = frozenset({FailureClass.BAD_ARGUMENT, FailureClass.UNSUPPORTED, FailureClass.MISSING_MODEL})
-"""Failures that a second start would only repeat."""
 
 
 async def add(
@@ -70,7 +70,9 @@ def outcome(experiment: ExperimentRecord, scorer: Scorer) -> Outcome:
         verdict = scorer.judge(experiment.metrics)
         if isinstance(verdict, Verdict):
             return Outcome(OutcomeKind.MEASURED, verdict.penalised, verdict.margins)
-    if experiment.failure is not None and experiment.failure.kind is FailureClass.INFRASTRUCTURE:
+    if experiment.status is ExperimentStatus.CANCELLED:
+        return Outcome(OutcomeKind.VOID)
+    if experiment.failure is not None and experiment.failure.kind in NOT_OF_THE_CONFIGURATION:
         return Outcome(OutcomeKind.VOID)
     return Outcome(OutcomeKind.INFEASIBLE, constraints={"crash": 1.0})
 
@@ -95,22 +97,40 @@ def nothing_measured(run: Run, what: str) -> AutotunerError:
 
 
 async def _start(run: Run, experiment: ExperimentRecord) -> Start:
-    """Start servers until one gives figures or no further try would help."""
+    """Start servers until one gives figures or the policy gives up.
+
+    After an interruption what is stored decides first: a start that failed for good is not repeated.
+    """
     own = run.ledger.own_attempts(experiment)
-    failed = sum(attempt.status is AttemptStatus.FAILED for attempt in own)
-    tries = max(1, 1 + run.plan.document.optimization.retries - failed)
+    openings = (await read_openings(run.store, run.task_id)).get(experiment.id, ()) if own else ()
+    start = _ended(run, own, openings)
     while True:
+        if start is not None and start.failure is not None:
+            decision = decide(failed_rounds(run.ledger, experiment, openings), run.plan.document.optimization.retries)
+            if decision.delay_s is None:
+                return start
+            run.observer.on_message(_again(experiment, start.failure, decision))
+            await run.sleep(decision.delay_s)
         reason = _reason(own)
         run.watch.begin(experiment, reason)
         start = await run.starter.start(experiment, reason, run.watch.moved)
         run.watch.ended()
         own.append(start.attempt)
-        tries -= 1
-        if start.failure is None or start.failure.kind in CERTAIN or tries <= 0:
+        if start.failure is None:
             return start
-        run.observer.on_message(
-            f"Experiment {experiment.number} failed ({start.failure.diagnosis}); it is tried once more."
-        )
+
+
+def _ended(run: Run, own: Sequence[AttemptRow], openings: Sequence[int]) -> Start | None:
+    """The failed start that an earlier run had to decide on when it was cut off."""
+    if not own or own[-1].status is not AttemptStatus.FAILED or own[-1].number <= max(openings, default=0):
+        return None
+    return Start(own[-1], run.ledger.figures(own[-1]), own[-1].failure)
+
+
+def _again(experiment: ExperimentRecord, failure: Failure, decision: Decision) -> str:
+    why = "; the memory of the server before it may not have been given back yet" if decision.excused else ""
+    when = f"in {decision.delay_s:g} s" if decision.delay_s else "at once"
+    return f"Experiment {experiment.number} failed ({failure.kind.value}: {failure.diagnosis}){why}: again {when}."
 
 
 def _reason(own: Sequence[AttemptRow]) -> AttemptReason:
@@ -187,8 +207,10 @@ def _judge(run: Run, experiment: ExperimentRecord, metrics: dict[str, Any]) -> V
 def _fail_fast(run: Run) -> None:
     """Stop when the first experiments all failed the same way."""
     limit = run.plan.document.optimization.fail_fast_k
-    finished, kinds = run.ledger.finished, run.ledger.ends
-    if limit is None or finished < limit:
+    if limit is None or len(run.ledger.experiments) < limit:
         return
-    if len(kinds) == 1 and None not in kinds:
-        raise nothing_measured(run, f"the first {finished} configurations all failed the same way")
+    first = list(islice(run.ledger.experiments.values(), limit))
+    kinds = {e.failure.kind if e.status is ExperimentStatus.FAILED and e.failure is not None else None for e in first}
+    kind = kinds.pop()
+    if not kinds and kind is not None:
+        raise nothing_measured(run, f"the first {limit} configurations all failed the same way: {kind.value}")

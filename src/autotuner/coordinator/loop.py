@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,6 @@ from autotuner.contracts.progress import Observer
 from autotuner.contracts.result import TaskResult
 from autotuner.contracts.store import (
     EventType,
-    ExperimentStatus,
     NewEvent,
     Store,
     TaskRecord,
@@ -25,6 +24,7 @@ from autotuner.contracts.store import (
 from autotuner.coordinator.confirmation import confirm
 from autotuner.coordinator.experiments import add, measure, nothing_measured
 from autotuner.coordinator.ledger import Ledger
+from autotuner.coordinator.reopening import reopen
 from autotuner.coordinator.result import build_result
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
@@ -40,8 +40,8 @@ T = TypeVar("T")
 class Coordinator:
     """The only writer of one task while it runs.
 
-    ``clock``: monotonic seconds; ``now``: UTC. ``strategy``: makes the search strategy. The store is the
-    caller's. AutotunerError(CONTRADICTION) for objectives that this plan can never score.
+    ``clock``: monotonic seconds; ``now``: UTC; ``sleep`` waits, seconds. ``strategy``: makes the search strategy. The
+    store is the caller's. AutotunerError(CONTRADICTION) for objectives that this plan can never score.
     """
 
     def __init__(
@@ -55,12 +55,14 @@ class Coordinator:
         host: Mapping[str, Any],
         clock: Callable[[], float],
         now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
         self._plan = plan
         self._observer = observer
         self._clock = clock
         self._now = now
+        self._sleep = sleep
         self._host = dict(host)
         self._make_strategy = strategy
         self._artefacts = artefacts
@@ -70,8 +72,8 @@ class Coordinator:
     async def run(self, task: TaskRecord, session: ExecutorSession) -> TaskResult:
         """Run the task to its end, its attempts in ``session``, and return its result.
 
-        What an earlier run has measured is kept. A task that failed as a whole is one whose cause may have been mended
-        meanwhile: its failed experiments are tried again, once each. In any other task they stay condemned.
+        What an earlier run has measured is kept. Experiments that failed of something that passes are tried again.
+        Condemned ones are so only in a task that failed as a whole: its cause may have been mended meanwhile.
 
         Cancelling (Ctrl-C) ends the server, marks what was under way as interrupted, sets the task to cancelled and
         raises CancelledError; a later run goes on from there. AutotunerError(NO_RESULT) when nothing could be measured;
@@ -88,8 +90,8 @@ class Coordinator:
             ledger = await Ledger.read(self._store, task.id)
             # A run that was killed could not store its time.
             before = max(before, ledger.seconds())
-            if task.status is TaskStatus.FAILED:
-                await self._reopen(ledger)
+            # Before the task's status changes: if this is interrupted, the next run finds it failed and does the rest.
+            await reopen(self._store, ledger, task.id, condemned_too=task.status is TaskStatus.FAILED)
             await self._started(task)
             run = self._run(task, session, ledger, elapsed)
             stop_reason = await self._stages(run)
@@ -132,6 +134,7 @@ class Coordinator:
             watch=Watch(self._plan, self._scorer, standing, self._observer, elapsed, task.id, self._clock),
             observer=self._observer,
             elapsed=elapsed,
+            sleep=self._sleep,
             warnings=self._warnings,
         )
 
@@ -160,12 +163,6 @@ class Coordinator:
         if cut is not None:
             self._observer.on_message(f"Confirmation ended: {cut}.")
         return reason if cut is None else f"{reason}; {cut}"
-
-    async def _reopen(self, ledger: Ledger) -> None:
-        # Before the task's status changes: if this is interrupted, the next run finds it failed and does the rest.
-        for experiment in list(ledger.experiments.values()):
-            if experiment.status is ExperimentStatus.FAILED:
-                ledger.put_experiment(await self._store.reopen_experiment(experiment.id))
 
     async def _started(self, task: TaskRecord) -> None:
         document = to_data(self._plan.document)

@@ -15,6 +15,7 @@ from autotuner.contracts.result import (
 )
 from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentRecord, ExperimentStatus, TaskRecord
 from autotuner.contracts.values import MODEL_KEY, Scalar
+from autotuner.coordinator.failure_statistics import failure_counts
 from autotuner.coordinator.ledger import Figures, Ledger, duration
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.verdicts import verdicts
@@ -161,6 +162,7 @@ def build_result(
         elapsed_s=elapsed_s,
         phase_seconds=_phases(attempts),
         attempts=len(attempts),
+        failures=failure_counts(ledger),
         host=dict(host),
         warnings=tuple(dict.fromkeys((*warnings, *_failed_confirmations(ledger), *_disturbances(ledger, starts)))),
     )

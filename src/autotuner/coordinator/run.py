@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from autotuner.contracts.progress import Observer
@@ -17,7 +17,7 @@ from autotuner.planning.plan import Plan
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a task. ``elapsed`` gives the task's running time over all its runs, seconds."""
+    """One run of a task. ``elapsed`` gives the task's running time over all its runs, ``sleep`` waits; seconds."""
 
     task_id: int
     task_name: str
@@ -30,6 +30,7 @@ class Run:
     watch: Watch
     observer: Observer
     elapsed: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
     warnings: list[str] = field(default_factory=list)
     """Sentences for the result."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 import ssl
@@ -12,13 +11,11 @@ from urllib.parse import urlsplit
 
 from autotuner.contracts.attempt import AttemptJob, Failure, FailureClass, Handle, ServerFacts
 from autotuner.contracts.deployment import DeploymentError, DeploymentStats, Endpoint, OnHandle
-from autotuner.deploy.http import request
-from autotuner.deploy.probe import NOT_YET, POLL_S, authorization, completion, has_choice, with_version
+from autotuner.deploy.probe import NOT_YET, POLL_S, completion, has_choice, served_models, with_version
 
 KEY_VARIABLE = "AUTOTUNER_ENDPOINT_API_KEY"
 KEY_OPTION = "endpoint_api_key"
 """Option of the job that names the variable with the key: ``env:NAME``."""
-MODELS_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -166,7 +163,7 @@ async def _refused(target: _Target, status: int, text: str) -> DeploymentError:
             f"{base_url} refuses the key (HTTP {status})" if target.endpoint.api_key else f"{base_url} asks for a key",
             f"set the environment variable {KEY_VARIABLE} to the server's key",
         )
-    served = await _models(target)
+    served = await served_models(target.endpoint, target.server)
     if served and model not in served:
         return _error(
             FailureClass.BAD_ARGUMENT,
@@ -184,24 +181,6 @@ async def _refused(target: _Target, status: int, text: str) -> DeploymentError:
         f"{base_url} answers a completion with HTTP {status}: {text or 'nothing'}",
         "look into the server's log",
     )
-
-
-async def _models(target: _Target) -> list[str]:
-    """Names of the served models; empty when the server does not tell."""
-    try:
-        answer = await request(
-            "GET",
-            target.endpoint.base_url + target.server.models_path,
-            headers=authorization(target.endpoint),
-            timeout_s=MODELS_TIMEOUT_S,
-        )
-        content = json.loads(answer.body)
-    except (OSError, ValueError):
-        return []
-    entries = content.get("data") if isinstance(content, dict) and answer.status == 200 else None
-    if not isinstance(entries, list):
-        return []
-    return [str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry]
 
 
 def _error(kind: FailureClass, diagnosis: str, hint: str) -> DeploymentError:

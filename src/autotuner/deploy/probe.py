@@ -6,12 +6,13 @@ import asyncio
 import json
 from dataclasses import dataclass, replace
 
-from autotuner.contracts.attempt import ServerFacts
+from autotuner.contracts.attempt import Failure, FailureClass, ServerFacts
 from autotuner.contracts.deployment import Endpoint
 from autotuner.deploy.http import Answer, request
 
 POLL_S = 0.02
 HEALTH_TIMEOUT_S = 5.0
+MODELS_TIMEOUT_S = 10.0
 NOT_YET = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers of a server that may still become ready."""
 
@@ -78,6 +79,37 @@ async def until_ready(endpoint: Endpoint, facts: ServerFacts, timeout_s: float, 
                 raise RefusedError(answer.status, answer.text)
             progress.state = f"a completion of one token fails with HTTP {answer.status}: {answer.text}"
         await asyncio.sleep(POLL_S)
+
+
+async def served_models(endpoint: Endpoint, facts: ServerFacts) -> list[str]:
+    """Names of the models that the server says it serves; empty when it does not tell."""
+    try:
+        answer = await request(
+            "GET",
+            endpoint.base_url + facts.models_path,
+            headers=authorization(endpoint),
+            timeout_s=MODELS_TIMEOUT_S,
+        )
+        content = json.loads(answer.body)
+    except (OSError, ValueError):
+        return []
+    entries = content.get("data") if isinstance(content, dict) and answer.status == 200 else None
+    if not isinstance(entries, list):
+        return []
+    return [str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry]
+
+
+async def wrong_model(endpoint: Endpoint, facts: ServerFacts) -> Failure | None:
+    """The failure of a server that answers, but with another model than asked; None also when it does not tell."""
+    served = await served_models(endpoint, facts)
+    if not served or endpoint.model in served:
+        return None
+    return Failure(
+        kind=FailureClass.MISSING_MODEL,
+        diagnosis=f"the server serves {', '.join(served[:10])} instead of {endpoint.model}",
+        hint="look for what changes the model or its name: runtime.command, runtime.extra_args, runtime.env",
+        certain=True,
+    )
 
 
 async def with_version(endpoint: Endpoint, facts: ServerFacts) -> Endpoint:

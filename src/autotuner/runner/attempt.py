@@ -25,11 +25,20 @@ from autotuner.contracts.attempt import (
 )
 from autotuner.contracts.client import ClientError, ClientSession
 from autotuner.contracts.deployment import Deployment, DeploymentError, Endpoint, OnHandle
-from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.runner.stream import Sender, end, stream
+from autotuner.runner.warm_up import WARMING, WarmUpLimit
 
 LIVENESS_S = 0.25
 """How often a server is looked at while it is measured, seconds."""
+
+_WHEN = {
+    Phase.DEPLOY: "while it was being started",
+    Phase.LOAD: "before it answered",
+    Phase.WARM_UP: "while it was warmed up",
+    Phase.MEASURE: "while it was measured",
+    Phase.TEARDOWN: "while it was stopped",
+}
 
 
 def run_attempt(
@@ -54,13 +63,16 @@ class _Attempt:
         self._clock = clock
         self._phases = PhaseTimer(clock)
         self._peak_rss: int | None = None
+        self._at = Phase.DEPLOY
 
     async def run(self, sender: Sender) -> None:
         """Go through all phases."""
         failure: Failure | None
         try:
             failure = await self._serve(sender)
-        except (DeploymentError, ClientError) as error:
+        except DeploymentError as error:
+            failure = self._of_the_server(error.failure)
+        except ClientError as error:
             failure = error.failure
         except OSError as error:
             failure = Failure(
@@ -72,7 +84,7 @@ class _Attempt:
         await sender.send(
             Ended(
                 status=AttemptStatus.SUCCESS if failure is None else AttemptStatus.FAILED,
-                failure=failure,
+                failure=None if failure is None else failure.model_copy(update={"phase": self._at}),
                 phase_seconds=self._phases.seconds,
                 peak_rss_bytes=self._peak_rss,
             )
@@ -104,7 +116,9 @@ class _Attempt:
             if handle is not None:
                 self._phases.enter(Phase.TEARDOWN)
                 sender.notify(PhaseChanged(phase=Phase.TEARDOWN))
+                before, self._at = self._at, Phase.TEARDOWN
                 await self._deployment.stop(handle, self._job.budgets.stop_s)
+                self._at = before
 
     async def _start(self, on_handle: OnHandle, budget: float) -> Handle:
         """Deploy within the budget for the start, which a deployment's ``start`` does not know."""
@@ -119,38 +133,56 @@ class _Attempt:
                 Failure(
                     kind=FailureClass.START_TIMEOUT,
                     diagnosis=f"the server was not deployed within the budget for its start of {budget:g} s",
-                    hint="raise the budget of the start",
+                    hint="raise optimization.phase_budgets.start",
                 )
             ) from None
 
     async def _enter(self, phase: Phase, sender: Sender) -> None:
+        self._at = phase
         self._phases.enter(phase)
         await sender.send(PhaseChanged(phase=phase))
 
     async def _measure(self, handle: Handle, endpoint: Endpoint, sender: Sender) -> Failure | None:
         """Measure all load points while watching the server; the reason if there are no usable figures."""
         budget = self._job.budgets.measure_s
-        measuring = asyncio.create_task(self._load_points(handle, endpoint, sender))
+        warm_up = WarmUpLimit(self._job.budgets.warm_up_s)
+        measuring = asyncio.create_task(self._load_points(handle, endpoint, sender, warm_up))
         watching = asyncio.create_task(self._watch(handle))
+        overdue = asyncio.create_task(warm_up.overdue())
         try:
-            done, _ = await asyncio.wait({measuring, watching}, timeout=budget, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                {measuring, watching, overdue}, timeout=budget, return_when=asyncio.FIRST_COMPLETED
+            )
             if done:
                 # A dead server explains what the client saw better than the client does, and figures of a server that
                 # did not live through its load are not to be trusted.
                 dead = await self._deployment.failure(handle)
                 if dead is not None:
-                    return dead
-                return measuring.result() if measuring in done else watching.result()
-            return Failure(
-                kind=FailureClass.BENCHMARK_TIMEOUT,
-                diagnosis=f"the measurement was not finished within its budget of {budget:g} s",
-                hint="raise the measuring budget, or measure fewer load points or shorter windows",
-                log_tail=await self._deployment.log_tail(handle),
-            )
+                    return self._of_the_server(dead)
+                if measuring in done:
+                    return measuring.result()
+                if watching in done:
+                    return self._of_the_server(watching.result())
+                failure = overdue.result()
+            else:
+                failure = Failure(
+                    kind=FailureClass.BENCHMARK_TIMEOUT,
+                    diagnosis=f"the measurement was not finished within its budget of {budget:g} s",
+                    hint="raise optimization.phase_budgets.measure, or measure fewer load points or shorter windows",
+                )
+            return failure.model_copy(update={"log_tail": await self._deployment.log_tail(handle)})
         finally:
-            await end(measuring, watching)
+            await end(measuring, watching, overdue)
 
-    async def _load_points(self, handle: Handle, endpoint: Endpoint, sender: Sender) -> Failure | None:
+    def _of_the_server(self, failure: Failure) -> Failure:
+        """The failure, which says when the server died."""
+        if failure.kind not in (FailureClass.CRASH, FailureClass.OOM):
+            return failure
+        return failure.model_copy(update={"diagnosis": f"{_WHEN[self._at]}: {failure.diagnosis}"})
+
+    async def _load_points(
+        self, handle: Handle, endpoint: Endpoint, sender: Sender, warm_up: WarmUpLimit
+    ) -> Failure | None:
         artefacts = Path(self._job.artefact_dir)
         pid = handle.fields.get("pid")
         job = (
@@ -158,11 +190,17 @@ class _Attempt:
             if pid is None
             else self._job.model_copy(update={"options": {**self._job.options, "server_pid": pid}})
         )
-        measuring = self._client.measure(
-            job, endpoint, artefacts, lambda figures: sender.notify(Progress(figures=figures))
-        )
+
+        def on_progress(figures: LiveFigures) -> None:
+            warm_up.saw(figures)
+            self._at = Phase.WARM_UP if figures.phase == WARMING else Phase.MEASURE
+            sender.notify(Progress(figures=figures))
+
+        measuring = self._client.measure(job, endpoint, artefacts, on_progress)
         async with aclosing(measuring) as finished:
             async for measurement in finished:
+                warm_up.over()
+                self._at = Phase.MEASURE
                 self._phases.shift(Phase.WARM_UP, measurement.warmup_s)
                 await sender.send(Measured(measurement=measurement))
                 if measurement.completed_requests == 0:

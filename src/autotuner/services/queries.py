@@ -10,8 +10,9 @@ from typing import Any
 from autotuner.config.load import validate
 from autotuner.contracts.attempt import AttemptJob
 from autotuner.contracts.errors import AutotunerError, ErrorCode
-from autotuner.contracts.result import ExperimentSummary, TaskResult
+from autotuner.contracts.result import ExperimentSummary, FailureCount, TaskResult
 from autotuner.contracts.store import AttemptRow, Store, TaskRecord, TaskStatus
+from autotuner.coordinator.failure_statistics import failure_counts
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.result import build_result, summarise
 from autotuner.coordinator.scorer import Scorer
@@ -76,6 +77,11 @@ async def _last_host(store: Store, ledger: Ledger) -> dict[str, Any]:
         return {}
     row = await _whole(store, ledger.attempts[max(ledger.attempts)])
     return {} if row is None else row.host
+
+
+async def failed_starts(store: Store, task: TaskRecord) -> tuple[FailureCount, ...]:
+    """The failed starts of a task by class and phase, also while it runs."""
+    return failure_counts(await Ledger.read(store, task.id))
 
 
 async def experiments_by_number(store: Store, task: TaskRecord, numbers: list[int]) -> list[ExperimentSummary]:

@@ -36,6 +36,8 @@ def test_winner_stands_beside_baseline_and_references() -> None:
     assert "+54.5 % (from +51.5 % to +58.5 % at 99 % confidence), 5 pairs of starts, significant" in text
     assert "SLO, worst start: p90 TTFT 410 ms of at most 500 ms (hard): met" in text
     assert "Failed: 2 × oom" in text
+    assert "Failed starts: 5 × oom (load; 3 configurations, 1 made good by a later try)" in text
+    assert "  The server was killed: out of memory\n  What to do: Lower batch_size" in text
     assert "28 server starts in 12 min 34 s: deploy 9.0 s" in text
 
 

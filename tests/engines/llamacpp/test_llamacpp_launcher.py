@@ -102,6 +102,7 @@ async def test_server_facts_are_true(setup: Setup, model: Path) -> None:
         (("--thread", "1"), FailureClass.BAD_ARGUMENT, "unrecognized"),
         (("--poll", "much"), FailureClass.BAD_ARGUMENT, "--poll"),
         (("--model", "/nowhere.gguf"), FailureClass.MISSING_MODEL, "No such file"),
+        (("--alias", "other"), FailureClass.MISSING_MODEL, "serves other instead of tiny"),
     ],
 )
 async def test_refusals_are_classified(

@@ -30,6 +30,7 @@ def test_a_row_per_experiment_with_its_figures() -> None:
         assert row["score"] == ("" if summary.score is None else repr(summary.score))
         assert row["eligible"] == str(summary.eligible).lower()
         assert row["failure"] == ("oom" if summary.failure else "")
+        assert row["failure_phase"] == ("load" if summary.failure else "")
         assert "metric.raw_results" not in row
     assert found[0]["slo.p90 TTFT.threshold"] == "0.5"
     assert found[0]["seconds.measure"] == "20.0"

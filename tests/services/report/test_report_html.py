@@ -62,6 +62,9 @@ class Page(HTMLParser):
         return json.loads(found[0]) if found else {}
 
 
+COUNTS = (build.failure_count(build.oom()),)
+
+
 @pytest.fixture(scope="module")
 def pages() -> dict[str, Page]:
     return {name: Page(render_html(make())) for name, make in build.ALL.items()}
@@ -90,6 +93,15 @@ def test_the_sections_come_in_order(pages: dict[str, Page]) -> None:
     text = pages["grid"].text
     positions = [text.index(f"{title} ") for title in titles]
     assert positions == sorted(positions)
+
+
+def test_failed_starts_are_counted_with_what_to_do(pages: dict[str, Page]) -> None:
+    text = pages["confirmed"].text
+    assert "Failed starts" in text
+    assert " ".join(("oom load 5 3 1", "The server was killed: out of memory", "Lower batch_size")) in text
+    recovered = Page(render_html(build.result(experiments=build.searched(failures=False), failures=COUNTS)))
+    assert "Every failure was made good." in recovered.text
+    assert "Failures" not in Page(render_html(build.result(experiments=build.searched(failures=False)))).text
 
 
 @pytest.mark.parametrize("name", sorted(build.ALL))

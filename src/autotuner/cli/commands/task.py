@@ -71,7 +71,7 @@ async def _list(state: State, status: str | None, search: str | None, limit: int
 @shared_options()
 @pass_state
 def show_task(state: State, name: str | None) -> None:
-    """Show a task (by name or number; default: the newest): its state, its counts, its document.
+    """Show a task (by name or number; default: the newest): its state, its counts, its failed starts, its document.
 
     \b
     Example:
@@ -84,18 +84,20 @@ def show_task(state: State, name: str | None) -> None:
 
 async def _show(state: State, name: str | None) -> None:
     from autotuner.config.load import dump, validate
-    from autotuner.services.queries import named_task
-    from autotuner.services.report.wording import duration
+    from autotuner.services.queries import failed_starts, named_task
+    from autotuner.services.report.wording import duration, failure_count_text
     from autotuner.services.stored import open_stored
 
     settings = state.settings()
     async with open_stored(settings) as store:
         found = await named_task(store, name)
         counts = {status.value: count for status, count in (await store.count_experiments(found.id)).items()}
+        failures = await failed_starts(store, found)
     folder = settings.task_dir(found.id)
     if state.json:
         kept = found.model_dump(mode="json", exclude={"result", "fingerprint", "next_seq", "deleted_at"})
-        say_json({**kept, "experiments": counts, "folder": str(folder)})
+        failed = [count.model_dump(mode="json") for count in failures]
+        say_json({**kept, "experiments": counts, "failures": failed, "folder": str(folder)})
         return
     rows = [
         ("task", f"{found.name} (number {found.id})"),
@@ -103,6 +105,7 @@ async def _show(state: State, name: str | None) -> None:
         ("created", f"{found.created_at.astimezone():%Y-%m-%d %H:%M:%S}"),
         ("ran for", duration(found.elapsed_s)),
         ("experiments", ", ".join(f"{count} {status}" for status, count in counts.items()) or "none"),
+        *(("failed starts", f"{failure_count_text(count)}: {count.example}") for count in failures),
         ("outcome", (found.result or {}).get("headline") or ""),
         ("stopped because", found.stop_reason or ""),
         ("error", " ".join(str((found.error or {}).get(key) or "") for key in ("what", "why", "remedy")).strip()),

@@ -11,6 +11,7 @@ from autotuner.services.report.wording import (
     command_line,
     duration,
     experiment_title,
+    failure_title,
     figure_of,
     parameter_name,
     parameter_value,
@@ -38,7 +39,7 @@ def experiment_view(summary: ExperimentSummary, result: TaskResult) -> list[Rend
     parts: list[RenderableType] = [table(("", ""), [row for row in rows if row[1]])]
     if summary.failure is not None:
         failure = summary.failure
-        parts.append(Text(visible(f"\n{failure.kind.value}: {failure.diagnosis}\nWhat to do: {failure.hint}")))
+        parts.append(Text(visible(f"\n{failure_title(failure)}: {failure.diagnosis}\nWhat to do: {failure.hint}")))
         if failure.log_tail:
             parts.append(Text(visible(f"\n{failure.log_tail.rstrip()}"), style="dim"))
     if summary.argv:

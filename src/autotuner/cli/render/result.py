@@ -9,12 +9,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autotuner.contracts.result import ExperimentSummary, TaskResult
+from autotuner.contracts.result import ExperimentSummary, FailureCount, TaskResult
 from autotuner.services.report.wording import (
     MISSING,
     PREDICTED,
     duration,
     experiment_title,
+    failure_count_text,
     figure_of,
     gain_of,
     gain_text,
@@ -58,6 +59,8 @@ def result_tables(result: TaskResult, *, files: Mapping[str, str] | None = None)
     failed = Counter(s.failure.kind.value for s in result.experiments if s.failure)
     if failed:
         parts.append(Text("Failed: " + ", ".join(f"{count} × {kind}" for kind, count in failed.most_common())))
+    if result.failures:
+        parts.append(Text("\n".join(failure_lines(result.failures))))
     parts.append(Text(_time(result), style="dim"))
     parts += [Text(f"Warning: {one_line(warning)}", style="yellow") for warning in result.warnings]
     if files:
@@ -69,6 +72,19 @@ def result_tables(result: TaskResult, *, files: Mapping[str, str] | None = None)
     for part in parts[1:]:
         spaced += [Text(""), part]
     return Group(*spaced)
+
+
+def failure_lines(counts: Sequence[FailureCount]) -> list[str]:
+    """Failed starts by class and phase: how many, an example, what to do."""
+    return [
+        line
+        for count in counts
+        for line in (
+            f"Failed starts: {failure_count_text(count)}",
+            f"  {one_line(count.example)}",
+            f"  What to do: {one_line(count.hint)}",
+        )
+    ]
 
 
 def compare_tables(

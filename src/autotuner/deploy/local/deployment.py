@@ -20,7 +20,7 @@ from autotuner.deploy.local.processes import Process
 from autotuner.deploy.local.remains import Marks, end_remains, read_roster
 from autotuner.deploy.local.supervised import Held, Supervised
 from autotuner.deploy.local.supervisor import Order
-from autotuner.deploy.probe import Progress, until_ready, with_version
+from autotuner.deploy.probe import Progress, until_ready, with_version, wrong_model
 from autotuner.deploy.probe import RefusedError as CompletionRefusedError
 
 ADDRESS = "127.0.0.1"
@@ -108,7 +108,7 @@ class LocalDeployment:
             raise _error(
                 FailureClass.START_TIMEOUT,
                 f"the server was not ready after {timeout_s:g} s: {progress.state}",
-                "allow more time for the start (start_timeout), or look into the server's log",
+                "raise optimization.phase_budgets.start, or look into the server's log",
                 tail,
             )
         try:
@@ -127,6 +127,9 @@ class LocalDeployment:
                 "nothing to do: the attempt is repeated on another port",
                 tail,
             )
+        wrong = await wrong_model(server.endpoint, server.job.server)
+        if wrong is not None:
+            raise DeploymentError(wrong.model_copy(update={"log_tail": tail}))
         return await with_version(server.endpoint, server.job.server)
 
     async def failure(self, handle: Handle) -> Failure | None:

@@ -71,6 +71,7 @@ def diagnose(ended: Exit, patterns: Iterable[LogPattern], log: str, tail: str) -
                 diagnosis=f"{pattern.diagnosis} ({line[:300]})",
                 hint=pattern.hint,
                 log_tail=tail,
+                certain=pattern.certain,
             )
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     said = f"; its last line: {last[:300]}" if last else " without a word"

@@ -40,6 +40,10 @@ _OPPOSITE = {
 }
 _EXPANDED = frozenset({"n_ctx", "max_model_len", "cache_type", "cache_type_k", "cache_type_v"})
 
+_LESS_MEMORY = "lower n_ctx, n_parallel or max_model_len, or quantise the KV cache (cache_type)"
+
+# The first one that matches decides, so what explains stands before what follows from it. Every alternative matches a
+# line of a recorded start (tests/data/failed_starts).
 LOG_PATTERNS = (
     LogPattern(
         pattern=r"couldn't bind HTTP server socket",
@@ -47,27 +51,54 @@ LOG_PATTERNS = (
         diagnosis="the server's port was taken by another process",
         hint="nothing to do: the attempt is repeated on another port",
     ),
+    # The host's memory, where the kernel refuses only what is more than it has in all or than a limit allows.
     LogPattern(
-        pattern=r"insufficient memory|failed to allocate (?!memory for prompt cache)|unable to allocate|bad_alloc",
+        pattern=r"ggml_aligned_malloc: insufficient memory",
+        kind=FailureClass.OOM,
+        diagnosis="the engine asked for more memory than this host or its limit has",
+        hint=_LESS_MEMORY,
+        certain=True,
+    ),
+    LogPattern(
+        pattern=r"failed to allocate (\w+ )?buffer|error loading model: .*bad_alloc|encountered bad_alloc|"
+        r"terminate called .*bad_alloc",
         kind=FailureClass.OOM,
         diagnosis="the engine could not get the memory for the model or its KV cache",
-        hint="lower n_ctx, n_parallel or max_model_len, or quantise the KV cache (cache_type)",
+        hint=_LESS_MEMORY,
+    ),
+    LogPattern(
+        pattern=r"cannot import xllamacpp .*failed to map segment",
+        kind=FailureClass.OOM,
+        diagnosis="there was not even memory for the engine's own code",
+        hint="free memory on this host, or raise the limit under which the tuner runs (ulimit -v)",
+    ),
+    LogPattern(
+        pattern=r"what\(\):  Resource temporarily unavailable|libgomp: Thread creation failed",
+        kind=FailureClass.CRASH,
+        diagnosis="the host refused the engine a thread",
+        hint="lower threads, threads_batch and n_threads_http, or raise the limits on processes and memory (ulimit)",
+    ),
+    LogPattern(
+        pattern=r"unknown model architecture|unknown pre-tokenizer type|this GGUF file is version \d+ but",
+        kind=FailureClass.UNSUPPORTED,
+        diagnosis="this version of the engine does not know this kind of model",
+        hint="use a newer version of the engine, or a file made for this one",
     ),
     LogPattern(
         pattern=r"^llamacpp-launcher: cannot load the model|error loading model|failed to load model",
         kind=FailureClass.MISSING_MODEL,
         diagnosis="the engine could not load the model file",
-        hint="check that the path names a complete GGUF file of an architecture that this version knows",
+        hint="check that the path names a complete GGUF file",
     ),
     LogPattern(
-        pattern=r"^llamacpp-launcher: error: |^error: (invalid argument|.*argument)|^error while handling argument",
+        pattern=r"^llamacpp-launcher: error: ",
         kind=FailureClass.BAD_ARGUMENT,
         diagnosis="the engine refused one of its arguments",
         hint="the line in the log names the argument; correct or leave out that parameter",
     ),
     LogPattern(
         pattern=r"quantized V cache requires flash_attn|n_seq_max must be|does not divide n_embd_head|"
-        r"failed to (initialize|create) the context|failed to create context",
+        r"failed to create context",
         kind=FailureClass.BAD_ARGUMENT,
         diagnosis="the engine refused this combination of parameters",
         hint="the line in the log says which; leave the combination out of the search",
@@ -79,7 +110,7 @@ LOG_PATTERNS = (
         hint="install xllamacpp there, or point runtime.python to an environment that has it",
     ),
     LogPattern(
-        pattern=r"GGML_ASSERT|GGML_ABORT|terminate called|failed to add token",
+        pattern=r"GGML_ASSERT|terminate called|failed to add token",
         kind=FailureClass.CRASH,
         diagnosis="the engine stopped itself on an internal check",
         hint="this combination of parameters is one that the engine does not survive; leave it out",

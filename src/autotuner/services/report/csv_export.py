@@ -20,9 +20,9 @@ def render_csv(result: TaskResult) -> str:
     """One row per experiment (RFC 4180, a header line).
 
     Columns: number, origin, label, status, predicted, score, penalised_score, eligible, slo_reason, attempts,
-    elapsed_s, failure, diagnosis, hint; then ``parameter.*``, ``metric.*`` (plain figures), ``slo.*.actual``,
-    ``slo.*.threshold``, ``slo.*.met``, ``seconds.*`` per phase; last the command. Text that a spreadsheet would run
-    as a formula gets an apostrophe in front; numbers stay as they are, what is missing is empty.
+    elapsed_s, failure, failure_phase, diagnosis, hint; then ``parameter.*``, ``metric.*`` (plain figures),
+    ``slo.*.actual``, ``slo.*.threshold``, ``slo.*.met``, ``seconds.*`` per phase; last the command. Text that a
+    spreadsheet would run as a formula gets an apostrophe in front; numbers stay as they are, what is missing is empty.
     """
     rows = [_row(result, summary) for summary in result.experiments]
     header = list(_row_start(result, None)) if not rows else list(dict.fromkeys(name for row in rows for name in row))
@@ -50,6 +50,7 @@ def _row_start(result: TaskResult, summary: ExperimentSummary | None) -> dict[st
         "attempts": summary.attempts if summary else None,
         "elapsed_s": summary.elapsed_s if summary else None,
         "failure": failure.kind.value if failure else None,
+        "failure_phase": failure.phase.value if failure and failure.phase else None,
         "diagnosis": failure.diagnosis if failure else None,
         "hint": failure.hint if failure else None,
     }

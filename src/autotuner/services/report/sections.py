@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from autotuner.contracts.result import ExperimentSummary, GainFigure, GridComparison, SloLine, TaskResult
+from autotuner.contracts.result import ExperimentSummary, FailureCount, GainFigure, GridComparison, SloLine, TaskResult
 from autotuner.services.report import figures
 from autotuner.services.report.figures import Figure
 from autotuner.services.report.markup import Child, Html, group, tag
@@ -15,6 +15,7 @@ from autotuner.services.report.wording import (
     command_line,
     duration,
     experiment_title,
+    failure_title,
     figure_of,
     gain_of,
     gain_text,
@@ -24,6 +25,7 @@ from autotuner.services.report.wording import (
     parameter_value,
     parameters_text,
     percent,
+    phase_name,
     plain,
     score_text,
     shown_metrics,
@@ -222,20 +224,43 @@ def experiments(result: TaskResult) -> Html | None:
 def failures(result: TaskResult) -> Html | None:
     """What failed, why, and what to do."""
     failed = [s for s in result.experiments if s.failure is not None]
-    if not failed:
+    if not failed and not result.failures:
         return None
     kinds = Counter(s.failure.kind.value for s in failed if s.failure is not None)
-    parts: list[Child] = [tag("p", ", ".join(f"{count} × {kind}" for kind, count in kinds.most_common()))]
+    parts: list[Child] = [
+        tag(
+            "p", ", ".join(f"{count} × {kind}" for kind, count in kinds.most_common()) or "Every failure was made good."
+        ),
+        _failed_starts(result.failures),
+    ]
     for s in failed:
         if s.failure is None:
             continue
-        parts.append(tag("h3", f"{experiment_title(s)}: {s.failure.kind.value}"))
+        parts.append(tag("h3", f"{experiment_title(s)}: {failure_title(s.failure)}"))
         parts.append(tag("p", s.failure.diagnosis))
         parts.append(tag("p", f"What to do: {s.failure.hint}"))
         parts.append(tag("p", parameters_text(s.parameters), class_="note"))
         if s.failure.log_tail:
             parts.append(tag("details", tag("summary", "End of the server's log"), tag("pre", s.failure.log_tail)))
     return _section("Failures", parts)
+
+
+def _failed_starts(counts: Sequence[FailureCount]) -> Html | None:
+    if not counts:
+        return None
+    names = ("class", "phase", "starts", "configurations", "made good by a later try", "such as", "what to do")
+    rows = [
+        tag(
+            "tr",
+            tag("th", count.kind.value, scope="row"),
+            tag("td", phase_name(count.phase)),
+            [tag("td", str(n), class_="figure") for n in (count.starts, count.experiments, count.recovered)],
+            tag("td", count.example),
+            tag("td", count.hint),
+        )
+        for count in counts
+    ]
+    return _table(tag("tr", [tag("th", name, scope="col") for name in names]), rows, caption="Failed starts")
 
 
 def setting(result: TaskResult) -> Html:

@@ -6,7 +6,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from autotuner.contracts.result import ExperimentSummary, GainFigure, SloLine, TaskResult
+from autotuner.contracts.attempt import Failure, Phase
+from autotuner.contracts.result import ExperimentSummary, FailureCount, GainFigure, SloLine, TaskResult
 from autotuner.contracts.store import ExperimentOrigin
 from autotuner.contracts.values import MODEL_KEY, Scalar
 from autotuner.services.deploy_files import shell_words
@@ -182,6 +183,23 @@ def slo_text(line: SloLine) -> str:
     figure = with_unit(line.actual, line.unit)
     limit = with_unit(line.threshold, line.unit)
     return f"{one_line(line.name)} {figure} of at most {limit} ({kind}): {slo_status(line)}"
+
+
+def phase_name(phase: Phase) -> str:
+    """``warm up`` for ``warm_up``."""
+    return phase.value.replace("_", " ")
+
+
+def failure_title(failure: Failure) -> str:
+    """``crash (load)``: the class, and the phase where it is known."""
+    return failure.kind.value + (f" ({phase_name(failure.phase)})" if failure.phase is not None else "")
+
+
+def failure_count_text(count: FailureCount) -> str:
+    """``3 × crash (load; 2 configurations, 1 made good by a later try)``."""
+    configurations = "1 configuration" if count.experiments == 1 else f"{count.experiments} configurations"
+    recovered = f", {count.recovered} made good by a later try" if count.recovered else ""
+    return f"{count.starts} × {count.kind.value} ({phase_name(count.phase)}; {configurations}{recovered})"
 
 
 def figure_of(metrics: Mapping[str, object], name: str) -> float | None:
