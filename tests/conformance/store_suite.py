@@ -243,9 +243,7 @@ class StoreSuite:
         state = await other_store.get_task_state(task.id)
         assert (state.status, state.next_seq) == (TaskStatus.RUNNING, len(await store.events(task.id)) + 1)
 
-    async def test_a_change_may_depend_on_no_event_having_come_between(
-        self, store: Store, other_store: Store
-    ) -> None:
+    async def test_a_change_may_depend_on_no_event_having_come_between(self, store: Store, other_store: Store) -> None:
         task = await run_task(store, await store.create_task(new_task()))
         experiment = await add_experiment(store, task)
         seen = await store.get_task_state(task.id)

@@ -180,10 +180,10 @@ class World:
             clock=lambda: self._seconds * (self._starts() - before),
             now=lambda: datetime.now(UTC),
         )
-        async with InlineExecutor().open(
+        opening = InlineExecutor().open(
             FakePlugins(self.deployment, self.client), client=plan.client, client_cores=None
-        ) as session:
-            return await coordinator.run(task, session)
+        )
+        return await coordinator.run(task, opening)
 
     def _starts(self) -> int:
         return sum(step == "start" for step, _ in self.deployment.steps)

@@ -101,6 +101,7 @@ async def _start(run: Run, experiment: ExperimentRecord) -> Start:
     tries = max(1, 1 + run.plan.document.optimization.retries - failed)
     while True:
         reason = _reason(own)
+        await run.may_start()
         run.watch.begin(experiment, reason)
         start = await run.starter.start(experiment, reason, run.watch.moved)
         run.watch.ended()

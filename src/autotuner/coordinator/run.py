@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from autotuner.contracts.progress import Observer
-from autotuner.contracts.store import Store
+from autotuner.contracts.store import ExperimentStatus, Store
 from autotuner.coordinator.ledger import Ledger
+from autotuner.coordinator.requests import Requests
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.starts import Starter
 from autotuner.coordinator.watch import Watch
@@ -28,8 +29,30 @@ class Run:
     watch: Watch
     observer: Observer
     elapsed: Callable[[], float]
+    requests: Requests
     warnings: list[str] = field(default_factory=list)
     """Sentences for the result."""
+
+    async def may_start(self) -> None:
+        """Called before each start: returns at once, or when a paused task was resumed."""
+        if not await self.requests.paused():
+            return
+        self.watch.paused = True
+        self.watch.show()
+        self.observer.on_message(f"Paused: nothing is started until `autotuner task resume {self.task_name}`.")
+        try:
+            await self.requests.resumed()
+        finally:
+            self.watch.paused = False
+        self.watch.show()
+        self.observer.on_message("Resumed.")
+
+    async def take_retried(self) -> bool:
+        """Take note of failed experiments that somebody has opened again; whether there are any to be measured."""
+        opened = [e for e in await self.requests.retried() if e.status is ExperimentStatus.PENDING]
+        for experiment in opened:
+            self.ledger.experiments[experiment.number] = experiment
+        return bool(opened)
 
     def time_for_another(self, limit_s: float) -> bool:
         """Whether another start is likely to end within a limit of the running time, seconds."""

@@ -14,7 +14,6 @@ from typing import Any
 from autotuner.config.document import TaskDocument
 from autotuner.config.identity import changed, fingerprint, identity
 from autotuner.config.load import to_data
-from autotuner.contracts.attempt import AttemptStatus
 from autotuner.contracts.client import ClientError
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.executor import ExecutorSession
@@ -23,24 +22,27 @@ from autotuner.contracts.result import TaskResult
 from autotuner.contracts.search import SearchSetup, SearchStrategy
 from autotuner.contracts.store import NewTask, Store, TaskRecord, TaskStatus
 from autotuner.coordinator.loop import Coordinator
-from autotuner.deploy.local.deployment import LocalDeployment, reap
 from autotuner.planning.plan import Plan
 from autotuner.search.registry import make_strategy
 from autotuner.services.host import describe_host, off_cores
 from autotuner.services.planning import check_ready, plan_document
 from autotuner.services.plugins import EXECUTORS, InstalledPlugins
+from autotuner.services.progress_file import ProgressFile, Tee
+from autotuner.services.requests import end_left_behind
 from autotuner.services.settings import Settings
 from autotuner.services.task_lock import taken
 from autotuner.store.sql_store import open_store
 
-RUNNING = frozenset({AttemptStatus.PENDING, AttemptStatus.DEPLOYING, AttemptStatus.BENCHMARKING})
 NOTES = frozenset({"task_name", "description", "labels", "metadata"})
 """Keys of a document that ask for nothing."""
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended. ``fresh``: False when the task was finished before and nothing was done."""
+    """How a run ended: completed, or cancelled because another process asked for it.
+
+    ``fresh``: False when the task was finished before and nothing was done.
+    """
 
     task: TaskRecord
     result: TaskResult
@@ -51,7 +53,8 @@ class RunOutcome:
 
 async def run_task(document: TaskDocument, settings: Settings, observer: Observer, *, new: bool = False) -> RunOutcome:
     """Run a task from where it stands: a new one from the start, an interrupted one from its stored state, a finished
-    one not at all (unless its document grew), a failed one from its failed experiments.
+    one not at all (unless its document grew), a failed one from its failed experiments, one that was left paused or
+    being cancelled as if it had been interrupted.
 
     ``new``: make another task (name-2, …) instead of continuing. AutotunerError before anything is started for wrong
     input; TASK_CHANGED when a stored task of that name measures something else; TASK_BUSY while another process runs
@@ -70,19 +73,19 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
                 return RunOutcome(task, finished, fresh=False, folder=folder)
             if task.status is TaskStatus.COMPLETED:
                 observer.on_message("The document of this finished task has changed: it goes on.")
-            coordinator = Coordinator(
-                store=store,
-                plan=plan,
-                strategy=_strategy(document),
-                observer=observer,
-                artefacts=folder,
-                host=host,
-                clock=time.monotonic,
-                now=lambda: datetime.now(UTC),
-            )
-            await _end_left_behind(store, task)
-            async with _open_executor(settings, plan) as session:
-                result = await coordinator.run(task, session)
+            await end_left_behind(store, task.id)
+            with ProgressFile(folder) as progress:
+                coordinator = Coordinator(
+                    store=store,
+                    plan=plan,
+                    strategy=_strategy(document),
+                    observer=Tee(observer, progress),
+                    artefacts=folder,
+                    host=host,
+                    clock=time.monotonic,
+                    now=lambda: datetime.now(UTC),
+                )
+                result = await coordinator.run(task, _open_executor(settings, plan))
             return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
 
 
@@ -103,14 +106,6 @@ async def _open_executor(settings: Settings, plan: Plan) -> AsyncIterator[Execut
                 place="benchmark.engine",
             ) from error
         yield session
-
-
-async def _end_left_behind(store: Store, task: TaskRecord) -> None:
-    """End servers of a run that was killed. They die with it; this is for what they may have started themselves."""
-    for attempt in await store.list_attempts(task.id):
-        handle = attempt.handle
-        if attempt.status in RUNNING and handle is not None and handle.deployment == LocalDeployment.name:
-            await reap(handle)
 
 
 def _strategy(document: TaskDocument) -> Callable[[SearchSetup], SearchStrategy]:
