@@ -77,6 +77,7 @@ class Watcher:
         self.snapshots: list[Snapshot] = []
         self.finished: list[tuple[int, AttemptReason]] = []
         self.messages: list[str] = []
+        self.said = asyncio.Event()
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         self.snapshots.append(snapshot)
@@ -86,6 +87,7 @@ class Watcher:
 
     def on_message(self, message: str) -> None:
         self.messages.append(message)
+        self.said.set()
 
 
 class Killed(BaseException):

@@ -35,17 +35,16 @@ class Run:
 
     async def may_start(self) -> None:
         """Called before each start: returns at once, or when a paused task was resumed."""
-        if not await self.requests.paused():
-            return
-        self.watch.paused = True
-        self.watch.show()
-        self.observer.on_message(f"Paused: nothing is started until `autotuner task resume {self.task_name}`.")
-        try:
-            await self.requests.resumed()
-        finally:
-            self.watch.paused = False
-        self.watch.show()
-        self.observer.on_message("Resumed.")
+        while await self.requests.paused():
+            self.watch.paused = True
+            self.watch.show()
+            self.observer.on_message(f"Paused: nothing is started until `autotuner task resume {self.task_name}`.")
+            try:
+                await self.requests.resumed()
+            finally:
+                self.watch.paused = False
+            self.watch.show()
+            self.observer.on_message("Resumed.")
 
     async def take_retried(self) -> bool:
         """Take note of failed experiments that somebody has opened again; whether there are any to be measured."""
