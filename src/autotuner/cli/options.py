@@ -40,6 +40,15 @@ def set_option(function: Decorated) -> Decorated:
     )(function)
 
 
+def detach_option(function: Decorated) -> Decorated:
+    """--detach."""
+    return click.option(
+        "--detach",
+        is_flag=True,
+        help="Run it in a process of its own; return once it runs. `autotuner attach` shows it.",
+    )(function)
+
+
 def run_options(function: Decorated) -> Decorated:
     """What every command that runs a task takes."""
     options = [
@@ -58,6 +67,7 @@ def run_options(function: Decorated) -> Decorated:
             help="Place the winner in a fully measured grid (`autotuner report --format grid` makes one).",
         ),
         click.option("--report", "report_file", metavar="FILE.html", help="Write the report here too."),
+        detach_option,
     ]
     for option in reversed(options):
         function = option(function)

@@ -31,6 +31,11 @@ class State:
         given = {f"{PREFIX}DATA_DIR": self.data_dir, f"{PREFIX}DATABASE_URL": self.database}
         return load_settings({**os.environ, **{name: value for name, value in given.items() if value is not None}})
 
+    def command(self, *words: str) -> list[str]:
+        """A command line for the same data as this one."""
+        given = (("--data-dir", self.data_dir), ("--database", self.database))
+        return ["autotuner", *words, *(part for name, value in given if value is not None for part in (name, value))]
+
 
 pass_state = click.make_pass_decorator(State, ensure=True)
 

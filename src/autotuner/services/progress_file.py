@@ -39,6 +39,11 @@ def message_line(message: str) -> str:
     return _line("message", message=message)
 
 
+def is_snapshot(line: str) -> bool:
+    """Whether a line is a snapshot's."""
+    return line.startswith('{"type": "snapshot"')
+
+
 def replay(line: str, observer: Observer) -> None:
     """Tell an observer what a line says; nothing for a line of another version that cannot be read."""
     with suppress(ValueError, KeyError, TypeError):

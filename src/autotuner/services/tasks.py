@@ -13,7 +13,7 @@ from typing import Any
 
 from autotuner.config.document import TaskDocument
 from autotuner.config.identity import changed, fingerprint, identity
-from autotuner.config.load import to_data
+from autotuner.config.load import to_data, validate
 from autotuner.contracts.client import ClientError
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.executor import ExecutorSession
@@ -30,7 +30,7 @@ from autotuner.services.plugins import EXECUTORS, InstalledPlugins
 from autotuner.services.progress_file import ProgressFile, Tee
 from autotuner.services.requests import end_left_behind
 from autotuner.services.settings import Settings
-from autotuner.services.task_lock import taken
+from autotuner.services.task_lock import held, taken
 from autotuner.store.sql_store import open_store
 
 NOTES = frozenset({"task_name", "description", "labels", "metadata"})
@@ -87,6 +87,32 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
                 )
                 result = await coordinator.run(task, _open_executor(settings, plan))
             return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
+
+
+async def document_to_start(store: Store, settings: Settings, task: TaskRecord) -> TaskDocument:
+    """The stored document of a task that nobody runs and that has something left to do.
+
+    AutotunerError: TASK_BUSY while a process runs it, CONFLICT for a finished one.
+    """
+    if held(settings, task.id):
+        raise AutotunerError(
+            ErrorCode.TASK_BUSY,
+            f"the task {task.name!r} is being run by another process",
+            why=f"a task has one coordinator at a time; it is {task.status.value}",
+            remedy=f"`autotuner attach {task.name}` shows it"
+            + (f", `autotuner task resume {task.name}` lets it go on" if task.status is TaskStatus.PAUSED else ""),
+            place=task.name,
+        )
+    if task.status is TaskStatus.COMPLETED:
+        raise AutotunerError(
+            ErrorCode.CONFLICT,
+            f"the task {task.name!r} has nothing left to do",
+            why="it is completed",
+            remedy=f"`autotuner task retry {task.name}` tries failed experiments again; `autotuner run` with a larger "
+            "budget goes on with it",
+            place=task.name,
+        )
+    return validate(task.document, name=task.name).model_copy(update={"task_name": task.name})
 
 
 @asynccontextmanager
