@@ -236,6 +236,28 @@ class StoreSuite:
         assert await store.get_task(task.id) == task
         assert len(await store.events(task.id)) == 1
 
+    async def test_the_state_of_a_task_follows_its_changes(self, store: Store, other_store: Store) -> None:
+        task = await run_task(store, await store.create_task(new_task()))
+        experiment = await add_experiment(store, task)
+        await store.start_attempt(experiment.id, reason=AttemptReason.FIRST, host={})
+        state = await other_store.get_task_state(task.id)
+        assert (state.status, state.next_seq) == (TaskStatus.RUNNING, len(await store.events(task.id)) + 1)
+
+    async def test_a_change_may_depend_on_no_event_having_come_between(self, store: Store, other_store: Store) -> None:
+        task = await run_task(store, await store.create_task(new_task()))
+        experiment = await add_experiment(store, task)
+        seen = await store.get_task_state(task.id)
+        await other_store.start_attempt(experiment.id, reason=AttemptReason.FIRST, host={})
+        done = NewEvent(type=EventType.TASK_COMPLETED)
+        expected, completed = [TaskStatus.RUNNING], TaskStatus.COMPLETED
+        with pytest.raises(StatusConflictError) as caught:
+            await store.change_task(task.id, done, expected=expected, status=completed, next_seq=seen.next_seq)
+        assert caught.value.actual == "running"
+        seen = await store.get_task_state(task.id)
+        await store.change_task(task.id, done, expected=expected, status=completed, next_seq=seen.next_seq)
+        assert (await other_store.get_task_state(task.id)).status is completed
+        await assert_gapless(store, task.id)
+
     async def test_of_many_who_start_a_task_one_succeeds(self, store: Store, other_store: Store) -> None:
         task = await store.create_task(new_task())
         outcomes = await asyncio.gather(
@@ -294,6 +316,7 @@ class StoreSuite:
         event = NewEvent(type=EventType.TASK_UPDATED)
         calls = [
             store.get_task(99),
+            store.get_task_state(99),
             store.delete_task(99),
             store.change_task(99, event, expected=[TaskStatus.PENDING], status=TaskStatus.RUNNING),
             store.events(99),

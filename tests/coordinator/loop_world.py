@@ -77,6 +77,7 @@ class Watcher:
         self.snapshots: list[Snapshot] = []
         self.finished: list[tuple[int, AttemptReason]] = []
         self.messages: list[str] = []
+        self.said = asyncio.Event()
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         self.snapshots.append(snapshot)
@@ -86,6 +87,7 @@ class Watcher:
 
     def on_message(self, message: str) -> None:
         self.messages.append(message)
+        self.said.set()
 
 
 class Killed(BaseException):
@@ -186,10 +188,10 @@ class World:
             now=lambda: datetime.now(UTC),
             sleep=self.sleep,
         )
-        async with InlineExecutor().open(
+        opening = InlineExecutor().open(
             FakePlugins(self.deployment, self.client), client=plan.client, client_cores=None
-        ) as session:
-            return await coordinator.run(task, session)
+        )
+        return await coordinator.run(task, opening)
 
     async def _note_wait(self, seconds: float) -> None:
         self.waits.append(seconds)

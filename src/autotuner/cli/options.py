@@ -42,6 +42,15 @@ def set_option(function: Decorated) -> Decorated:
     )(function)
 
 
+def detach_option(function: Decorated) -> Decorated:
+    """--detach."""
+    return click.option(
+        "--detach",
+        is_flag=True,
+        help="Run it in a process of its own; return once it runs. `autotuner attach` shows it.",
+    )(function)
+
+
 def run_options(function: Decorated) -> Decorated:
     """What every command that runs a task takes."""
     options = [
@@ -69,6 +78,7 @@ def run_options(function: Decorated) -> Decorated:
             "whose death ends a start and not the task) (AUTOTUNER_EXECUTOR).",
         ),
         click.option("--report", "report_file", metavar="FILE.html", help="Write the report here too."),
+        detach_option,
     ]
     for option in reversed(options):
         function = option(function)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from autotuner.cli.detached import Announcement, shell_line, start_detached
 from autotuner.cli.failures import INTERRUPTED
 from autotuner.cli.interruption import Interruption
 from autotuner.cli.output import say, show
@@ -22,14 +22,28 @@ if TYPE_CHECKING:
     from autotuner.contracts.attempt import AttemptReason
     from autotuner.contracts.progress import Observer, Snapshot
     from autotuner.contracts.result import ExperimentSummary
+    from autotuner.contracts.store import TaskRecord
     from autotuner.services.grid import Grid
     from autotuner.services.tasks import RunOutcome
 
 STOPPING = "Stopping: the server is being ended. Ctrl-C again kills at once."
 
 
-def run_document(document: TaskDocument, state: State, *, new: bool, grid: str | None, report_file: str | None) -> None:
-    """Run a task and show its result; exits with 130 when it was interrupted."""
+def run_document(
+    document: TaskDocument,
+    state: State,
+    *,
+    new: bool = False,
+    grid: str | None = None,
+    report_file: str | None = None,
+    detach: bool = False,
+    go_on: list[str] | None = None,
+) -> None:
+    """Run a task and show its result; exits with 130 when it was interrupted or cancelled.
+
+    ``detach``: leave it to a process of its own, which runs the same command line. ``go_on``: the command that goes on
+    after an interruption, if it is not the same one.
+    """
     from autotuner.services.grid_files import load_grid
     from autotuner.services.result_files import check_writable
     from autotuner.services.tasks import run_task
@@ -38,27 +52,35 @@ def run_document(document: TaskDocument, state: State, *, new: bool, grid: str |
     known = load_grid(grid) if grid is not None else None
     if report_file is not None:
         check_writable(Path(report_file))
+    if detach:
+        start_detached(sys.argv[1:], state)
+        return
     with ExitStack() as stack:
-        observer = Named(_observer(state, stack))
+        observer = Named(observer_of(state, stack), Announcement(settings).make)
         interruption = Interruption(lambda: observer.on_message(STOPPING))
         outcome = interruption.run(run_task(document, settings, observer, new=new))
     if outcome is None:
-        _say_stopped(state, _resume_command(sys.argv[1:], observer.task_name if new else None))
+        command = go_on or _resume_command(sys.argv[1:], observer.task_name if new else None)
+        _say_stopped(state, "Stopped.", command)
         raise click.exceptions.Exit(INTERRUPTED)
+    end_if_cancelled(outcome.task, state)
     if known is not None:
         outcome = _placed(outcome, known)
-    _finish(outcome, state, report_file)
+    show_outcome(outcome, state, report_file)
 
 
 class Named:
-    """Passes everything on to another observer and keeps the name of the task."""
+    """Passes everything on to another observer and keeps the name of the task; ``first`` is told the first snapshot."""
 
-    def __init__(self, inner: Observer) -> None:
+    def __init__(self, inner: Observer, first: Callable[[Snapshot], None]) -> None:
         self._inner = inner
+        self._first = first
         self.task_name: str | None = None
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         """Pass it on."""
+        if self.task_name is None:
+            self._first(snapshot)
         self.task_name = snapshot.task_name
         self._inner.on_snapshot(snapshot)
 
@@ -71,7 +93,7 @@ class Named:
         self._inner.on_message(message)
 
 
-def _observer(state: State, stack: ExitStack) -> Observer:
+def observer_of(state: State, stack: ExitStack) -> Observer:
     """Progress goes to stderr, so that stdout holds the result; with --json both are lines of JSON on stdout."""
     from autotuner.cli.render.progress import JsonObserver, PlainObserver, RichObserver, SteadyConsole
 
@@ -90,12 +112,21 @@ def _resume_command(words: Sequence[str], renamed: str | None) -> list[str]:
     return command
 
 
-def _say_stopped(state: State, command: list[str]) -> None:
+def end_if_cancelled(task: TaskRecord, state: State) -> None:
+    """Say how to go on with a task that somebody has cancelled, and exit with 130; nothing for another one."""
+    from autotuner.contracts.store import TaskStatus
+
+    if task.status is TaskStatus.CANCELLED:
+        _say_stopped(state, f"The task {task.name!r} was cancelled.", state.command("task", "start", task.name))
+        raise click.exceptions.Exit(INTERRUPTED)
+
+
+def _say_stopped(state: State, what: str, command: list[str]) -> None:
     if state.json:
         click.echo(json.dumps({"type": "interrupted", "resume": command}))
     else:
-        say("Stopped. What was measured is kept. To go on from there:", err=True)
-        say(f"  {shlex.join(command)}", err=True)
+        say(f"{what} What was measured is kept. To go on from there:", err=True)
+        say(f"  {shell_line(command)}", err=True)
 
 
 def _placed(outcome: RunOutcome, grid: Grid) -> RunOutcome:
@@ -106,7 +137,8 @@ def _placed(outcome: RunOutcome, grid: Grid) -> RunOutcome:
     return replace(outcome, result=placed(outcome.result, grid))
 
 
-def _finish(outcome: RunOutcome, state: State, report_file: str | None) -> None:
+def show_outcome(outcome: RunOutcome, state: State, report_file: str | None) -> None:
+    """Write the result's files and print the result."""
     from autotuner.cli.render.result import result_tables
     from autotuner.services.report.html import render_html
     from autotuner.services.report.json_export import finite

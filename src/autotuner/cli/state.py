@@ -36,6 +36,11 @@ class State:
         }
         return load_settings({**os.environ, **{name: value for name, value in given.items() if value is not None}})
 
+    def command(self, *words: str) -> list[str]:
+        """A command line for the same data as this one."""
+        given = (("--data-dir", self.data_dir), ("--database", self.database))
+        return ["autotuner", *words, *(part for name, value in given if value is not None for part in (name, value))]
+
 
 pass_state = click.make_pass_decorator(State, ensure=True)
 

@@ -21,6 +21,7 @@ class Snapshot(Frozen):
     task_id: int
     task_name: str
     stage: Stage
+    paused: bool = False
     starts_done: int
     starts_total: int = Field(description="server starts planned: baseline, references, search and confirmation")
     elapsed_s: float

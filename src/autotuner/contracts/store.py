@@ -124,6 +124,13 @@ class TaskRecord(NewTask):
     deleted_at: datetime | None = None
 
 
+class TaskState(Frozen):
+    """What changes of a task most often: enough to see whether somebody asked for something."""
+
+    status: TaskStatus
+    next_seq: int = Field(description="number of the next event")
+
+
 class ExperimentRecord(Frozen):
     """A stored experiment."""
 
@@ -198,6 +205,9 @@ class Store(Protocol):
     async def get_task(self, task_id: int) -> TaskRecord:
         """One task."""
 
+    async def get_task_state(self, task_id: int) -> TaskState:
+        """Status and number of the next event alone: cheap enough to be asked several times a second."""
+
     async def find_task(self, name: str) -> TaskRecord | None:
         """The undeleted task of that name."""
 
@@ -214,9 +224,11 @@ class Store(Protocol):
         expected: Sequence[TaskStatus],
         status: TaskStatus,
         fields: Mapping[str, Any] | None = None,
+        next_seq: int | None = None,
     ) -> TaskRecord:
         """Set the status if it is one of ``expected`` (else StatusConflictError) and the given fields.
 
+        With ``next_seq`` only if no event was stored since that was the task's (else StatusConflictError).
         ``fields`` may hold document, parameters, result, error, stop_reason, elapsed_s, started_at, finished_at.
         """
 

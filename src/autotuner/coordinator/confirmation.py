@@ -37,6 +37,7 @@ async def confirm(run: Run) -> str | None:
         if wall is not None and not run.time_for_another(wall):
             return f"the confirmation was cut short by the time budget of {wall:.0f} s"
         experiment = run.ledger.experiments[number]
+        await run.may_start()
         run.watch.begin(experiment, AttemptReason.CONFIRM)
         start = await run.starter.start(experiment, AttemptReason.CONFIRM, run.watch.moved, block=block)
         run.watch.ended()

@@ -112,6 +112,7 @@ async def _start(run: Run, experiment: ExperimentRecord) -> Start:
             run.observer.on_message(_again(experiment, start.failure, decision))
             await run.sleep(decision.delay_s)
         reason = _reason(own)
+        await run.may_start()
         run.watch.begin(experiment, reason)
         start = await run.starter.start(experiment, reason, run.watch.moved)
         run.watch.ended()

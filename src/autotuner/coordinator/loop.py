@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,14 +17,17 @@ from autotuner.contracts.result import TaskResult
 from autotuner.contracts.store import (
     EventType,
     NewEvent,
+    StatusConflictError,
     Store,
     TaskRecord,
+    TaskState,
     TaskStatus,
 )
 from autotuner.coordinator.confirmation import confirm
 from autotuner.coordinator.experiments import add, measure, nothing_measured
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.reopening import reopen
+from autotuner.coordinator.requests import GOING_ON, CancelRequestedError, Requests
 from autotuner.coordinator.result import build_result
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
@@ -35,6 +38,9 @@ from autotuner.coordinator.watch import Watch
 from autotuner.planning.plan import Plan
 
 T = TypeVar("T")
+
+_CANCELLED_ON_REQUEST = NewEvent(type=EventType.TASK_CANCELLED, message="cancelled on request; start it to go on")
+_INTERRUPTED = NewEvent(type=EventType.TASK_CANCELLED, message="interrupted; run it again to go on")
 
 
 class Coordinator:
@@ -69,8 +75,13 @@ class Coordinator:
         self._scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
         self._warnings = list(plan.warnings)
 
-    async def run(self, task: TaskRecord, session: ExecutorSession) -> TaskResult:
-        """Run the task to its end, its attempts in ``session``, and return its result.
+    async def run(self, task: TaskRecord, opening: AbstractAsyncContextManager[ExecutorSession]) -> TaskResult:
+        """Run the task to its end and return its result. ``opening`` opens the session in which its attempts run.
+
+        ``task`` was read while the caller held it, so a status that says that it runs was left behind. From the moment
+        at which the task is running, requests of other processes are heard: while it is paused no start begins; when
+        it is cancelled, the server is ended, what was under way is marked as interrupted, and the result of what there
+        is has the status cancelled.
 
         What an earlier run has measured is kept. Experiments that failed of something that passes are tried again.
         Condemned ones are so only in a task that failed as a whole: its cause may have been mended meanwhile.
@@ -81,9 +92,10 @@ class Coordinator:
         """
         begun = self._clock()
         before = task.elapsed_s
+        requests = Requests(self._store, task.id, since=task.next_seq, clock=self._clock)
 
         def elapsed() -> float:
-            return before + self._clock() - begun
+            return before + self._clock() - begun - requests.paused_s
 
         try:
             await self._store.interrupt_attempts(task.id)
@@ -93,13 +105,14 @@ class Coordinator:
             # Before the task's status changes: if this is interrupted, the next run finds it failed and does the rest.
             await reopen(self._store, ledger, task.id, condemned_too=task.status is TaskStatus.FAILED)
             await self._started(task)
-            run = self._run(task, session, ledger, elapsed)
-            stop_reason = await self._stages(run)
-            return await self._completed(task, ledger, elapsed(), stop_reason)
+            async with requests.heard(), opening as session:
+                run = self._run(task, session, ledger, elapsed, requests)
+                return await self._to_the_end(run)
+        except CancelRequestedError:
+            return await _undisturbed(self._broken_off(task, _CANCELLED_ON_REQUEST, TaskStatus.CANCELLED, elapsed))
         except asyncio.CancelledError:
-            event = NewEvent(type=EventType.TASK_CANCELLED, message="interrupted; run it again to go on")
             with suppress(AutotunerError):
-                await _undisturbed(self._broken_off(task, event, TaskStatus.CANCELLED, elapsed))
+                await _undisturbed(self._broken_off(task, _INTERRUPTED, TaskStatus.CANCELLED, elapsed))
             raise
         except AutotunerError as error:
             await self._failed(task, error, elapsed)
@@ -109,7 +122,14 @@ class Coordinator:
             await self._failed(task, _unforeseen(error), elapsed)
             raise
 
-    def _run(self, task: TaskRecord, session: ExecutorSession, ledger: Ledger, elapsed: Callable[[], float]) -> Run:
+    def _run(
+        self,
+        task: TaskRecord,
+        session: ExecutorSession,
+        ledger: Ledger,
+        elapsed: Callable[[], float],
+        requests: Requests,
+    ) -> Run:
         warning = self._scorer.settle_from(ledger)
         self._warnings += [warning] if warning is not None else []
         standing = Standing(ledger, self._scorer)
@@ -135,11 +155,20 @@ class Coordinator:
             observer=self._observer,
             elapsed=elapsed,
             sleep=self._sleep,
+            requests=requests,
             warnings=self._warnings,
         )
 
-    async def _stages(self, run: Run) -> str:
-        """All stages in order; returns why the task ended."""
+    async def _to_the_end(self, run: Run) -> TaskResult:
+        """Go through the stages, again for experiments that are opened meanwhile, until the end is stored."""
+        while True:
+            stop_reason = await self._stages(run)
+            result = None if stop_reason is None else await self._completed(run, stop_reason)
+            if result is not None:
+                return result
+
+    async def _stages(self, run: Run) -> str | None:
+        """All stages in order; returns why the task ended, None when there are experiments to be tried again."""
         plan, ledger = self._plan, run.ledger
         if plan.baseline is not None:
             run.watch.stage = "baseline"
@@ -154,6 +183,8 @@ class Coordinator:
             await measure(run, experiment)
         run.watch.stage = "search"
         reason = await search(run, self._make_strategy)
+        if reason is None:
+            return None
         if plan.searched:
             self._observer.on_message(f"Search ended: {reason}.")
         if ledger.first_metrics() is None:
@@ -165,33 +196,51 @@ class Coordinator:
         return reason if cut is None else f"{reason}; {cut}"
 
     async def _started(self, task: TaskRecord) -> None:
+        """Make the task a running one. What was asked since the caller read it is heeded: the end, or a pause."""
         document = to_data(self._plan.document)
-        await self._store.change_task(
-            task.id,
-            NewEvent(
-                type=EventType.TASK_STARTED,
-                data={"task_name": task.name, "base_runtime": self._plan.engine, "total": self._plan.planned_starts},
-            ),
-            expected=tuple(TaskStatus),  # the caller holds the task, so one that seems to run was left behind
-            status=TaskStatus.RUNNING,
-            fields={
-                "document": document,
-                "parameters": document.get("parameters", {}),
-                "started_at": task.started_at or self._now(),
-                "finished_at": None,
-                "result": None,
-                "error": None,
-                "stop_reason": None,
-            },
+        event = NewEvent(
+            type=EventType.TASK_STARTED,
+            data={"task_name": task.name, "base_runtime": self._plan.engine, "total": self._plan.planned_starts},
         )
+        fields = {
+            "document": document,
+            "parameters": document.get("parameters", {}),
+            "started_at": task.started_at or self._now(),
+            "finished_at": None,
+            "result": None,
+            "error": None,
+            "stop_reason": None,
+        }
+        found, status = task.status, TaskStatus.RUNNING
+        while True:
+            try:
+                await self._store.change_task(task.id, event, expected=(found,), status=status, fields=fields)
+                return
+            except StatusConflictError as conflict:
+                found = TaskStatus(conflict.actual)
+                if found is TaskStatus.CANCELLING:
+                    raise CancelRequestedError from conflict
+                status = TaskStatus.PAUSED if found is TaskStatus.PAUSED else TaskStatus.RUNNING
 
     # ---- the end
 
-    async def _completed(self, task: TaskRecord, ledger: Ledger, elapsed_s: float, stop_reason: str) -> TaskResult:
+    async def _completed(self, run: Run, stop_reason: str) -> TaskResult | None:
+        """Store the end; None when there are experiments to be tried again. A pause has nothing left to hold back."""
+        while True:
+            state = await run.requests.state()
+            if state.status not in GOING_ON:
+                raise CancelRequestedError
+            if await run.take_retried():
+                return None
+            with suppress(StatusConflictError):  # something was asked between the look and the end: look again
+                return await self._store_completed(run, stop_reason, state)
+
+    async def _store_completed(self, run: Run, stop_reason: str, state: TaskState) -> TaskResult:
+        task, elapsed_s = await self._store.get_task(run.task_id), run.elapsed()
         ended = task.model_copy(
             update={"status": TaskStatus.COMPLETED, "stop_reason": stop_reason, "error": None, "result": None}
         )
-        result = self._result(ended, ledger, elapsed_s)
+        result = self._result(ended, run.ledger, elapsed_s)
         event = NewEvent(
             type=EventType.TASK_COMPLETED,
             message=result.headline,
@@ -201,7 +250,7 @@ class Coordinator:
                 "elapsed_s": elapsed_s,
             },
         )
-        await self._end(ended, event, result, elapsed_s)
+        await self._end(ended, event, result, elapsed_s, expected=state.status, next_seq=state.next_seq)
         return result
 
     async def _failed(self, task: TaskRecord, error: AutotunerError, elapsed: Callable[[], float]) -> None:
@@ -217,18 +266,29 @@ class Coordinator:
         status: TaskStatus,
         elapsed: Callable[[], float],
         error: AutotunerError | None = None,
-    ) -> None:
-        """Store the end of a run that did not come to its own; nothing if it had not begun or was over."""
-        stored = await self._store.get_task(task.id)
-        if stored.status not in (TaskStatus.RUNNING, TaskStatus.CANCELLING):
-            return
+    ) -> TaskResult:
+        """Store the end of a run that did not come to its own; no end if it had not begun or was over.
+
+        A task that somebody asked to be cancelled ends as cancelled, whatever else happened to it.
+        """
         await self._store.interrupt_attempts(task.id)
         ledger = await Ledger.read(self._store, task.id)
+        with suppress(AutotunerError):  # what cannot be scored is shown without scores
+            self._scorer.settle_from(ledger)
         reason = None if error is None else error.what
-        ended = stored.model_copy(
-            update={"status": status, "stop_reason": reason, "error": None if error is None else error.as_dict()}
-        )
-        await self._end(ended, event, self._result(ended, ledger, elapsed()), elapsed())
+        while True:
+            stored = await self._store.get_task(task.id)
+            if stored.status not in (*GOING_ON, TaskStatus.CANCELLING):
+                return self._result(stored, ledger, elapsed())
+            if stored.status is TaskStatus.CANCELLING and status is not TaskStatus.CANCELLED:
+                event, status = _CANCELLED_ON_REQUEST, TaskStatus.CANCELLED
+            ended = stored.model_copy(
+                update={"status": status, "stop_reason": reason, "error": None if error is None else error.as_dict()}
+            )
+            result = self._result(ended, ledger, elapsed())
+            with suppress(StatusConflictError):  # something was asked meanwhile
+                await self._end(ended, event, result, elapsed(), expected=stored.status)
+                return result
 
     def _result(self, task: TaskRecord, ledger: Ledger, elapsed_s: float) -> TaskResult:
         return build_result(
@@ -241,11 +301,21 @@ class Coordinator:
             warnings=self._warnings,
         )
 
-    async def _end(self, ended: TaskRecord, event: NewEvent, result: TaskResult, elapsed_s: float) -> None:
+    async def _end(
+        self,
+        ended: TaskRecord,
+        event: NewEvent,
+        result: TaskResult,
+        elapsed_s: float,
+        *,
+        expected: TaskStatus,
+        next_seq: int | None = None,
+    ) -> None:
         await self._store.change_task(
             ended.id,
             event,
-            expected=(TaskStatus.RUNNING, TaskStatus.CANCELLING),
+            expected=(expected,),
+            next_seq=next_seq,
             status=ended.status,
             fields={
                 "result": result.model_dump(mode="json"),

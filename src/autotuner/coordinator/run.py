@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from autotuner.contracts.progress import Observer
-from autotuner.contracts.store import Store
+from autotuner.contracts.store import ExperimentStatus, Store
 from autotuner.coordinator.ledger import Ledger
+from autotuner.coordinator.requests import Requests
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.standing import Standing
 from autotuner.coordinator.starts import Starter
@@ -31,8 +32,29 @@ class Run:
     observer: Observer
     elapsed: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
+    requests: Requests
     warnings: list[str] = field(default_factory=list)
     """Sentences for the result."""
+
+    async def may_start(self) -> None:
+        """Called before each start: returns at once, or when a paused task was resumed."""
+        while await self.requests.paused():
+            self.watch.paused = True
+            self.watch.show()
+            self.observer.on_message(f"Paused: nothing is started until `autotuner task resume {self.task_name}`.")
+            try:
+                await self.requests.resumed()
+            finally:
+                self.watch.paused = False
+            self.watch.show()
+            self.observer.on_message("Resumed.")
+
+    async def take_retried(self) -> bool:
+        """Take note of failed experiments that somebody has opened again; whether there are any to be measured."""
+        opened = [e for e in await self.requests.retried() if e.status is ExperimentStatus.PENDING]
+        for experiment in opened:
+            self.ledger.put_experiment(experiment)
+        return bool(opened)
 
     def time_for_another(self, limit_s: float) -> bool:
         """Whether another start is likely to end within a limit of the running time, seconds."""

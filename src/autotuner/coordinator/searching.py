@@ -17,8 +17,11 @@ CONFIRM_SHARE = 0.25
 MakeStrategy = Callable[[SearchSetup], SearchStrategy]
 
 
-async def search(run: Run, make_strategy: MakeStrategy) -> str:
+async def search(run: Run, make_strategy: MakeStrategy) -> str | None:
     """Search until the budget is used or nothing is left; returns why it ended.
+
+    None when failed experiments were opened again: they are to be measured before the next one is asked for, and the
+    strategy is to be told anew.
 
     What an earlier run began is finished first. The strategy is then told everything in the order of the experiments'
     numbers, which is the order in which an unbroken run tells it.
@@ -37,6 +40,8 @@ async def search(run: Run, make_strategy: MakeStrategy) -> str:
         if experiment.status in FINISHED:
             strategy.tell(Trial(experiment.parameters, outcome(experiment, run.scorer)))
     while (reason := _over(run)) is None:
+        if await run.take_retried():
+            return None
         configuration = await asyncio.to_thread(strategy.ask)
         if configuration is None:
             return "every valid configuration was measured"

@@ -42,6 +42,8 @@ class Watch:
         self._phase: Phase | None = None
         self._reason: AttemptReason | None = None
         self.stage: Stage = "baseline"
+        self.paused = False
+        """Whether no start begins until somebody resumes the task."""
         self.confirming = plan.confirm_starts * (plan.confirm_top_k + 1)
         """Starts of the confirmation; as planned until the finalists are known."""
 
@@ -84,6 +86,7 @@ class Watch:
                 task_id=self._task_id,
                 task_name=self._plan.task_name,
                 stage=self.stage,
+                paused=self.paused,
                 starts_done=done,
                 starts_total=total,
                 elapsed_s=self._elapsed(),

@@ -13,8 +13,7 @@ from typing import Any
 
 from autotuner.config.document import TaskDocument
 from autotuner.config.identity import changed, fingerprint, identity
-from autotuner.config.load import to_data
-from autotuner.contracts.attempt import AttemptStatus
+from autotuner.config.load import to_data, validate
 from autotuner.contracts.client import ClientError
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.executor import Executor, ExecutorSession
@@ -26,20 +25,24 @@ from autotuner.coordinator.loop import Coordinator
 from autotuner.planning.plan import Plan
 from autotuner.search.registry import make_strategy
 from autotuner.services.host import describe_host, off_cores
+from autotuner.services.left_behind import end_left_behind
 from autotuner.services.planning import check_ready, plan_document
 from autotuner.services.plugins import EXECUTORS, InstalledPlugins
+from autotuner.services.progress_file import ProgressFile, Tee
 from autotuner.services.settings import Settings
-from autotuner.services.task_lock import taken
+from autotuner.services.task_lock import held, taken
 from autotuner.store.sql_store import open_store
 
-RUNNING = frozenset({AttemptStatus.PENDING, AttemptStatus.DEPLOYING, AttemptStatus.BENCHMARKING})
 NOTES = frozenset({"task_name", "description", "labels", "metadata"})
 """Keys of a document that ask for nothing."""
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended. ``fresh``: False when the task was finished before and nothing was done."""
+    """How a run ended: completed, or cancelled because another process asked for it.
+
+    ``fresh``: False when the task was finished before and nothing was done.
+    """
 
     task: TaskRecord
     result: TaskResult
@@ -50,7 +53,8 @@ class RunOutcome:
 
 async def run_task(document: TaskDocument, settings: Settings, observer: Observer, *, new: bool = False) -> RunOutcome:
     """Run a task from where it stands: a new one from the start, an interrupted one from its stored state, a finished
-    one not at all (unless its document grew), a failed one from its failed experiments.
+    one not at all (unless its document grew), a failed one from its failed experiments, one that was left paused or
+    being cancelled as if it had been interrupted.
 
     ``new``: make another task (name-2, …) instead of continuing. AutotunerError before anything is started for wrong
     input; TASK_CHANGED when a stored task of that name measures something else; TASK_BUSY while another process runs
@@ -70,20 +74,46 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
                 return RunOutcome(task, finished, fresh=False, folder=folder)
             if task.status is TaskStatus.COMPLETED:
                 observer.on_message("The document of this finished task has changed: it goes on.")
-            coordinator = Coordinator(
-                store=store,
-                plan=plan,
-                strategy=_strategy(document),
-                observer=observer,
-                artefacts=folder,
-                host=host,
-                clock=time.monotonic,
-                now=lambda: datetime.now(UTC),
-            )
-            await _end_left_behind(store, task)
-            async with _open_executor(executor, plan) as session:
-                result = await coordinator.run(task, session)
+            await end_left_behind(store, settings, task, observer)
+            with ProgressFile(folder) as progress:
+                coordinator = Coordinator(
+                    store=store,
+                    plan=plan,
+                    strategy=_strategy(document),
+                    observer=Tee(observer, progress),
+                    artefacts=folder,
+                    host=host,
+                    clock=time.monotonic,
+                    now=lambda: datetime.now(UTC),
+                )
+                result = await coordinator.run(task, _open_executor(executor, plan))
             return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
+
+
+async def document_to_start(store: Store, settings: Settings, task: TaskRecord) -> TaskDocument:
+    """The stored document of a task that nobody runs and that has something left to do.
+
+    AutotunerError: TASK_BUSY while a process runs it, CONFLICT for a finished one.
+    """
+    if held(settings, task.id):
+        raise AutotunerError(
+            ErrorCode.TASK_BUSY,
+            f"the task {task.name!r} is being run by another process",
+            why=f"a task has one coordinator at a time; it is {task.status.value}",
+            remedy=f"`autotuner attach {task.name}` shows it"
+            + (f", `autotuner task resume {task.name}` lets it go on" if task.status is TaskStatus.PAUSED else ""),
+            place=task.name,
+        )
+    if task.status is TaskStatus.COMPLETED:
+        raise AutotunerError(
+            ErrorCode.CONFLICT,
+            f"the task {task.name!r} has nothing left to do",
+            why="it is completed",
+            remedy=f"`autotuner task retry {task.name}` tries failed experiments again; `autotuner run` with a larger "
+            "budget goes on with it",
+            place=task.name,
+        )
+    return validate(task.document, name=task.name).model_copy(update={"task_name": task.name})
 
 
 @asynccontextmanager
@@ -102,14 +132,6 @@ async def _open_executor(executor: Executor, plan: Plan) -> AsyncIterator[Execut
                 place="benchmark.engine",
             ) from error
         yield session
-
-
-async def _end_left_behind(store: Store, task: TaskRecord) -> None:
-    """End servers of a run that was killed. They die with it; this is for what they may have started themselves."""
-    for attempt in await store.list_attempts(task.id):
-        handle = attempt.handle
-        if attempt.status in RUNNING and handle is not None:
-            await InstalledPlugins().deployment(handle.deployment).clean(handle)
 
 
 def _strategy(document: TaskDocument) -> Callable[[SearchSetup], SearchStrategy]:

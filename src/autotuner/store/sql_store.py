@@ -21,6 +21,7 @@ from autotuner.contracts.store import (
     NewEvent,
     NewTask,
     TaskRecord,
+    TaskState,
     TaskStatus,
 )
 from autotuner.contracts.values import Scalar
@@ -74,6 +75,10 @@ class SqlStore:
         """One task."""
         return await self._database.read(lambda session: tasks.get(session, task_id))
 
+    async def get_task_state(self, task_id: int) -> TaskState:
+        """Status and number of the next event of a task."""
+        return await self._database.read(lambda session: tasks.state(session, task_id))
+
     async def find_task(self, name: str) -> TaskRecord | None:
         """The undeleted task of that name."""
         return await self._database.read(lambda session: tasks.find(session, name))
@@ -94,11 +99,19 @@ class SqlStore:
         expected: Sequence[TaskStatus],
         status: TaskStatus,
         fields: Mapping[str, Any] | None = None,
+        next_seq: int | None = None,
     ) -> TaskRecord:
         """Compare and set the status, with other fields. ValueError for a field that can't be changed."""
         return await self._database.write(
             lambda session: tasks.change(
-                session, task_id, event, self._clock(), expected=expected, status=status, fields=fields or {}
+                session,
+                task_id,
+                event,
+                self._clock(),
+                expected=expected,
+                status=status,
+                fields=fields or {},
+                next_seq=next_seq,
             )
         )
 

@@ -18,6 +18,7 @@ from autotuner.contracts.store import (
     NewTask,
     StatusConflictError,
     TaskRecord,
+    TaskState,
     TaskStatus,
 )
 from autotuner.store.columns import storable_text
@@ -62,6 +63,14 @@ def get(session: Session, task_id: int) -> TaskRecord:
     return record(TaskRecord, row)
 
 
+def state(session: Session, task_id: int) -> TaskState:
+    """Status and number of the next event of a task, a deleted one too."""
+    row = session.execute(select(Task.status, Task.next_seq).where(Task.id == task_id)).mappings().one_or_none()
+    if row is None:
+        raise not_found("task", task_id)
+    return record(TaskState, row)
+
+
 def find(session: Session, name: str) -> TaskRecord | None:
     """The undeleted task of that name."""
     row = session.execute(select_row(Task).where(Task.name == name, Task.deleted_at.is_(None))).mappings().one_or_none()
@@ -91,12 +100,14 @@ def change(
     expected: Sequence[TaskStatus],
     status: TaskStatus,
     fields: Mapping[str, Any],
+    next_seq: int | None = None,
 ) -> TaskRecord:
     """Compare and set the status, with other fields."""
     unknown = sorted(set(fields) - CHANGEABLE)
     if unknown:
         raise ValueError(f"not changeable: {', '.join(unknown)}")
-    _compare_and_set(session, task_id, expected, {**fields, "status": status.value, "updated_at": now})
+    values = {**fields, "status": status.value, "updated_at": now}
+    _compare_and_set(session, task_id, expected, values, next_seq=next_seq)
     append_event(session, task_id, event, now)
     return get(session, task_id)
 
@@ -123,11 +134,17 @@ def events(session: Session, task_id: int, *, since: int, limit: int) -> list[Ev
 
 
 def _compare_and_set(
-    session: Session, task_id: int, expected: Sequence[TaskStatus], values: Mapping[str, object]
+    session: Session,
+    task_id: int,
+    expected: Sequence[TaskStatus],
+    values: Mapping[str, object],
+    *,
+    next_seq: int | None = None,
 ) -> None:
+    unchanged = [] if next_seq is None else [Task.next_seq == next_seq]
     changed = session.execute(
         update(Task)
-        .where(Task.id == task_id, Task.deleted_at.is_(None), Task.status.in_(names(expected)))
+        .where(Task.id == task_id, Task.deleted_at.is_(None), Task.status.in_(names(expected)), *unchanged)
         .values(dict(values))
         .returning(Task.id)
     ).first()

@@ -25,6 +25,7 @@ def quick(
     new: bool,
     grid: str | None,
     report_file: str | None,
+    detach: bool,
 ) -> None:
     """Tune MODEL (a file, a name on a hub, or `tiny`) with a sensible task.
 
@@ -45,7 +46,7 @@ def quick(
 
     changes = all_sets(sets, budget=budget, seed=seed)
     document = quick_document(model, state.settings(), objective=objective, sets=changes)
-    run_document(document, state, new=new, grid=grid, report_file=report_file)
+    run_document(document, state, new=new, grid=grid, report_file=report_file, detach=detach)
 
 
 @click.command(short_help="See a whole search over predicted figures, in seconds.")
@@ -60,6 +61,7 @@ def demo(
     new: bool,
     grid: str | None,
     report_file: str | None,
+    detach: bool,
 ) -> None:
     """Search over predicted figures of a large model on GPUs: no server, no GPU, a few seconds.
 
@@ -80,7 +82,7 @@ def demo(
 
     document = demo_document(sets=all_sets(sets, budget=budget, seed=seed))
     again = new or wait_for(_finished(state, document.task_name or ""))
-    run_document(document, state, new=again, grid=grid, report_file=report_file)
+    run_document(document, state, new=again, grid=grid, report_file=report_file, detach=detach)
 
 
 async def _finished(state: State, name: str) -> bool:

@@ -23,6 +23,7 @@ def run(
     new: bool,
     grid: str | None,
     report_file: str | None,
+    detach: bool,
     dry_run: bool,
 ) -> None:
     """Run the task of a YAML or JSON file (- is standard input), or go on with it.
@@ -37,17 +38,20 @@ def run(
       autotuner run task.yaml --dry-run
 
     Every step is stored. After Ctrl-C or a crash the same command goes on from there; for a finished task it only
-    shows the result. Ctrl-C once stops cleanly, twice kills at once. Closing the terminal does not stop a run.
+    shows the result. Ctrl-C once stops cleanly, twice kills at once. Closing the terminal does not stop a run;
+    `autotuner attach` shows it again. `autotuner task` pauses, cancels and resumes it from elsewhere.
 
     Prints progress on stderr, then on stdout the verdict, the winner beside the baseline, the evidence, and where
     report.html, result.json and result.csv were written. With --json: one JSON object per line, the last of type
     result (or interrupted).
 
     Exit codes: 0 done (also when nothing beats the baseline), 2 wrong input or nothing could be measured,
-    130 interrupted, 1 internal error.
+    130 interrupted or cancelled, 1 internal error. With --detach: 0 once the task runs.
     """
     from autotuner.services.documents import read_document
 
+    if detach and task_file == "-":
+        raise click.UsageError("--detach needs a task file: a process of its own has no standard input.")
     document = read_document(task_file, sets=all_sets(sets, budget=budget, seed=seed))
     if dry_run:
         from autotuner.cli.commands.plan import show_plan
@@ -56,4 +60,4 @@ def run(
         return
     from autotuner.cli.running import run_document
 
-    run_document(document, state, new=new, grid=grid, report_file=report_file)
+    run_document(document, state, new=new, grid=grid, report_file=report_file, detach=detach)

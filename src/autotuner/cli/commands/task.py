@@ -1,24 +1,30 @@
-"""``autotuner task``: list, show, delete."""
+"""``autotuner task``: list, show, delete; what else can be asked of a task is in ``task_requests``."""
 
 from __future__ import annotations
 
 import click
 
+from autotuner.cli.commands.task_requests import cancel, pause, resume, retry, start
 from autotuner.cli.output import say, say_json, show, table, wait_for
 from autotuner.cli.state import State, pass_state, shared_options
 
 STATUSES = ("pending", "running", "completed", "failed", "cancelled", "paused", "cancelling")
 
 
-@click.group(short_help="List, show and delete tasks.")
+@click.group(short_help="List, show, pause, cancel, start and delete tasks.")
 def task() -> None:
-    """List, show and delete the stored tasks.
+    """Look at the stored tasks, and pause, cancel, start, retry and delete them, whichever process runs them.
 
     \b
     Examples:
       autotuner task list --status failed
       autotuner task show demo
+      autotuner task cancel demo
     """
+
+
+for _command in (start, pause, resume, cancel, retry):
+    task.add_command(_command)
 
 
 @task.command(name="list")
@@ -30,6 +36,8 @@ def task() -> None:
 def list_tasks(state: State, status: str | None, search: str | None, limit: int) -> None:
     """List the tasks, newest first: number, name, status, what they came to.
 
+    A task that is running by its status but that no process runs any more is marked as left behind.
+
     Exit codes: 0, or 2 when the database cannot be read.
     """
     wait_for(_list(state, status, search, limit))
@@ -39,22 +47,28 @@ async def _list(state: State, status: str | None, search: str | None, limit: int
     from autotuner.contracts.store import TaskStatus
     from autotuner.services.report.wording import duration
     from autotuner.services.stored import open_stored
+    from autotuner.services.task_lock import held
 
+    busy = (TaskStatus.RUNNING, TaskStatus.CANCELLING)
     wanted = TaskStatus(status) if status else None
-    async with open_stored(state.settings()) as store:
+    settings = state.settings()
+    async with open_stored(settings) as store:
         found, total = await store.list_tasks(status=wanted, search=search, limit=limit)
+    attended = {entry.id: held(settings, entry.id) for entry in found}
     if state.json:
         fields = {"id", "name", "status", "created_at", "started_at", "finished_at", "elapsed_s", "stop_reason"}
         tasks = [entry.model_dump(mode="json", include=fields) for entry in found]
         for shown, entry in zip(tasks, found, strict=True):
             shown["headline"] = (entry.result or {}).get("headline")
+            shown["held"] = attended[entry.id]
         say_json({"tasks": tasks, "total": total})
         return
+    left = {entry.id for entry in found if entry.status in busy and not attended[entry.id]}
     rows = [
         (
             entry.id,
             entry.name,
-            entry.status.value,
+            f"{entry.status.value} (left behind)" if entry.id in left else entry.status.value,
             f"{entry.created_at.astimezone():%Y-%m-%d %H:%M}",
             duration(entry.elapsed_s),
             (entry.result or {}).get("headline") or (entry.error or {}).get("what"),
@@ -62,6 +76,8 @@ async def _list(state: State, status: str | None, search: str | None, limit: int
         for entry in found
     ]
     show(table(("#", "task", "status", "created", "ran for", "outcome"), rows))
+    if left:
+        say("Left behind: no process runs it any more. `autotuner task start NAME` goes on with it.")
     if total > len(found):
         say(f"{total - len(found)} more: --limit {total} shows all.")
 

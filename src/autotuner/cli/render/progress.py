@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -18,7 +17,7 @@ from autotuner.contracts.attempt import AttemptReason
 from autotuner.contracts.progress import Snapshot
 from autotuner.contracts.result import ExperimentSummary
 from autotuner.contracts.store import ExperimentOrigin
-from autotuner.services.report.json_export import finite
+from autotuner.services.progress_file import message_line, snapshot_line, start_finished_line
 from autotuner.services.report.wording import (
     PREDICTED,
     duration,
@@ -72,18 +71,15 @@ class JsonObserver:
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         """Write ``{"type": "snapshot", "snapshot": {…}}``."""
-        self._write("snapshot", snapshot=snapshot.model_dump(mode="json"))
+        self._lines.write(snapshot_line(snapshot))
 
     def on_start_finished(self, summary: ExperimentSummary, reason: AttemptReason) -> None:
         """Write ``{"type": "start_finished", "reason": …, "experiment": {…}}``."""
-        self._write("start_finished", reason=reason.value, experiment=summary.model_dump(mode="json"))
+        self._lines.write(start_finished_line(summary, reason))
 
     def on_message(self, message: str) -> None:
         """Write ``{"type": "message", "message": …}``."""
-        self._write("message", message=message)
-
-    def _write(self, kind: str, **fields: object) -> None:
-        self._lines.write(json.dumps(finite({"type": kind, **fields}), allow_nan=False))
+        self._lines.write(message_line(message))
 
 
 class SteadyConsole(Console):
@@ -160,7 +156,8 @@ def progress_view(snapshot: Snapshot) -> RenderableType:
         Text(f"{snapshot.starts_done}/{snapshot.starts_total} starts"),
         Text(f"{duration(snapshot.elapsed_s)} {left}".rstrip(), style="dim"),
     )
-    now = Text(f"{snapshot.stage}: {_experiment(snapshot)}", overflow="ellipsis", no_wrap=True)
+    doing = "paused" if snapshot.paused else _experiment(snapshot)
+    now = Text(f"{snapshot.stage}: {doing}", overflow="ellipsis", no_wrap=True)
     if snapshot.phase is not None:
         now.append(f" · {snapshot.phase.value.replace('_', ' ')}", style="cyan")
     parameters = parameters_text(snapshot.parameters)
@@ -192,7 +189,8 @@ def start_line(summary: ExperimentSummary, reason: AttemptReason, snapshot: Snap
 
 
 def _where(snapshot: Snapshot) -> tuple[object, ...]:
-    return (snapshot.stage, snapshot.experiment, snapshot.reason, snapshot.phase, snapshot.starts_done)
+    started = (snapshot.experiment, snapshot.reason, snapshot.phase, snapshot.starts_done)
+    return (snapshot.stage, snapshot.paused, *started)
 
 
 def _experiment(snapshot: Snapshot) -> str:
