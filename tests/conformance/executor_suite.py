@@ -97,4 +97,6 @@ class ExecutorSuite:
         async with executor.open(plugins, client="fake", client_cores=None) as session:
             records = [record async for record in session.run(make_job(tmp_path))]
         assert isinstance(records[-1], Ended)
-        assert records[-1].failure == failure(FailureClass.CRASH)
+        found = records[-1].failure
+        assert found is not None
+        assert (found.kind, found.hint) == (FailureClass.CRASH, failure(FailureClass.CRASH).hint)
