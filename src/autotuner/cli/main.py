@@ -119,7 +119,7 @@ def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> No
     lazy=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done · 1 internal error · 2 it could not be done, and the message says why · "
-    "130 interrupted (Ctrl-C, SIGTERM).",
+    "130 interrupted or cancelled (Ctrl-C, SIGTERM, `task cancel`).",
 )
 @shared_options(hidden=False)
 @click.option(
