@@ -214,8 +214,7 @@ async def gaps(experiments: int, strategy: str, folder: Path) -> list[float]:
             clock=time.monotonic,
             now=lambda: datetime.now(UTC),
         )
-        async with InlineExecutor().open(QuickPlugins(deployment), client="quick", client_cores=None) as session:
-            await coordinator.run(task, session)
+        await coordinator.run(task, InlineExecutor().open(QuickPlugins(deployment), client="quick", client_cores=None))
     return [start - end for end, start in zip(deployment.gone, deployment.launched[1:], strict=False)]
 
 

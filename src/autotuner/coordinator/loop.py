@@ -34,6 +34,7 @@ from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.searching import MakeStrategy, search
 from autotuner.coordinator.standing import Standing
 from autotuner.coordinator.starts import Starter
+from autotuner.coordinator.stored_result import to_stored
 from autotuner.coordinator.watch import Watch
 from autotuner.planning.plan import Plan
 
@@ -318,7 +319,7 @@ class Coordinator:
             next_seq=next_seq,
             status=ended.status,
             fields={
-                "result": result.model_dump(mode="json"),
+                "result": to_stored(result),
                 "error": ended.error,
                 "stop_reason": ended.stop_reason,
                 "elapsed_s": elapsed_s,

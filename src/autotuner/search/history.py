@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from autotuner.contracts.search import OutcomeKind, SearchSetup, Trial
 from autotuner.contracts.values import Configuration, digest
@@ -33,8 +34,10 @@ class History:
             self.trials.append(trial)
         return identity
 
-    def known(self, pending: Sequence[Configuration]) -> set[str]:
+    def known(self, pending: Sequence[Configuration]) -> AbstractSet[str]:
         """Identities that must not be proposed: those told (void ones too, they are retried) and those pending."""
+        if not pending:
+            return self._identities  # as it is: a copy at each ask would cost more the more was told
         return self._identities | {self.setup.space.identity(configuration) for configuration in pending}
 
     def seed(self, pending: int, *salt: str | int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from autotuner.contracts.search import Dimension, Outcome, OutcomeKind, SearchSetup, SearchStrategy, Trial
@@ -57,7 +58,7 @@ class TpeStrategy:
                 return proposed
         return draw_unseen(space, Stream(self._history.seed(len(pending), "draw")), known)
 
-    def _model(self, pending: Sequence[Configuration], known: set[str]) -> Configuration | None:
+    def _model(self, pending: Sequence[Configuration], known: AbstractSet[str]) -> Configuration | None:
         """What TPE proposes; None when all its proposals are known or break a constraint."""
         from optuna.samplers import TPESampler
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autotuner.contracts.store import EventType, NewEvent, Store, TaskRecord, TaskStatus
-from autotuner.services.requests import end_left_behind
+from autotuner.services.left_behind import end_servers_of
 from autotuner.services.settings import Settings
 from autotuner.services.task_lock import taken
 
@@ -13,7 +13,7 @@ async def delete_task(store: Store, settings: Settings, task: TaskRecord) -> Non
     with taken(settings, task):
         if task.status in (TaskStatus.RUNNING, TaskStatus.CANCELLING):
             # We hold its lock, so the process that set this status is gone.
-            await end_left_behind(store, task.id)
+            await end_servers_of(store, task)
             await store.interrupt_attempts(task.id)
             await store.change_task(
                 task.id,

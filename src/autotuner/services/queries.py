@@ -16,6 +16,7 @@ from autotuner.coordinator.failure_statistics import failure_counts
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.result import build_result, summarise
 from autotuner.coordinator.scorer import Scorer
+from autotuner.coordinator.stored_result import from_stored
 from autotuner.services.host import describe_host
 from autotuner.services.planning import plan_document
 from autotuner.services.settings import Settings
@@ -54,7 +55,7 @@ async def _by_number(store: Store, number: int) -> TaskRecord | None:
 async def task_result(store: Store, task: TaskRecord, settings: Settings) -> TaskResult:
     """The result of a task: the stored one of a run that has ended, else what is measured so far."""
     if task.result is not None and task.status in ENDED:
-        return TaskResult.model_validate(task.result)
+        return await from_stored(task.result, store)
     document = validate(task.document, name=task.name)
     plan = await asyncio.to_thread(plan_document, document, settings)
     ledger = await Ledger.read(store, task.id)

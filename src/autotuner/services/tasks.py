@@ -22,6 +22,7 @@ from autotuner.contracts.result import TaskResult
 from autotuner.contracts.search import SearchSetup, SearchStrategy
 from autotuner.contracts.store import NewTask, Store, TaskRecord, TaskStatus
 from autotuner.coordinator.loop import Coordinator
+from autotuner.coordinator.stored_result import from_stored
 from autotuner.planning.plan import Plan
 from autotuner.search.registry import make_strategy
 from autotuner.services.host import describe_host, off_cores
@@ -69,7 +70,7 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
         host = describe_host()  # before this process leaves the server's cores
         with taken(settings, task), off_cores(plan.cores.server):
             task = await store.get_task(task.id)  # it may have ended while its lock was another's
-            finished = _finished_result(task, plan)
+            finished = await _finished_result(store, task, plan)
             if finished is not None:
                 return RunOutcome(task, finished, fresh=False, folder=folder)
             if task.status is TaskStatus.COMPLETED:
@@ -188,10 +189,10 @@ async def _free_name(store: Store, name: str) -> str:
     return f"{name}-{number}"
 
 
-def _finished_result(task: TaskRecord, plan: Plan) -> TaskResult | None:
+async def _finished_result(store: Store, task: TaskRecord, plan: Plan) -> TaskResult | None:
     """The stored result of a finished task whose document asks for nothing else; None when there is something to do."""
     if task.status is not TaskStatus.COMPLETED or task.result is None:
         return None
     before, after = task.document, to_data(plan.document)
     asks = [key for key in before.keys() | after.keys() if key not in NOTES and before.get(key) != after.get(key)]
-    return None if asks else TaskResult.model_validate(task.result)
+    return None if asks else await from_stored(task.result, store)
