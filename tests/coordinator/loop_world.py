@@ -139,6 +139,7 @@ class World:
         self._folder = folder
         self.store_folder = folder.parent
         self._seconds = seconds_per_start
+        self.clock: Callable[[], float] | None = None
 
     def plan(self, data: dict[str, Any]) -> Plan:
         return make_plan(
@@ -167,7 +168,7 @@ class World:
         store: Store | None = None,
         strategy: Callable[[SearchSetup], SearchStrategy] | None = None,
     ) -> TaskResult:
-        """The clock goes on by ``seconds_per_start`` with each start and stands still otherwise."""
+        """Without a ``clock`` of its own: it goes on by ``seconds_per_start`` with each start, else stands still."""
         plan, task = self.plan(data), await self.task(data)
         before = self._starts()
         coordinator = Coordinator(
@@ -177,7 +178,7 @@ class World:
             observer=self.watcher,
             artefacts=self._folder,
             host={"hostname": "here"},
-            clock=lambda: self._seconds * (self._starts() - before),
+            clock=self.clock or (lambda: self._seconds * (self._starts() - before)),
             now=lambda: datetime.now(UTC),
         )
         async with InlineExecutor().open(
