@@ -146,6 +146,7 @@ class World:
         self._folder = folder
         self.store_folder = folder.parent
         self._seconds = seconds_per_start
+        self.clock: Callable[[], float] | None = None
 
     def plan(self, data: dict[str, Any]) -> Plan:
         return make_plan(
@@ -174,7 +175,7 @@ class World:
         store: Store | None = None,
         strategy: Callable[[SearchSetup], SearchStrategy] | None = None,
     ) -> TaskResult:
-        """The clock goes on by ``seconds_per_start`` with each start and stands still otherwise."""
+        """Without a ``clock`` of its own: it goes on by ``seconds_per_start`` with each start, else stands still."""
         plan, task = self.plan(data), await self.task(data)
         before = self._starts()
         coordinator = Coordinator(
@@ -184,7 +185,7 @@ class World:
             observer=self.watcher,
             artefacts=self._folder,
             host={"hostname": "here"},
-            clock=lambda: self._seconds * (self._starts() - before),
+            clock=self.clock or (lambda: self._seconds * (self._starts() - before)),
             now=lambda: datetime.now(UTC),
             sleep=self.sleep,
         )
