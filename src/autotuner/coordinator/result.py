@@ -281,6 +281,12 @@ def _disturbances(ledger: Ledger) -> Iterator[str]:
     saturated = sum(any(m.client_saturated for m in measured) for measured in starts)
     if saturated:
         yield f"in {saturated} of {len(starts)} starts the client itself was at its limit: latencies may be too high"
+    unkept = [m.samples_error for measured in starts for m in measured if m.samples_error is not None]
+    if unkept:
+        yield (
+            f"the request records of {len(unkept)} of {sum(map(len, starts))} measurements could not be written "
+            f"({', '.join(sorted(set(unkept)))}): their figures are whole, but cannot be looked into"
+        )
 
 
 def _among_several(scorer: Scorer, chosen: int | None, front: Sequence[int]) -> str:
