@@ -39,8 +39,10 @@ T = TypeVar("T")
 class Coordinator:
     """The only writer of one task while it runs.
 
-    ``clock``: monotonic seconds; ``now``: UTC. ``strategy``: makes the search strategy. The store is the
-    caller's. AutotunerError(CONTRADICTION) for objectives that this plan can never score.
+    ``clock``: monotonic seconds; ``now``: UTC. ``strategy``: makes the search strategy. The stores are the caller's,
+    two ways to the same: what a run learns is stored with ``patient``, which may wait for a database that can't be
+    used (default: as ``store``); how it begins, and how it is broken off, with ``store``, which doesn't.
+    AutotunerError(CONTRADICTION) for objectives that this plan can never score.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class Coordinator:
         host: Mapping[str, Any],
         clock: Callable[[], float],
         now: Callable[[], datetime],
+        patient: Store | None = None,
     ) -> None:
         self._store = store
+        self._patient = store if patient is None else patient
         self._plan = plan
         self._observer = observer
         self._clock = clock
@@ -113,11 +117,11 @@ class Coordinator:
             task_id=task.id,
             task_name=task.name,
             plan=self._plan,
-            store=self._store,
+            store=self._patient,
             ledger=ledger,
             scorer=self._scorer,
             starter=Starter(
-                store=self._store,
+                store=self._patient,
                 session=session,
                 plan=self._plan,
                 ledger=ledger,
@@ -200,7 +204,7 @@ class Coordinator:
                 "elapsed_s": elapsed_s,
             },
         )
-        await self._end(ended, event, result, elapsed_s)
+        await self._end(self._patient, ended, event, result, elapsed_s)
         return result
 
     async def _failed(self, task: TaskRecord, error: AutotunerError, elapsed: Callable[[], float]) -> None:
@@ -227,7 +231,7 @@ class Coordinator:
         ended = stored.model_copy(
             update={"status": status, "stop_reason": reason, "error": None if error is None else error.as_dict()}
         )
-        await self._end(ended, event, self._result(ended, ledger, elapsed()), elapsed())
+        await self._end(self._store, ended, event, self._result(ended, ledger, elapsed()), elapsed())
 
     def _result(self, task: TaskRecord, ledger: Ledger, elapsed_s: float) -> TaskResult:
         return build_result(
@@ -240,8 +244,10 @@ class Coordinator:
             warnings=self._warnings,
         )
 
-    async def _end(self, ended: TaskRecord, event: NewEvent, result: TaskResult, elapsed_s: float) -> None:
-        await self._store.change_task(
+    async def _end(
+        self, store: Store, ended: TaskRecord, event: NewEvent, result: TaskResult, elapsed_s: float
+    ) -> None:
+        await store.change_task(
             ended.id,
             event,
             expected=(TaskStatus.RUNNING, TaskStatus.CANCELLING),

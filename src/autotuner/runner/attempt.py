@@ -26,6 +26,7 @@ from autotuner.contracts.attempt import (
 from autotuner.contracts.client import ClientError, ClientSession
 from autotuner.contracts.deployment import Deployment, DeploymentError, Endpoint, OnHandle
 from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.waiting import not_counted
 from autotuner.runner.stream import Sender, end, stream
 
 LIVENESS_S = 0.25
@@ -109,9 +110,14 @@ class _Attempt:
     async def _start(self, on_handle: OnHandle, budget: float) -> Handle:
         """Deploy within the budget for the start, which a deployment's ``start`` does not know."""
         limit = asyncio.timeout(budget)
+
+        async def hand_over(handle: Handle) -> None:
+            with not_counted(limit):  # the reader may have to wait until it can store it
+                await on_handle(handle)
+
         try:
             async with limit:
-                return await self._deployment.start(self._job, on_handle)
+                return await self._deployment.start(self._job, hand_over)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -130,10 +136,17 @@ class _Attempt:
     async def _measure(self, handle: Handle, endpoint: Endpoint, sender: Sender) -> Failure | None:
         """Measure all load points while watching the server; the reason if there are no usable figures."""
         budget = self._job.budgets.measure_s
-        measuring = asyncio.create_task(self._load_points(handle, endpoint, sender))
+        limit = asyncio.timeout(budget)
+        measuring = asyncio.create_task(self._load_points(handle, endpoint, sender, limit))
         watching = asyncio.create_task(self._watch(handle))
+        done: set[asyncio.Task[Failure | None]] = set()
         try:
-            done, _ = await asyncio.wait({measuring, watching}, timeout=budget, return_when=asyncio.FIRST_COMPLETED)
+            try:
+                async with limit:
+                    done, _ = await asyncio.wait({measuring, watching}, return_when=asyncio.FIRST_COMPLETED)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
             if done:
                 # A dead server explains what the client saw better than the client does, and figures of a server that
                 # did not live through its load are not to be trusted.
@@ -150,7 +163,9 @@ class _Attempt:
         finally:
             await end(measuring, watching)
 
-    async def _load_points(self, handle: Handle, endpoint: Endpoint, sender: Sender) -> Failure | None:
+    async def _load_points(
+        self, handle: Handle, endpoint: Endpoint, sender: Sender, limit: asyncio.Timeout
+    ) -> Failure | None:
         artefacts = Path(self._job.artefact_dir)
         pid = handle.fields.get("pid")
         job = (
@@ -164,7 +179,8 @@ class _Attempt:
         async with aclosing(measuring) as finished:
             async for measurement in finished:
                 self._phases.shift(Phase.WARM_UP, measurement.warmup_s)
-                await sender.send(Measured(measurement=measurement))
+                with not_counted(limit):
+                    await sender.send(Measured(measurement=measurement))
                 if measurement.completed_requests == 0:
                     return _nothing_succeeded(measurement)
         return None

@@ -31,7 +31,10 @@ from autotuner.services.planning import check_ready, plan_document
 from autotuner.services.plugins import EXECUTORS, InstalledPlugins
 from autotuner.services.settings import Settings
 from autotuner.services.task_lock import taken
+from autotuner.services.writing import check_folder
+from autotuner.store.patience import Patient
 from autotuner.store.sql_store import open_store
+from autotuner.store.units import Guarded, Units
 
 RUNNING = frozenset({AttemptStatus.PENDING, AttemptStatus.DEPLOYING, AttemptStatus.BENCHMARKING})
 NOTES = frozenset({"task_name", "description", "labels", "metadata"})
@@ -55,7 +58,9 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
 
     ``new``: make another task (name-2, …) instead of continuing. AutotunerError before anything is started for wrong
     input; TASK_CHANGED when a stored task of that name measures something else; TASK_BUSY while another process runs
-    it; NO_RESULT when nothing could be measured. CancelledError (Ctrl-C) leaves the task ready to be continued.
+    it; STORAGE or STORE_UNAVAILABLE when a folder or the database can't be written (while it runs: not for longer than
+    the settings allow); NO_RESULT when nothing could be measured. CancelledError (Ctrl-C) leaves the task ready to be
+    continued.
     """
     plan = await asyncio.to_thread(plan_document, document, settings)
     version = await asyncio.to_thread(check_ready, plan)
@@ -63,15 +68,19 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
         task, plan = await _find_or_create(store, plan, version, new=new)
         folder = settings.task_dir(task.id)
         host = describe_host()  # before this process leaves the server's cores
-        with taken(settings, task), off_cores(plan.cores.server):
+        async with taken(settings, task) as hold, AsyncExitStack() as stack:
+            stack.enter_context(off_cores(plan.cores.server))
             task = await store.get_task(task.id)  # it may have ended while its lock was another's
             finished = _finished_result(task, plan)
             if finished is not None:
                 return RunOutcome(task, finished, fresh=False, folder=folder)
             if task.status is TaskStatus.COMPLETED:
                 observer.on_message("The document of this finished task has changed: it goes on.")
+            await asyncio.to_thread(check_folder, folder)
+            guarded = store.through(lambda units: Guarded(units, hold.check))
             coordinator = Coordinator(
-                store=store,
+                store=guarded,
+                patient=guarded.through(lambda units: _patient(units, settings, observer)),
                 plan=plan,
                 strategy=_strategy(document),
                 observer=observer,
@@ -84,6 +93,16 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
             async with _open_executor(settings, plan) as session:
                 result = await coordinator.run(task, session)
             return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
+
+
+def _patient(units: Units, settings: Settings, observer: Observer) -> Patient:
+    return Patient(
+        units,
+        limit_s=settings.store_patience_s,
+        tell=observer.on_message,
+        clock=time.monotonic,
+        sleep=asyncio.sleep,
+    )
 
 
 @asynccontextmanager
