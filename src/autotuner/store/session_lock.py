@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from sqlalchemy import NullPool, text
 from sqlalchemy.exc import DBAPIError
@@ -53,10 +53,16 @@ class SessionLock:
                 "Run the task again: it goes on from what is stored",
             )
 
+    async def release(self, key: int) -> None:
+        """Give it back. Closing the connection does that too, but not before the server has noticed."""
+        if self._lost is None:
+            with suppress(DBAPIError):
+                await self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+
     async def _look(self) -> None:
         async with self._one_at_a_time:
             if self._lost is not None:
-                return
+                return  # SQLAlchemy would connect anew, without the lock
             try:
                 async with asyncio.timeout(CHECK_S):
                     await self._connection.execute(text("SELECT 1"))
@@ -82,11 +88,7 @@ async def session_lock(location: Location, key: int) -> AsyncIterator[SessionLoc
         try:
             yield lock
         finally:
-            # Closing gives it back as well, but not before the server has noticed.
-            try:
-                await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
-            except DBAPIError:
-                await connection.invalidate()
+            await lock.release(key)
 
 
 async def is_locked(location: Location, key: int) -> bool:
