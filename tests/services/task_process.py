@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from autotuner.contracts.attempt import AttemptReason
@@ -32,7 +33,7 @@ class Speaker:
 
 
 async def main(path: str, data_dir: str) -> None:
-    settings = load_settings({"AUTOTUNER_DATA_DIR": data_dir, "HOME": data_dir})
+    settings = load_settings({**os.environ, "AUTOTUNER_DATA_DIR": data_dir, "HOME": data_dir})
     try:
         outcome = await run_task(read_document(path), settings, Speaker())
     except AutotunerError as error:
