@@ -98,7 +98,7 @@ def test_a_read_only_data_folder_can_be_read(commands: Commands, disk: Volume, i
         lines = three_lines(refused.stderr)
         assert len(refused.stderr.splitlines()) == 3, "nothing was begun before"
         assert "cannot be opened for writing" in lines[1]
-        assert lines[2] == "What to do: Make the file and its folder writable and try again."
+        assert lines[2] == "What to do: Make the file and its folder writable and try again"
     tiny = inside.spawn("plan", commands.task_file(REAL))
     assert tiny.returncode == 2
     assert "ead-only" in "".join(three_lines(tiny.stderr)), "the model cannot be made there"
