@@ -18,9 +18,10 @@ COMMAND = [sys.executable, "-m", "autotuner"]
 
 @dataclass(frozen=True)
 class Commands:
-    """The command line with one data folder."""
+    """The command line with one data folder. ``prefix`` stands before it when it gets a process of its own."""
 
     folder: Path
+    prefix: tuple[str, ...] = ()
 
     @property
     def env(self) -> dict[str, str]:
@@ -33,14 +34,19 @@ class Commands:
     def spawn(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run it in a process of its own, to its end."""
         return subprocess.run(
-            [*COMMAND, *words], env={**os.environ, **self.env}, capture_output=True, text=True, check=False, timeout=120
+            [*self.prefix, *COMMAND, *words],
+            env={**os.environ, **self.env},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
 
     @contextmanager
     def started(self, *words: str) -> Iterator[subprocess.Popen[str]]:
         """A running process with both outputs in one pipe; killed at the end if it still lives."""
         with subprocess.Popen(
-            [*COMMAND, *words],
+            [*self.prefix, *COMMAND, *words],
             env={**os.environ, **self.env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -150,10 +150,10 @@ def test_paths_are_absolute_and_follow_the_environment(tmp_path: Path, monkeypat
 def test_two_databases_share_neither_locks_nor_artefacts() -> None:
     usual = load_settings({"HOME": "/h"})
     other = load_settings({"HOME": "/h", "AUTOTUNER_DATABASE_URL": "/elsewhere/x.db"})
-    third = load_settings({"HOME": "/h", "AUTOTUNER_DATABASE_URL": "postgresql://me@db/x"})
-    locks = {s.lock_path(1) for s in (usual, other, third)}
-    assert len(locks) == 3
-    assert len({s.task_dir(1) for s in (usual, other, third)}) == 3
+    beside = load_settings({"HOME": "/h", "AUTOTUNER_DATABASE_URL": f"{usual.data_dir}/other.db"})
+    server = load_settings({"HOME": "/h", "AUTOTUNER_DATABASE_URL": "postgresql://me@db/x"})
+    assert len({s.lock_path(1) for s in (usual, other, beside)}) == 3
+    assert len({s.task_dir(1) for s in (usual, other, beside, server)}) == 4
     assert usual.task_dir(1) == usual.artefacts_dir / "task-1"
     # Whoever uses one database file meets at its lock, whatever the data folder is.
     same = load_settings({"HOME": "/somebody", "AUTOTUNER_DATABASE_URL": "sqlite:////elsewhere/x.db"})

@@ -127,7 +127,7 @@ async def test_a_changed_document_is_refused_with_the_difference(settings: Setti
 async def test_a_task_held_by_another_process_is_refused(settings: Settings) -> None:
     finished = await run_task(demo(), settings, Silent())
     before = await events(settings)
-    with taken(settings, finished.task):
+    async with taken(settings, finished.task):
         with pytest.raises(AutotunerError) as caught:
             await run_task(demo("optimization.max_iterations=9"), settings, Silent())
         assert caught.value.code is ErrorCode.TASK_BUSY

@@ -18,7 +18,9 @@ from sqlalchemy import delete, event
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.store import Store
 from autotuner.store import SqlStore, open_store
+from autotuner.store.location import parse_location, sqlite_error
 from autotuner.store.models import Task
+from autotuner.store.sealed import file_state, require_unchanged
 from conformance.store_suite import StoreSuite, new_task
 
 
@@ -46,13 +48,14 @@ class TestSqliteStore(StoreSuite):
 async def test_the_file_is_kept_as_promised(path: Path, store: SqlStore) -> None:
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    for engine in (store._database._writer, store._database._reader):
+    # The writer waits in steps, so that waiting can be broken off.
+    for engine, timeout in ((store._database._writer, 100), (store._database._reader, 30_000)):
         async with engine.connect() as opened:
             pragmas = {
                 name: (await opened.exec_driver_sql(f"PRAGMA {name}")).scalar()
                 for name in ("synchronous", "foreign_keys", "busy_timeout")
             }
-        assert pragmas == {"synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+        assert pragmas == {"synchronous": 2, "foreign_keys": 1, "busy_timeout": timeout}
 
 
 async def test_a_new_file_is_for_its_owner_alone(path: Path, store: Store) -> None:
@@ -121,6 +124,48 @@ async def test_a_writer_that_waits_gets_its_turn(path: Path, store: Store) -> No
         writer.execute("ROLLBACK")
         assert (await waiting).name == "job"
     assert await store.find_task("behind") is None
+
+
+async def test_waiting_for_another_program_can_be_broken_off(path: Path, store: SqlStore) -> None:
+    tries = asyncio.Event()
+    event.listen(store._database._writer.sync_engine, "handle_error", lambda _context: tries.set())
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(store.create_task(new_task()))
+        await tries.wait()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting  # for 30 s, if the wait were SQLite's; then it would fail with another error
+        writer.execute("ROLLBACK")
+    assert (await store.create_task(new_task("usable afterwards"))).id == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "again"),
+    [
+        ("SQLITE_BUSY_SNAPSHOT", True),
+        ("SQLITE_FULL", True),
+        ("SQLITE_IOERR_WRITE", True),
+        ("SQLITE_IOERR_SHMSIZE", True),
+        ("SQLITE_READONLY_DBMOVED", True),
+        ("SQLITE_IOERR_FSYNC", False),  # what the disk holds after it is not known
+        ("SQLITE_CORRUPT", False),
+        ("SQLITE_NOTADB", False),
+    ],
+)
+def test_what_may_be_tried_again_is_what_has_changed_nothing(tmp_path: Path, name: str, again: bool) -> None:
+    error = sqlite3.OperationalError("text")
+    error.sqlite_errorcode = getattr(sqlite3, name)
+    assert (sqlite_error(parse_location(str(tmp_path / "x.db")), error, 1.0).mend is not None) == again
+
+
+async def test_a_file_that_changed_while_it_was_read_without_its_log_is_refused(path: Path, store: Store) -> None:
+    location = parse_location(str(path))
+    before = file_state(location)
+    require_unchanged(location, before)
+    await store.create_task(new_task())
+    with pytest.raises(AutotunerError, match="it was written to while it was read"):
+        require_unchanged(location, before)
 
 
 async def refusal(url: str, *, create: bool = True) -> AutotunerError:

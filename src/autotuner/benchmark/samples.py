@@ -10,10 +10,21 @@ from pathlib import Path
 from autotuner.contracts.measurement import RequestRecord
 
 
+def try_to_write_samples(
+    folder: Path, header: dict[str, object], records: Sequence[RequestRecord]
+) -> tuple[str | None, str | None]:
+    """The name of the file that ``write_samples`` makes, or why it can't: a full disk costs the records, no figures."""
+    try:
+        return write_samples(folder, header, records), None
+    except OSError as error:
+        return None, error.strerror or str(error)
+
+
 def write_samples(folder: Path, header: dict[str, object], records: Sequence[RequestRecord]) -> str:
     """Write the records into the next free ``samples-<n>.jsonl.gz`` of the folder and return the file's name.
 
-    A finished file is never overwritten: a server start that is measured again keeps the earlier records.
+    A finished file is never overwritten: a server start that is measured again keeps the earlier records. OSError when
+    it can't be written; no part of it stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
     number = 0
@@ -25,10 +36,14 @@ def write_samples(folder: Path, header: dict[str, object], records: Sequence[Req
             number += 1
             continue
         break
-    with file, gzip.GzipFile(fileobj=file, mode="wb", compresslevel=3) as packed:
-        packed.write(json.dumps(header).encode() + b"\n")
-        for record in records:
-            packed.write(record.model_dump_json(exclude_defaults=True).encode() + b"\n")
+    try:
+        with file, gzip.GzipFile(fileobj=file, mode="wb", compresslevel=3) as packed:
+            packed.write(json.dumps(header).encode() + b"\n")
+            for record in records:
+                packed.write(record.model_dump_json(exclude_defaults=True).encode() + b"\n")
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     return path.name
 
 

@@ -45,8 +45,8 @@ def run_document(
     after an interruption, if it is not the same one.
     """
     from autotuner.services.grid_files import load_grid
-    from autotuner.services.result_files import check_writable
     from autotuner.services.tasks import run_task
+    from autotuner.services.writing import check_writable
 
     settings = state.settings()
     known = load_grid(grid) if grid is not None else None
@@ -140,19 +140,20 @@ def _placed(outcome: RunOutcome, grid: Grid) -> RunOutcome:
 def show_outcome(outcome: RunOutcome, state: State, report_file: str | None) -> None:
     """Write the result's files and print the result."""
     from autotuner.cli.render.result import result_tables
-    from autotuner.services.report.html import render_html
     from autotuner.services.report.json_export import finite
-    from autotuner.services.result_files import write_file, write_result_files
+    from autotuner.services.result_files import write_result_files
 
-    written = {kind: str(path) for kind, path in write_result_files(outcome.result, outcome.folder).items()}
-    if report_file is not None:
-        write_file(Path(report_file), render_html(outcome.result))
-        written["report"] = str(Path(report_file).absolute())
+    report = Path(report_file) if report_file is not None else None
+    paths, unwritten = write_result_files(outcome.result, outcome.folder, report)
+    written = {kind: str(path) for kind, path in paths.items()}
     if state.json:
         line = {"type": "result", "fresh": outcome.fresh, "files": written, "task": outcome.task.name}
         click.echo(json.dumps(finite({**line, "result": outcome.result.model_dump(mode="json")}), allow_nan=False))
-        return
-    if not outcome.fresh:
-        say(f"The task {outcome.task.name!r} was finished before, so nothing was run. This is its result.")
-        say("A larger budget (such as --set optimization.max_iterations=N) goes on with it; --new makes another.\n")
-    show(result_tables(outcome.result, files=written))
+    else:
+        if not outcome.fresh:
+            say(f"The task {outcome.task.name!r} was finished before, so nothing was run. This is its result.")
+            say("A larger budget (such as --set optimization.max_iterations=N) goes on with it; --new makes another.\n")
+        show(result_tables(outcome.result, files=written))
+    if unwritten is not None:
+        unwritten.remedy = f"The result is stored: make room, then `autotuner report {outcome.task.name}` writes it"
+        raise unwritten

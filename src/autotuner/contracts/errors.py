@@ -59,3 +59,15 @@ class AutotunerError(Exception):
             "remedy": self.remedy,
             "place": self.place,
         }
+
+
+class StoreUnavailableError(AutotunerError):
+    """The store can't be read or written (STORE_UNAVAILABLE).
+
+    ``mend``: what would let the same be tried again. Only set when it is certain that nothing was changed and the cause
+    may pass; None otherwise.
+    """
+
+    def __init__(self, what: str, *, why: str, remedy: str, place: str | None, mend: str | None = None) -> None:
+        super().__init__(ErrorCode.STORE_UNAVAILABLE, what, why=why, remedy=remedy, place=place)
+        self.mend = mend

@@ -83,6 +83,7 @@ class Measurement(Frozen):
     stopped: str | None = Field(None, description="why the window ended early, if it did")
     predicted: bool = Field(False, description="a prediction, never a measurement")
     samples_path: str | None = Field(None, description="file with the request records, relative to the artefacts")
+    samples_error: str | None = Field(None, description="why the request records could not be kept, if so")
 
     @property
     def success_rate(self) -> float:

@@ -48,7 +48,9 @@ class Coordinator:
     """The only writer of one task while it runs.
 
     ``clock``: monotonic seconds; ``now``: UTC; ``sleep`` waits, seconds. ``strategy``: makes the search strategy. The
-    store is the caller's. AutotunerError(CONTRADICTION) for objectives that this plan can never score.
+    stores are the caller's, two ways to the same: what a run learns is stored with ``patient``, which may wait for a
+    database that can't be used (default: as ``store``); how it begins, and how it is broken off, with ``store``, which
+    doesn't. AutotunerError(CONTRADICTION) for objectives that this plan can never score.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class Coordinator:
         clock: Callable[[], float],
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        patient: Store | None = None,
     ) -> None:
         self._store = store
+        self._patient = store if patient is None else patient
         self._plan = plan
         self._observer = observer
         self._clock = clock
@@ -138,12 +142,12 @@ class Coordinator:
             task_id=task.id,
             task_name=task.name,
             plan=self._plan,
-            store=self._store,
+            store=self._patient,
             ledger=ledger,
             scorer=self._scorer,
             standing=standing,
             starter=Starter(
-                store=self._store,
+                store=self._patient,
                 session=session,
                 plan=self._plan,
                 ledger=ledger,
@@ -251,7 +255,7 @@ class Coordinator:
                 "elapsed_s": elapsed_s,
             },
         )
-        await self._end(ended, event, result, elapsed_s, expected=state.status, next_seq=state.next_seq)
+        await self._end(self._patient, ended, event, result, elapsed_s, expected=state.status, next_seq=state.next_seq)
         return result
 
     async def _failed(self, task: TaskRecord, error: AutotunerError, elapsed: Callable[[], float]) -> None:
@@ -288,7 +292,7 @@ class Coordinator:
             )
             result = self._result(ended, ledger, elapsed())
             with suppress(StatusConflictError):  # something was asked meanwhile
-                await self._end(ended, event, result, elapsed(), expected=stored.status)
+                await self._end(self._store, ended, event, result, elapsed(), expected=stored.status)
                 return result
 
     def _result(self, task: TaskRecord, ledger: Ledger, elapsed_s: float) -> TaskResult:
@@ -304,6 +308,7 @@ class Coordinator:
 
     async def _end(
         self,
+        store: Store,
         ended: TaskRecord,
         event: NewEvent,
         result: TaskResult,
@@ -312,7 +317,7 @@ class Coordinator:
         expected: TaskStatus,
         next_seq: int | None = None,
     ) -> None:
-        await self._store.change_task(
+        await store.change_task(
             ended.id,
             event,
             expected=(expected,),

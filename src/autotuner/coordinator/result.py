@@ -289,6 +289,13 @@ def _disturbances(ledger: Ledger, confirmation: Mapping[int, Mapping[int, Mappin
     if mixed:
         many = "experiments have" if mixed > 1 else "experiment has"
         yield f"{mixed} {many} figures of two starts, because a run was cut off between their load points"
+    unkept = [metrics["samples_errors"] for metrics in starts if metrics.get("samples_errors")]
+    if unkept:
+        reasons = ", ".join(sorted({reason for of_start in unkept for reason in of_start}))
+        yield (
+            f"the request records of {len(unkept)} of {len(starts)} starts could not be written ({reasons}): "
+            "their figures are whole, but cannot be looked into"
+        )
 
 
 def _among_several(scorer: Scorer, chosen: int | None, front: Sequence[int]) -> str:

@@ -26,6 +26,7 @@ from autotuner.contracts.attempt import (
 from autotuner.contracts.executor import ExecutorSession
 from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.store import AttemptRow, ExperimentRecord, Store
+from autotuner.contracts.waiting import not_counted
 from autotuner.coordinator.ledger import OWN, Figures, Ledger
 from autotuner.planning.plan import Plan
 
@@ -94,11 +95,14 @@ class Starter:
                         case Progress(figures=figures):
                             on_change(None, figures)
                         case Deployed(handle=handle):
-                            await self._store.set_attempt_handle(row.id, handle)
+                            with not_counted(limit):
+                                await self._store.set_attempt_handle(row.id, handle)
                         case Ready(base_url=base_url, engine_version=version):
-                            await self._store.set_attempt_ready(row.id, base_url=base_url, engine_version=version)
+                            with not_counted(limit):
+                                await self._store.set_attempt_ready(row.id, base_url=base_url, engine_version=version)
                         case Measured(measurement=measurement):
-                            await self._store.add_measurement(row.id, measurement)
+                            with not_counted(limit):
+                                await self._store.add_measurement(row.id, measurement)
                             self._ledger.put_measurement(row.id, measurement)
                         case Ended():
                             ended = record

@@ -58,6 +58,7 @@ def aggregate(
     figures["request_rates"] = _distinct(m.request_rate for m in measurements if m.request_rate is not None)
     figures["client_saturated"] = any(m.client_saturated for m in measurements)
     figures["disturbed"] = any(m.disturbed for m in measurements)
+    figures["samples_errors"] = sorted({m.samples_error for m in measurements if m.samples_error is not None})
     figures["predicted"] = any(m.predicted for m in measurements)
     figures["from_other_start"] = sum((m.load_point, m.repeat) in other_start for m in measurements)
     if gpu_count is not None and gpu_count >= 1:

@@ -26,6 +26,7 @@ from autotuner.contracts.attempt import (
 from autotuner.contracts.client import ClientError, ClientSession
 from autotuner.contracts.deployment import Deployment, DeploymentError, Endpoint, OnHandle
 from autotuner.contracts.measurement import LiveFigures, Measurement
+from autotuner.contracts.waiting import not_counted
 from autotuner.runner.stream import Sender, end, stream
 from autotuner.runner.warm_up import WARMING, WarmUpLimit
 
@@ -123,9 +124,14 @@ class _Attempt:
     async def _start(self, on_handle: OnHandle, budget: float) -> Handle:
         """Deploy within the budget for the start, which a deployment's ``start`` does not know."""
         limit = asyncio.timeout(budget)
+
+        async def hand_over(handle: Handle) -> None:
+            with not_counted(limit):  # the reader may have to wait until it can store it
+                await on_handle(handle)
+
         try:
             async with limit:
-                return await self._deployment.start(self._job, on_handle)
+                return await self._deployment.start(self._job, hand_over)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -146,13 +152,18 @@ class _Attempt:
         """Measure all load points while watching the server; the reason if there are no usable figures."""
         budget = self._job.budgets.measure_s
         warm_up = WarmUpLimit(self._job.budgets.warm_up_s)
-        measuring = asyncio.create_task(self._load_points(handle, endpoint, sender, warm_up))
+        limit = asyncio.timeout(budget)
+        measuring = asyncio.create_task(self._load_points(handle, endpoint, sender, warm_up, limit))
         watching = asyncio.create_task(self._watch(handle))
         overdue = asyncio.create_task(warm_up.overdue())
+        done: set[asyncio.Task[Failure | None]] = set()
         try:
-            done, _ = await asyncio.wait(
-                {measuring, watching, overdue}, timeout=budget, return_when=asyncio.FIRST_COMPLETED
-            )
+            try:
+                async with limit:
+                    done, _ = await asyncio.wait({measuring, watching, overdue}, return_when=asyncio.FIRST_COMPLETED)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
             if done:
                 # A dead server explains what the client saw better than the client does, and figures of a server that
                 # did not live through its load are not to be trusted.
@@ -181,7 +192,7 @@ class _Attempt:
         return failure.model_copy(update={"diagnosis": f"{_WHEN[self._at]}: {failure.diagnosis}"})
 
     async def _load_points(
-        self, handle: Handle, endpoint: Endpoint, sender: Sender, warm_up: WarmUpLimit
+        self, handle: Handle, endpoint: Endpoint, sender: Sender, warm_up: WarmUpLimit, limit: asyncio.Timeout
     ) -> Failure | None:
         artefacts = Path(self._job.artefact_dir)
         pid = handle.fields.get("pid")
@@ -202,7 +213,8 @@ class _Attempt:
                 warm_up.over()
                 self._at = Phase.MEASURE
                 self._phases.shift(Phase.WARM_UP, measurement.warmup_s)
-                await sender.send(Measured(measurement=measurement))
+                with not_counted(limit):
+                    await sender.send(Measured(measurement=measurement))
                 if measurement.completed_requests == 0:
                     return _nothing_succeeded(measurement)
         return None

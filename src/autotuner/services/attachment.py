@@ -14,7 +14,7 @@ from autotuner.services.progress_file import ProgressReader, is_snapshot, replay
 from autotuner.services.queries import named_task
 from autotuner.services.requests import FINAL
 from autotuner.services.settings import Settings
-from autotuner.services.task_lock import held
+from autotuner.services.task_lock import is_taken
 
 POLL_S = 0.25
 """How often the progress and the task are looked at, seconds."""
@@ -25,9 +25,9 @@ async def task_to_watch(store: Store, settings: Settings, name: str | None) -> T
     if name is None:
         for status in (TaskStatus.RUNNING, TaskStatus.PAUSED, TaskStatus.CANCELLING):
             found, _ = await store.list_tasks(status=status)
-            running = next((task for task in found if held(settings, task.id)), None)
-            if running is not None:
-                return running
+            for task in found:
+                if await is_taken(settings, task.id):
+                    return task
     return await named_task(store, name)
 
 
@@ -42,7 +42,7 @@ async def follow(store: Store, settings: Settings, task: TaskRecord, observer: O
         shown = [line for line in lines if is_snapshot(line)][-1:]
         while True:
             # Looked at first, so that nothing which was written before the end is missed.
-            over = not held(settings, task.id)
+            over = not await is_taken(settings, task.id)
             state = await store.get_task_state(task.id)
             _tell(shown, observer)
             _tell(list(reader.lines()), observer)

@@ -10,7 +10,7 @@ from autotuner.services.task_lock import taken
 
 async def delete_task(store: Store, settings: Settings, task: TaskRecord) -> None:
     """Delete a task that nobody runs; its files stay. AutotunerError(TASK_BUSY) for one that is being run."""
-    with taken(settings, task):
+    async with taken(settings, task):
         if task.status in (TaskStatus.RUNNING, TaskStatus.CANCELLING):
             # We hold its lock, so the process that set this status is gone.
             await end_servers_of(store, task)

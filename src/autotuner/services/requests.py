@@ -19,7 +19,7 @@ from autotuner.contracts.store import (
 )
 from autotuner.services.left_behind import end_servers_of
 from autotuner.services.settings import Settings
-from autotuner.services.task_lock import held, taken
+from autotuner.services.task_lock import is_taken, taken
 
 FINAL = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 POLL_S = 0.1
@@ -71,7 +71,7 @@ async def wait_cancelled(store: Store, settings: Settings, task: TaskRecord, tel
                 remedy=f"`autotuner task cancel {task.name}` again, if you still want to",
                 place=task.name,
             )
-        if not held(settings, task.id):
+        if not await is_taken(settings, task.id):
             await _cancel_left_behind(store, settings, task)
         elif not told:
             tell("Waiting for the process that runs it to end its server.")
@@ -90,7 +90,7 @@ async def reopen_failed(
     chosen = _failed(await store.list_experiments(task.id), task, numbers)
     while True:
         try:
-            with taken(settings, task):
+            async with taken(settings, task):
                 await _back_to_pending(store, task)
                 return await _reopen(store, task, chosen), False
         except AutotunerError as error:
@@ -165,7 +165,7 @@ async def _back_to_pending(store: Store, task: TaskRecord) -> None:
 async def _cancel_left_behind(store: Store, settings: Settings, task: TaskRecord) -> None:
     """End a task whose process is gone; nothing if somebody takes it first."""
     try:
-        with taken(settings, task):
+        async with taken(settings, task):
             if (await store.get_task_state(task.id)).status is not TaskStatus.CANCELLING:
                 return
             await end_servers_of(store, task)

@@ -11,6 +11,7 @@ from autotuner.contracts.values import digest
 from autotuner.store.location import parse_location
 
 PREFIX = "AUTOTUNER_"
+DATABASE = "autotuner.db"
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,14 @@ class Settings:
     ``data_dir``: AUTOTUNER_DATA_DIR, else ``$XDG_DATA_HOME/inference-autotuner`` (``~/.local/share/…``). ``database``:
     AUTOTUNER_DATABASE_URL (a path or URL), else ``autotuner.db`` in it. ``executor``: AUTOTUNER_EXECUTOR.
     ``database_timeout_s``: AUTOTUNER_DATABASE_TIMEOUT, how long a write waits for another program's, seconds.
+    ``store_patience_s``: AUTOTUNER_STORE_PATIENCE, how long a run waits for a database that can't be used, seconds.
     """
 
     data_dir: Path
     database: str
     executor: str = "inline"
     database_timeout_s: float = 30.0
+    store_patience_s: float = 600.0
 
     @property
     def models_dir(self) -> Path:
@@ -38,16 +41,20 @@ class Settings:
         return self.data_dir / "artefacts"
 
     def lock_path(self, task_id: int) -> Path:
-        """The lock file of a running task: beside a database file, so that all who use the file meet there."""
-        location = parse_location(self.database)
-        folder = self.data_dir if location.path is None else location.path.absolute().parent
-        name = digest(location.shown)[:8] if location.path is None else location.path.name
-        return folder / "locks" / f"{name}.task-{task_id}.lock"
+        """The lock file of a running task: beside a database file, so that all who use the file meet there.
+
+        For a database that is no file there is none: ValueError.
+        """
+        path = parse_location(self.database).path
+        if path is None:
+            raise ValueError("a database server keeps its locks itself")
+        path = path.resolve()
+        return path.parent / "locks" / f"{path.name}.task-{task_id}.lock"
 
     def task_dir(self, task_id: int) -> Path:
-        """Artefacts of one task; of tasks in a database elsewhere in a folder of that database."""
+        """Artefacts of one task; of tasks in another database than the data folder's own in a folder of that one."""
         location = parse_location(self.database)
-        if location.path is not None and location.path.absolute().parent == self.data_dir:
+        if location.path is not None and location.path.absolute() == self.data_dir / DATABASE:
             return self.artefacts_dir / f"task-{task_id}"
         key = location.shown if location.path is None else str(location.path.absolute())
         return self.artefacts_dir / f"database-{digest(key)[:8]}" / f"task-{task_id}"
@@ -60,13 +67,15 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     data_dir = Path(environ.get(f"{PREFIX}DATA_DIR") or shared / "inference-autotuner").expanduser().absolute()
     return Settings(
         data_dir=data_dir,
-        database=environ.get(f"{PREFIX}DATABASE_URL") or str(data_dir / "autotuner.db"),
+        database=environ.get(f"{PREFIX}DATABASE_URL") or str(data_dir / DATABASE),
         executor=environ.get(f"{PREFIX}EXECUTOR") or "inline",
-        database_timeout_s=_seconds(environ.get(f"{PREFIX}DATABASE_TIMEOUT") or "30"),
+        database_timeout_s=_seconds(environ, "DATABASE_TIMEOUT", 30.0),
+        store_patience_s=_seconds(environ, "STORE_PATIENCE", 600.0),
     )
 
 
-def _seconds(text: str) -> float:
+def _seconds(environ: Mapping[str, str], name: str, usual: float) -> float:
+    text = environ.get(f"{PREFIX}{name}") or str(usual)
     try:
         value = float(text)
     except ValueError:
@@ -78,5 +87,5 @@ def _seconds(text: str) -> float:
         f"{text!r} is no time to wait for the database",
         why="it must be a number of seconds from 0 to 86400",
         remedy="Correct the variable, or unset it",
-        place=f"{PREFIX}DATABASE_TIMEOUT",
+        place=f"{PREFIX}{name}",
     )

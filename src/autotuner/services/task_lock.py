@@ -1,62 +1,117 @@
-"""Which process runs a task: one at a time, known by a file lock that the kernel releases when the process dies."""
+"""Which process runs a task: one at a time, known by a lock that is given back when the process dies, however it dies.
+
+For a SQLite database a locked file beside it, for PostgreSQL a lock that a connection to the server holds, so that all
+hosts that use the database meet there.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any, Protocol
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.store import TaskRecord
+from autotuner.contracts.values import digest
 from autotuner.services.settings import Settings
+from autotuner.services.writing import unwritable
+from autotuner.store.location import parse_location
+from autotuner.store.session_lock import is_locked, session_lock
 
-_TRIES = 5
-_BETWEEN_S = 0.02
-"""Somebody who only looks has the lock for microseconds; a run has it as long as it lasts."""
+TRIES, PAUSE_S = 5, 0.1
+"""Another's hold may be that of ``is_taken``, or of a process that has just died."""
+
+
+class Hold(Protocol):
+    """A task that this process holds."""
+
+    async def check(self) -> None:
+        """StoreUnavailableError when it holds it no longer, so that nothing more may be written."""
+
+
+@asynccontextmanager
+async def taken(settings: Settings, task: TaskRecord) -> AsyncIterator[Hold]:
+    """Hold the task for this process. AutotunerError: TASK_BUSY when another one has it, STORAGE, STORE_UNAVAILABLE."""
+    for left in reversed(range(TRIES)):
+        async with _hold(settings, task.id) as hold:
+            if hold is not None:
+                yield hold
+                return
+        if left:
+            await asyncio.sleep(PAUSE_S)
+    raise AutotunerError(
+        ErrorCode.TASK_BUSY,
+        f"the task {task.name!r} is being run by another process",
+        why="a task has one coordinator at a time",
+        remedy=f"`autotuner attach {task.name}` shows it, `autotuner task cancel {task.name}` ends it",
+        place=task.name,
+    )
+
+
+async def is_taken(settings: Settings, task_id: int) -> bool:
+    """Whether a process, this one included, holds the task. AutotunerError: STORAGE, STORE_UNAVAILABLE."""
+    location = parse_location(settings.database)
+    if location.path is None:
+        return await is_locked(location, _key(task_id))
+    return await asyncio.to_thread(_is_locked, settings.lock_path(task_id))
+
+
+class _File:
+    """A locked file, which is given back by nothing but the end of its holder."""
+
+    async def check(self) -> None:
+        """It is held."""
+
+
+@asynccontextmanager
+async def _hold(settings: Settings, task_id: int) -> AsyncIterator[Hold | None]:
+    """One try; None when another process has it."""
+    location = parse_location(settings.database)
+    if location.path is None:
+        async with session_lock(location, _key(task_id)) as lock:
+            yield lock
+    else:
+        with _locked(settings.lock_path(task_id)) as got:
+            yield _File() if got else None
 
 
 @contextmanager
-def taken(settings: Settings, task: TaskRecord) -> Iterator[None]:
-    """Hold the task for this process. AutotunerError(TASK_BUSY) when another one has it."""
-    path = settings.lock_path(task.id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open(
-        "a+"
-    ) as lock:  # never "w": the file may be another's, and another look at it is no reason to empty it
-        if not _locked(lock):
-            raise AutotunerError(
-                ErrorCode.TASK_BUSY,
-                f"the task {task.name!r} is being run by another process",
-                why="a task has one coordinator at a time",
-                remedy=f"`autotuner attach {task.name}` shows it, `autotuner task cancel {task.name}` ends it",
-                place=task.name,
-            )
-        yield
-
-
-def held(settings: Settings, task_id: int) -> bool:
-    """Whether a process of this host runs the task."""
-    path: Path = settings.lock_path(task_id)
+def _locked(path: Path) -> Iterator[bool]:
+    """Lock a file, which is made; False when another process has."""
     try:
-        with path.open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")  # never emptied: it may be another's
+    except OSError as error:
+        raise unwritable(path, (error.strerror or str(error)).lower()) from error
+    with file:
+        yield _flock(file, fcntl.LOCK_EX, path)
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a process has locked the file. It is looked at with a shared lock, for an instant."""
+    try:
+        file = path.open("rb")
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise unwritable(path, (error.strerror or str(error)).lower()) from error
+    with file:
+        return not _flock(file, fcntl.LOCK_SH, path)
+
+
+def _flock(file: IO[Any], operation: int, path: Path) -> bool:
+    try:
+        fcntl.flock(file, operation | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
-    return False
+        return False
+    except OSError as error:
+        raise unwritable(path, f"it cannot be locked ({error.strerror})") from error
+    return True
 
 
-def _locked(lock: TextIO) -> bool:
-    for left in reversed(range(_TRIES)):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if left:
-                time.sleep(_BETWEEN_S)
-        else:
-            return True
-    return False
+def _key(task_id: int) -> int:
+    """The lock's number, 64 bits with a sign."""
+    return int.from_bytes(bytes.fromhex(digest(["task", task_id]))[:8], signed=True)

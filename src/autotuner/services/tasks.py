@@ -31,8 +31,11 @@ from autotuner.services.planning import check_ready, plan_document
 from autotuner.services.plugins import EXECUTORS, InstalledPlugins
 from autotuner.services.progress_file import ProgressFile, Tee
 from autotuner.services.settings import Settings
-from autotuner.services.task_lock import held, taken
+from autotuner.services.task_lock import is_taken, taken
+from autotuner.services.writing import check_folder
+from autotuner.store.patience import Patient
 from autotuner.store.sql_store import open_store
+from autotuner.store.units import Guarded, Units
 
 NOTES = frozenset({"task_name", "description", "labels", "metadata"})
 """Keys of a document that ask for nothing."""
@@ -59,7 +62,9 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
 
     ``new``: make another task (name-2, …) instead of continuing. AutotunerError before anything is started for wrong
     input; TASK_CHANGED when a stored task of that name measures something else; TASK_BUSY while another process runs
-    it; NO_RESULT when nothing could be measured. CancelledError (Ctrl-C) leaves the task ready to be continued.
+    it; STORAGE or STORE_UNAVAILABLE when a folder or the database can't be written (while it runs: not for longer than
+    the settings allow); NO_RESULT when nothing could be measured. CancelledError (Ctrl-C) leaves the task ready to be
+    continued.
     """
     executor = EXECUTORS.load(settings.executor)()
     plan = await asyncio.to_thread(plan_document, document, settings)
@@ -68,27 +73,41 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
         task, plan = await _find_or_create(store, plan, version, new=new)
         folder = settings.task_dir(task.id)
         host = describe_host()  # before this process leaves the server's cores
-        with taken(settings, task), off_cores(plan.cores.server):
+        async with taken(settings, task) as hold, AsyncExitStack() as stack:
+            stack.enter_context(off_cores(plan.cores.server))
             task = await store.get_task(task.id)  # it may have ended while its lock was another's
             finished = await _finished_result(store, task, plan)
             if finished is not None:
                 return RunOutcome(task, finished, fresh=False, folder=folder)
             if task.status is TaskStatus.COMPLETED:
                 observer.on_message("The document of this finished task has changed: it goes on.")
+            await asyncio.to_thread(check_folder, folder)
             await end_left_behind(store, settings, task, observer)
-            with ProgressFile(folder) as progress:
-                coordinator = Coordinator(
-                    store=store,
-                    plan=plan,
-                    strategy=_strategy(document),
-                    observer=Tee(observer, progress),
-                    artefacts=folder,
-                    host=host,
-                    clock=time.monotonic,
-                    now=lambda: datetime.now(UTC),
-                )
-                result = await coordinator.run(task, _open_executor(executor, plan))
+            told = Tee(observer, stack.enter_context(ProgressFile(folder)))
+            guarded = store.through(lambda units: Guarded(units, hold.check))
+            coordinator = Coordinator(
+                store=guarded,
+                patient=guarded.through(lambda units: _patient(units, settings, told)),
+                plan=plan,
+                strategy=_strategy(document),
+                observer=told,
+                artefacts=folder,
+                host=host,
+                clock=time.monotonic,
+                now=lambda: datetime.now(UTC),
+            )
+            result = await coordinator.run(task, _open_executor(executor, plan))
             return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
+
+
+def _patient(units: Units, settings: Settings, observer: Observer) -> Patient:
+    return Patient(
+        units,
+        limit_s=settings.store_patience_s,
+        tell=observer.on_message,
+        clock=time.monotonic,
+        sleep=asyncio.sleep,
+    )
 
 
 async def document_to_start(store: Store, settings: Settings, task: TaskRecord) -> TaskDocument:
@@ -96,7 +115,7 @@ async def document_to_start(store: Store, settings: Settings, task: TaskRecord) 
 
     AutotunerError: TASK_BUSY while a process runs it, CONFLICT for a finished one.
     """
-    if held(settings, task.id):
+    if await is_taken(settings, task.id):
         raise AutotunerError(
             ErrorCode.TASK_BUSY,
             f"the task {task.name!r} is being run by another process",

@@ -9,16 +9,18 @@ from contextlib import AsyncExitStack, contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.errors import AutotunerError, ErrorCode, StoreUnavailableError
 from autotuner.store.columns import decode_json, encode_json
-from autotuner.store.location import Location, sqlite_reason, unavailable
+from autotuner.store.location import Location, sqlite_error, unavailable, unavailable_for_now
 
 BUSY_TIMEOUT_S = 30.0
+BUSY_STEP_S = 0.1
+"""A wait for SQLite's write lock is made of such pieces, because nothing can cut one short."""
 T = TypeVar("T")
 
 DBAPIConnection = Any  # what a driver gives: PEP 249, without a common type
@@ -36,7 +38,8 @@ class Database:
         self._busy_timeout_s = busy_timeout_s
         self._write_lock = asyncio.Lock() if location.path is not None else None
         if location.path is not None:
-            self._writer = _async_sqlite(location, busy_timeout_s, begin="BEGIN IMMEDIATE", pool_size=1)
+            step = min(BUSY_STEP_S, busy_timeout_s)
+            self._writer = _async_sqlite(location, step, begin="BEGIN IMMEDIATE", pool_size=1)
             self._reader = _async_sqlite(location, busy_timeout_s, begin="BEGIN", pool_size=4)
             event.listen(self._reader.sync_engine, "connect", _forbid_writing)
             self._owned = [self._reader, self._writer]
@@ -57,24 +60,49 @@ class Database:
     async def write(self, unit: Callable[[Session], T]) -> T:
         """Run ``unit`` and commit, or roll back if it raises.
 
-        Cancelling the caller ends the wait for other writers of this store; once the unit has begun it goes on to its
-        commit, and only then is the caller told. Raises AutotunerError(STORE_UNAVAILABLE).
+        Cancelling the caller ends the wait for other writers of a SQLite file; once the unit has begun it goes on to
+        its commit, and only then is the caller told. Raises StoreUnavailableError, which says whether it is certain
+        that nothing was changed.
         """
         with translated(self.location, self._busy_timeout_s):
             async with AsyncExitStack() as stack:
                 if self._write_lock is not None:
                     await stack.enter_async_context(self._write_lock)
-                return await finish_though_cancelled(_run(self._writer, unit))
+                session = await stack.enter_async_context(_session(self._writer))
+                if self._write_lock is not None:
+                    await self._begin_sqlite(session)
+                return await finish_though_cancelled(self._finish(session, unit))
 
     async def read(self, unit: Callable[[Session], T]) -> T:
         """Run ``unit`` on one snapshot of the database. Raises AutotunerError(STORE_UNAVAILABLE)."""
         with translated(self.location, self._busy_timeout_s):
-            return await _run(self._reader, unit)
+            async with _session(self._reader) as session, session.begin():
+                return await session.run_sync(unit)
 
     async def close(self) -> None:
         """Close all connections."""
         for engine in self._owned:
             await engine.dispose()
+
+    async def _begin_sqlite(self, session: AsyncSession) -> None:
+        """Take the file's write lock; waits for other processes for as long as the store may wait."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._busy_timeout_s
+        while True:
+            try:
+                await finish_though_cancelled(session.connection())
+                return
+            except OperationalError as error:
+                code = getattr(error.orig, "sqlite_errorcode", 0)
+                if code & 0xFF != sqlite3.SQLITE_BUSY or loop.time() >= deadline:
+                    raise
+            await session.rollback()
+
+    async def _finish(self, session: AsyncSession, unit: Callable[[Session], T]) -> T:
+        done = await session.run_sync(unit)
+        with translated(self.location, self._busy_timeout_s, committing=True):
+            await session.commit()
+        return done
 
 
 async def finish_though_cancelled(work: Coroutine[Any, Any, T]) -> T:
@@ -93,14 +121,18 @@ async def finish_though_cancelled(work: Coroutine[Any, Any, T]) -> T:
     raise cancelled
 
 
-async def _run(engine: AsyncEngine, unit: Callable[[Session], T]) -> T:
-    async with AsyncSession(engine, expire_on_commit=False, autoflush=False) as session, session.begin():
-        return await session.run_sync(unit)
+def _session(engine: AsyncEngine) -> AsyncSession:
+    return AsyncSession(engine, expire_on_commit=False, autoflush=False)
 
 
 @contextmanager
-def translated(location: Location, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Iterator[None]:
-    """Turn the errors of drivers into AutotunerError: MISSING_EXTRA, CONFLICT or STORE_UNAVAILABLE."""
+def translated(
+    location: Location, busy_timeout_s: float = BUSY_TIMEOUT_S, *, committing: bool = False
+) -> Iterator[None]:
+    """Turn the errors of drivers into AutotunerError: MISSING_EXTRA, CONFLICT or STORE_UNAVAILABLE.
+
+    ``committing``: the error is one of a commit, and a server that was lost then may have carried it out.
+    """
     try:
         yield
     except ModuleNotFoundError as error:
@@ -120,9 +152,11 @@ def translated(location: Location, busy_timeout_s: float = BUSY_TIMEOUT_S) -> It
             place=location.shown,
         ) from error
     except DBAPIError as error:
-        raise _driver_error(location, error.orig, busy_timeout_s) from error
+        if isinstance(error.orig, sqlite3.Error):
+            raise sqlite_error(location, error.orig, busy_timeout_s) from error
+        raise _postgres_error(location, error, busy_timeout_s, committing=committing) from error
     except sqlite3.Error as error:
-        raise _driver_error(location, error, busy_timeout_s) from error
+        raise sqlite_error(location, error, busy_timeout_s) from error
     except PoolTimeoutError as error:
         raise unavailable(
             location, "all its connections are in use", "Try again when fewer requests are running"
@@ -201,20 +235,34 @@ def _configure_postgres(engine: Engine, busy_timeout_s: float) -> None:
     event.listen(engine, "connect", settings)
 
 
-def _driver_error(location: Location, error: BaseException | None, busy_timeout_s: float) -> AutotunerError:
-    if isinstance(error, sqlite3.Error):
-        return unavailable(location, *sqlite_reason(error, busy_timeout_s))
-    if getattr(error, "sqlstate", None) == "55P03":
+_PASSING = ("08", "25006", "40", "53", "55P03", "57P", "58")
+"""SQLSTATEs, or their first characters, of what may pass: lost connections, a server in recovery, conflicts between
+transactions, no room, locks, a shutdown, failures of the system."""
+
+
+def _postgres_error(
+    location: Location, error: DBAPIError, busy_timeout_s: float, *, committing: bool
+) -> StoreUnavailableError:
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    reported = f"the database reports: {_first_line(error.orig)}"
+    if committing:
         return unavailable(
             location,
-            f"another program has held a lock for longer than {busy_timeout_s:g} s",
-            "End the other program and try again",
+            f"whether the last change was stored is not known; {reported}",
+            "Look at the present state and try again",
         )
-    return unavailable(
-        location,
-        f"the database reports: {_first_line(error)}",
-        "Check that the server runs, that it takes your connection, and the database's name",
-    )
+    if state == "55P03":
+        return unavailable_for_now(
+            location,
+            f"another program has held a lock for longer than {busy_timeout_s:g} s",
+            "End the other program",
+        )
+    # Without a SQLSTATE nobody answered: there was no connection, or it was lost. The server rolls back what was begun.
+    lost = state is None and isinstance(error, OperationalError | InterfaceError)
+    remedy = "Check that the server runs, that it takes your connection, and the database's name"
+    if lost or (state is not None and state.startswith(_PASSING)):
+        return unavailable_for_now(location, reported, remedy)
+    return unavailable(location, reported, remedy)
 
 
 def _missing_postgres(location: Location) -> AutotunerError:

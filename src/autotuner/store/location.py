@@ -6,11 +6,12 @@ import re
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.errors import AutotunerError, ErrorCode, StoreUnavailableError
 
 MOUNTS = Path("/proc/self/mounts")
 # fmt: off
@@ -36,6 +37,12 @@ class Location:
     def async_url(self) -> URL:
         """The address with the driver for asyncio."""
         return self.url if self.path is None else self.url.set(drivername="sqlite+aiosqlite")
+
+    @property
+    def name(self) -> str:
+        """A SQLite file's name for ``sqlite3.connect(…, uri=True)``."""
+        options = {key: text for key, text in self.url.query.items() if key != "uri"}
+        return f"{self.path.as_uri()}?{urlencode(options, doseq=True)}" if self.path is not None else ""
 
 
 def parse_location(url_or_path: str) -> Location:
@@ -129,14 +136,15 @@ def file_is_sqlite(path: Path) -> bool:
     return start in (b"", b"SQLite format 3\0")
 
 
-def unavailable(location: Location, why: str, remedy: str, *, code_word: str = "use") -> AutotunerError:
-    """The error for a store that can't be read or written."""
-    return AutotunerError(
-        ErrorCode.STORE_UNAVAILABLE,
-        f"Cannot {code_word} the store",
-        why=why,
-        remedy=remedy,
-        place=location.shown,
+def unavailable(location: Location, why: str, remedy: str, *, code_word: str = "use") -> StoreUnavailableError:
+    """The error for a store that can't be read or written, and where trying again would not help or not be safe."""
+    return StoreUnavailableError(f"Cannot {code_word} the store", why=why, remedy=remedy, place=location.shown)
+
+
+def unavailable_for_now(location: Location, why: str, mend: str) -> StoreUnavailableError:
+    """The error for a store that can't be read or written at this moment; nothing was changed. ``mend``: what to do."""
+    return StoreUnavailableError(
+        "Cannot use the store", why=why, remedy=f"{mend} and try again", place=location.shown, mend=mend
     )
 
 
@@ -157,28 +165,45 @@ def _not_an_address(place: str, why: str) -> AutotunerError:
     )
 
 
-def sqlite_reason(error: sqlite3.Error, busy_timeout_s: float) -> tuple[str, str]:
-    """Why SQLite failed and what to do, one sentence each, by its error code."""
-    code = getattr(error, "sqlite_errorcode", None)
-    match None if code is None else code & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return (
+def sqlite_error(location: Location, error: sqlite3.Error, busy_timeout_s: float) -> StoreUnavailableError:
+    """What a failure of SQLite means, by its error code.
+
+    A unit that fails has changed nothing, whatever it failed at, its commit included. The exception is a failed sync:
+    what the disk holds after it is not known, so it is not tried again.
+    """
+    extended = getattr(error, "sqlite_errorcode", None)
+    match None if extended is None else extended & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
+            return unavailable_for_now(
+                location,
                 f"another program has held its write lock for longer than {busy_timeout_s:g} s",
-                "End the other program (such as a backup tool or an open database browser) and try again",
+                "End the other program (such as a backup tool or an open database browser)",
             )
         case sqlite3.SQLITE_NOTADB:
-            return "the file is not a SQLite database", "Give the path of another file"
+            return unavailable(location, "the file is not a SQLite database", "Give the path of another file")
         case sqlite3.SQLITE_CORRUPT:
-            return (
+            return unavailable(
+                location,
                 f"the file is damaged ({error})",
                 "Restore a backup: `autotuner db backup` and upgrades leave one beside the file",
             )
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-            return (
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            return unavailable_for_now(
+                location,
                 f"the file or its folder cannot be opened for writing ({error})",
-                "Check that you may write to the file and to its folder, or choose another place",
+                "Make the file and its folder writable",
             )
         case sqlite3.SQLITE_FULL:
-            return "the disk is full", "Free some space and try again"
+            return unavailable_for_now(location, "the disk is full", "Free some space")
+        case sqlite3.SQLITE_IOERR if extended in _FULL_DISKS:
+            return unavailable_for_now(location, f"the disk may be full ({error})", "Free some space")
+        case sqlite3.SQLITE_IOERR if extended not in _FAILED_SYNCS:
+            return unavailable_for_now(location, f"SQLite reports: {error}", "Check the disk and the file")
         case _:
-            return f"SQLite reports: {error}", "Check the disk and the file, then try again"
+            return unavailable(location, f"SQLite reports: {error}", "Check the disk and the file, then try again")
+
+
+_FULL_DISKS = frozenset({sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMMAP})
+"""The memory that all who use a file share is a file beside it: it can't be made or grow."""
+
+_FAILED_SYNCS = frozenset({sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC})

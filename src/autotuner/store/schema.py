@@ -100,7 +100,7 @@ def _state(location: Location, busy_timeout_s: float) -> SchemaState:
     if not file_is_sqlite(location.path):
         raise unavailable(location, "the file is not a SQLite database", "Give the path of another file")
     # Plain, because an engine's transactions take the write lock, and asking must not wait for a writer.
-    with closing(sqlite3.connect(location.path, timeout=busy_timeout_s, isolation_level=None)) as plain:
+    with closing(sqlite3.connect(location.name, timeout=busy_timeout_s, isolation_level=None, uri=True)) as plain:
         tables = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
         if not plain.execute(tables, (VERSION_TABLE,)).fetchone()[0]:
             return SchemaState(current=None, head=HEAD)

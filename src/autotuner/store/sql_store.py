@@ -30,6 +30,8 @@ from autotuner.store.columns import utc_now
 from autotuner.store.database import BUSY_TIMEOUT_S, Database
 from autotuner.store.location import parse_location
 from autotuner.store.schema import ensure_schema
+from autotuner.store.sealed import file_state, require_unchanged, sealed
+from autotuner.store.units import Units
 
 
 @asynccontextmanager
@@ -43,17 +45,23 @@ async def open_store(
     """Open the store at a path, ``sqlite:///path`` or ``postgresql://user@host/database``; closes it at the end.
 
     ``create``: a SQLite file that is missing or empty gets the tables. ``clock`` gives the times that are stored
-    (with a time zone). ``busy_timeout_s``: how long a write waits for another process's write.
+    (with a time zone). ``busy_timeout_s``: how long a write waits for another process's write. A SQLite file on a file
+    system that is mounted read-only can be read without ``create``.
 
     Raises AutotunerError: INVALID_VALUE (no address), STORE_UNAVAILABLE, STORE_SCHEMA, MISSING_EXTRA.
     """
     location = parse_location(url_or_path)
+    read_only = None if create else await asyncio.to_thread(sealed, location)
+    before = await asyncio.to_thread(file_state, location)
+    location = read_only or location
     await asyncio.to_thread(partial(ensure_schema, location, create=create, busy_timeout_s=busy_timeout_s))
     database = Database(location, busy_timeout_s=busy_timeout_s)
     try:
         yield SqlStore(database, clock)
     finally:
         await database.close()
+    if read_only is not None:
+        await asyncio.to_thread(require_unchanged, location, before)
 
 
 class SqlStore:
@@ -63,9 +71,13 @@ class SqlStore:
     counts as unknown for every change. An outcome or end that contradicts the stored one raises StatusConflictError.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Units, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
+
+    def through(self, wrap: Callable[[Units], Units]) -> SqlStore:
+        """This store with its units run in another way: with patience, or behind a guard."""
+        return SqlStore(wrap(self._database), self._clock)
 
     async def create_task(self, task: NewTask) -> TaskRecord:
         """Store a task."""

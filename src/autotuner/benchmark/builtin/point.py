@@ -17,7 +17,7 @@ from autotuner.benchmark.builtin.prompts import Bodies
 from autotuner.benchmark.builtin.sender import Sender, Target
 from autotuner.benchmark.builtin.window import Window
 from autotuner.benchmark.builtin.wire import Measure
-from autotuner.benchmark.samples import write_samples
+from autotuner.benchmark.samples import try_to_write_samples
 from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.workload import LoadPoint
 from autotuner.metrics import summarise
@@ -61,7 +61,7 @@ async def measure_point(
         "opened_monotonic": window.opened,
     }
     records = window.records()
-    path = await asyncio.to_thread(write_samples, Path(order.artefacts), header, records)
+    path, unwritten = await asyncio.to_thread(try_to_write_samples, Path(order.artefacts), header, records)
     summary = summarise(
         records,
         load_point=point,
@@ -76,7 +76,7 @@ async def measure_point(
         stopped=window.stopped,
         samples_path=path,
     )
-    return summary.model_copy(update={"warmup_s": max(0.0, window.opened - began)})
+    return summary.model_copy(update={"warmup_s": max(0.0, window.opened - began), "samples_error": unwritten})
 
 
 @asynccontextmanager

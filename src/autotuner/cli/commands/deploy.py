@@ -39,7 +39,7 @@ def deploy(
     from pathlib import Path
 
     from autotuner.services.deploy_files import shell_command, systemd_unit
-    from autotuner.services.result_files import write_file
+    from autotuner.services.writing import write_file
 
     name, job = wait_for(_winner(state, task, experiment))
     text = (shell_command if kind == "shell" else systemd_unit)(job, host=host, port=port)

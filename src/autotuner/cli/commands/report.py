@@ -40,7 +40,8 @@ def report(state: State, task: str | None, kind: str, output: str | None, grid: 
     from pathlib import Path
 
     from autotuner.services.grid_files import load_grid, placed, render_grid
-    from autotuner.services.result_files import NAMES, RENDERERS, write_file
+    from autotuner.services.result_files import NAMES, RENDERERS
+    from autotuner.services.writing import write_file
 
     settings = state.settings()
     known = load_grid(grid) if grid is not None else None

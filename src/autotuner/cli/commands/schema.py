@@ -25,7 +25,7 @@ def schema(_state: State, output: str | None) -> None:
     from pathlib import Path
 
     from autotuner.services.document_schema import document_schema
-    from autotuner.services.result_files import write_file
+    from autotuner.services.writing import write_file
 
     text = json.dumps(document_schema(), indent=2, ensure_ascii=False) + "\n"
     if output is None:

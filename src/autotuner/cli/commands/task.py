@@ -47,14 +47,15 @@ async def _list(state: State, status: str | None, search: str | None, limit: int
     from autotuner.contracts.store import TaskStatus
     from autotuner.services.report.wording import duration
     from autotuner.services.stored import open_stored
-    from autotuner.services.task_lock import held
+    from autotuner.services.task_lock import is_taken
 
+    ended = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED)
     busy = (TaskStatus.RUNNING, TaskStatus.CANCELLING)
     wanted = TaskStatus(status) if status else None
     settings = state.settings()
     async with open_stored(settings) as store:
         found, total = await store.list_tasks(status=wanted, search=search, limit=limit)
-    attended = {entry.id: held(settings, entry.id) for entry in found}
+    attended = {entry.id: entry.status not in ended and await is_taken(settings, entry.id) for entry in found}
     if state.json:
         fields = {"id", "name", "status", "created_at", "started_at", "finished_at", "elapsed_s", "stop_reason"}
         tasks = [entry.model_dump(mode="json", include=fields) for entry in found]

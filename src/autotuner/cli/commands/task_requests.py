@@ -88,12 +88,12 @@ async def _pause(state: State, name: str) -> None:
     from autotuner.services.queries import named_task
     from autotuner.services.requests import request_pause
     from autotuner.services.stored import open_stored
-    from autotuner.services.task_lock import held
+    from autotuner.services.task_lock import is_taken
 
     settings = state.settings()
     async with open_stored(settings) as store:
         found = await request_pause(store, await named_task(store, name))
-    attended = held(settings, found.id)
+    attended = await is_taken(settings, found.id)
     resume = state.command("task", "resume", found.name)
     if state.json:
         _say_json(found, held=attended, resume=resume)
@@ -128,13 +128,13 @@ async def _resume(state: State, name: str) -> TaskDocument | None:
     from autotuner.services.queries import named_task
     from autotuner.services.requests import request_resume
     from autotuner.services.stored import open_stored
-    from autotuner.services.task_lock import held
+    from autotuner.services.task_lock import is_taken
     from autotuner.services.tasks import document_to_start
 
     settings = state.settings()
     async with open_stored(settings) as store:
         found = await named_task(store, name)
-        if not held(settings, found.id):
+        if not await is_taken(settings, found.id):
             return await document_to_start(store, settings, found)
         found = await request_resume(store, found)
     if state.json:
