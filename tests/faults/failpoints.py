@@ -39,6 +39,7 @@ from autotuner.services.tasks import run_task
 from autotuner.store import check, open_store
 from autotuner.store.database import Database
 
+MARKS = ("other_start", "from_other_start")
 WHERE = ("before", "inside", "after")
 ENDED = (ExperimentStatus.SUCCESS, ExperimentStatus.FAILED)
 FINISHED = (EventType.EXPERIMENT_COMPLETED, EventType.EXPERIMENT_FAILED)
@@ -180,10 +181,8 @@ class Runs:
                     )
                     for e in experiments
                 ],
-                "starts": sorted(
-                    str((numbers[a.experiment_id], a.block, a.status))
-                    for a in attempts
-                    if a.status is not AttemptStatus.INTERRUPTED
+                "failed_starts": sorted(
+                    f"#{numbers[a.experiment_id]} block {a.block}" for a in attempts if a.status is AttemptStatus.FAILED
                 ),
                 "usable": dict(sorted(usable.items())),
                 "headline": result.headline,
@@ -206,7 +205,7 @@ class Runs:
 def without_marks(value: Any) -> Any:
     """Without what says that figures are of another start: that is what may differ."""
     if isinstance(value, dict):
-        return {key: without_marks(item) for key, item in value.items() if key != "other_start"}
+        return {key: without_marks(item) for key, item in value.items() if key not in MARKS}
     return [without_marks(item) for item in value] if isinstance(value, list) else value
 
 
@@ -234,7 +233,7 @@ def problems(found: dict[str, Any], whole: dict[str, Any], folder: Path, *, exac
     if exact:
         for key, value in whole["equal"].items():
             if found["equal"][key] != value:
-                yield f"{key}: {json.dumps(found['equal'][key])[:2000]} instead of {json.dumps(value)[:2000]}"
+                yield f"{key}: {first_difference(found['equal'][key], value)}"
     doubled = [key for key, count in found["equal"]["usable"].items() if count != 1]
     if doubled:
         yield f"measured more than once: {doubled}"
@@ -250,6 +249,16 @@ def problems(found: dict[str, Any], whole: dict[str, Any], folder: Path, *, exac
     reported = [int(line) for line in read_lines(folder / "reported")]
     if not set(reported) <= set(found["measured"]):
         yield f"reported and lost: {sorted(set(reported) - set(found['measured']))}"
+
+
+def first_difference(found: Any, whole: Any) -> str:
+    """Where two structures differ first."""
+    if isinstance(found, dict) and isinstance(whole, dict) and found.keys() == whole.keys():
+        return next(f"{key}: {first_difference(found[key], whole[key])}" for key in found if found[key] != whole[key])
+    if isinstance(found, list) and isinstance(whole, list) and len(found) == len(whole):
+        pairs = enumerate(zip(found, whole, strict=True))
+        return next(f"{number}: {first_difference(a, b)}" for number, (a, b) in pairs if a != b)
+    return f"{json.dumps(found)[:500]} instead of {json.dumps(whole)[:500]}"
 
 
 def read_lines(path: Path) -> list[str]:

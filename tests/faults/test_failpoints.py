@@ -22,6 +22,7 @@ system_config: {gpu_type: h200_sxm, total_gpus: 8}
 optimization:
   objective: maximize_throughput
   max_iterations: 4
+  seed: 3
   confirm: {top_k: 2, starts: 2}
 benchmark: {traffic_scenarios: ["D(4000,500)"], num_concurrency: [64, 256], repeats: 2}
 """

@@ -1,4 +1,4 @@
-"""What the tuner makes of each way in which an engine can misbehave: class, sentence, number of starts, nothing left."""
+"""What the tuner makes of each way in which an engine can misbehave: class, sentence, starts, nothing left."""
 
 from __future__ import annotations
 

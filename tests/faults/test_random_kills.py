@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -47,29 +48,10 @@ PLANNED = 21
     ],
 )
 async def test_every_experiment_is_finished_exactly_once(tmp_path: Path, executor: str, kills: int) -> None:
-    rng = random.Random(kills)
     path = tmp_path / "task.yaml"
-    path.write_text(TASK)
+    await asyncio.to_thread(path.write_text, TASK)
     command = [sys.executable, "-m", "autotuner", "run", str(path), "--json", "--executor", executor]
-    env = {**os.environ, "AUTOTUNER_DATA_DIR": str(tmp_path / "data")}
-    reported: list[int] = []
-    killed = 0
-    while True:
-        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            try:
-                # The first second is spent on starting the interpreter.
-                out, errors = process.communicate(timeout=rng.uniform(1.0, 3.5) if killed < kills else 300)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                killed += 1
-                out, _ = process.communicate()
-                reported += finished(out)
-                wait_for_ends(list(working_with(tmp_path)))
-                assert working_with(tmp_path) == {}
-                continue
-        assert process.returncode == 0, errors
-        reported += finished(out)
-        break
+    killed, reported = await asyncio.to_thread(kill_and_run_again, command, tmp_path, kills)
     assert killed == kills, "the task was at its end too soon: the test shows less than it says"
 
     database = str(tmp_path / "data" / "autotuner.db")
@@ -92,6 +74,28 @@ async def test_every_experiment_is_finished_exactly_once(tmp_path: Path, executo
     assert set(usable.values()) == {1}, "no measurement was taken twice"
     assert len({e.identity for e in experiments}) == len(experiments)
     assert Counter(reported) <= Counter({e.number: 1 for e in experiments}), "none was reported twice"
+
+
+def kill_and_run_again(command: list[str], folder: Path, kills: int) -> tuple[int, list[int]]:
+    """Kill a run at a random moment so many times, then let it end; the kills, and what all of them reported."""
+    rng = random.Random(kills)
+    env = {**os.environ, "AUTOTUNER_DATA_DIR": str(folder / "data")}
+    reported: list[int] = []
+    for killed in range(kills + 1):
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                # The first second is spent on starting the interpreter.
+                out, errors = process.communicate(timeout=rng.uniform(1.0, 3.5) if killed < kills else 300)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                out, _ = process.communicate()
+                reported += finished(out)
+                wait_for_ends(list(working_with(folder)))
+                assert working_with(folder) == {}
+                continue
+        assert process.returncode == 0, errors
+        return killed, reported + finished(out)
+    raise AssertionError("the last run did not end")
 
 
 def finished(out: str) -> list[int]:
