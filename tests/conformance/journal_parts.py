@@ -116,7 +116,7 @@ class _Writer:
             case "exit":
                 sys.stderr.write("a last word\n")
                 os._exit(3)
-            case "abort":
+            case "abort" | "abort_stuck":
                 os.abort()
             case "orphan":
                 pid = os.fork()
@@ -178,6 +178,8 @@ class JournalDeployment:
             self._journal.write("stopped", _attempt(handle))
 
     async def clean(self, handle: Handle) -> bool:
+        if handle.fields["at"] == "wait_ready:abort_stuck":
+            raise OSError("process 7 does not end")
         self._journal.write("cleaned", _attempt(handle))
         return True
 

@@ -98,6 +98,13 @@ class TestSubprocessExecutor(ExecutorSuite):
             assert (kinds.count("measured"), kinds[-1]) == (1, "ended")
             await assert_goes_on(session, journal)
 
+    async def test_a_server_that_does_not_end_is_told(self, executor: SubprocessExecutor, journal: Journal) -> None:
+        async with opened(executor, journal) as session:
+            ended = last(await run(session, journal, 1, "wait_ready:abort_stuck"))
+            assert ended.failure is not None
+            assert "signal SIGABRT, and its server was left: process 7 does not end" in ended.failure.diagnosis
+            await assert_goes_on(session, journal)
+
     async def test_killed_between_two_attempts(self, executor: SubprocessExecutor, journal: Journal) -> None:
         async with opened(executor, journal) as session:
             await run(session, journal, 1)

@@ -150,6 +150,7 @@ def test_the_death_of_the_tuner_takes_the_process_and_the_server_along(settings:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as running:
         try:
             assert "phase measure 0" in lines(running)
+            running.send_signal(signal.SIGSTOP)  # so that it is killed in this start, however long the next lines take
             child = child_of(running.pid)
             assert servers_of(child)
             started = {process.pid: os.pidfd_open(process.pid) for process in processes.descendants(child)}

@@ -293,6 +293,7 @@ def test_after_kill_9_a_real_task_goes_on_and_no_server_is_left(settings: Settin
     with process(document, tmp_path) as running:
         wait_for(running, "finished 0")
         wait_for(running, "phase measure 1")
+        running.send_signal(signal.SIGSTOP)  # so that it is killed in this start, however long the next lines take
         # Meanwhile nobody else may run it, and the attempt does not disturb it.
         with process(document, tmp_path) as second:
             assert "task_busy" in wait_for(second, "error")

@@ -70,5 +70,6 @@ class Deployment(Protocol):
     async def clean(self, handle: Handle) -> bool:
         """End what a dead owner has left of the handle's server, at once; True if there was anything.
 
-        Works in a process that did not start the server, and returns when nothing of it is left.
+        Works in a process that did not start the server, and returns when nothing of it is left. OSError for what does
+        not end.
         """

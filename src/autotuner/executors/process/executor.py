@@ -117,6 +117,7 @@ class _Attempt:
         """Ask for one record after the other. When the process dies, ``Ended`` follows after the server's end."""
         over = False
         failure: Failure | None = None
+        left: OSError | None = None
         try:
             self._child.send(Run(job=self._job))
             while isinstance(report := await self._next(), Sent):
@@ -132,7 +133,9 @@ class _Attempt:
             failure = error.failure
         finally:
             if not over:
-                await self._end()
+                left = await self._end()
+        if failure is not None and left is not None:
+            failure = failure.model_copy(update={"diagnosis": f"{failure.diagnosis}, and its server was left: {left}"})
         if failure is not None and not self._ended:
             self._phases.stop()
             yield Ended(status=AttemptStatus.FAILED, failure=failure, phase_seconds=self._phases.seconds)
@@ -164,10 +167,11 @@ class _Attempt:
             case Ended():
                 self._ended = True
 
-    async def _end(self) -> None:
+    async def _end(self) -> OSError | None:
         """Cancel the attempt and wait until its server is gone. A cancellation meanwhile is handed on as a hurry.
 
-        The process is killed when it takes longer than the server's grace, or hurrying, and some patience.
+        The process is killed when it takes longer than the server's grace, or hurrying, and some patience. Returns why
+        something of a dead process's server could not be ended.
         """
         loop = asyncio.get_running_loop()
         timers = [loop.call_later(self._job.budgets.stop_s + self._patience_s, self._child.kill)]
@@ -185,18 +189,22 @@ class _Attempt:
         finally:
             for timer in timers:
                 timer.cancel()
-        ending.result()
         if cancelled is not None:
             raise cancelled
+        return ending.result()
 
-    async def _torn_down(self) -> None:
+    async def _torn_down(self) -> OSError | None:
         """Returns when the process says that the attempt is over; if it dies, when nothing of its server is left."""
         try:
             while not isinstance(await self._child.receive(), Over):
                 continue
         except LostError:
             if self._handle is not None:
-                await self._plugins.deployment(self._job.deployment).clean(self._handle)
+                try:
+                    await self._plugins.deployment(self._job.deployment).clean(self._handle)
+                except OSError as error:
+                    return error
+        return None
 
 
 def _class_of(plugins: Plugins) -> str:
