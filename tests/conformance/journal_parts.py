@@ -179,7 +179,7 @@ class JournalDeployment:
 
     async def clean(self, handle: Handle) -> bool:
         if handle.fields["at"] == "wait_ready:abort_stuck":
-            raise OSError("process 7 does not end")
+            raise DeploymentError(failure(FailureClass.INFRASTRUCTURE, "process 7 does not end"))
         self._journal.write("cleaned", _attempt(handle))
         return True
 

@@ -1,7 +1,7 @@
 """An engine that misbehaves: fault_engine.py MODE, then the flags of llama-server. Answers as the mock server does.
 
 Modes: ok; never_ready (503 for ever); dies_at_load (exit code 7 with a last word); dies_in_benchmark (aborts while it
-answers its 4th completion); hangs (is ready, answers one completion, then no other ever ends); hangs_on_sigterm;
+answers its 40th completion); hangs (is ready, answers one completion, then no other ever ends); hangs_on_sigterm;
 forks (the first process ends well, a descendant in a session of its own serves and ignores SIGTERM); fills_log
 (writes as fast as it can); wrong_model (serves another one); port_taken (ends as one whose port is taken);
 cannot_fit (ends as one whose memory does not suffice).
@@ -31,7 +31,7 @@ class Dying(MockServer):
 
     def opened(self, truth: Truth) -> None:
         super().opened(truth)
-        if truth.number == 4:
+        if truth.number == 40:
             say("the engine has lost its mind")
             os.abort()
 
@@ -92,7 +92,7 @@ def main() -> None:
     if mode == "port_taken":
         sys.exit("OSError: [Errno 98] Address already in use")
     if mode == "cannot_fit":
-        sys.exit("failed to allocate buffer of size 1099511627776")
+        sys.exit("ggml_aligned_malloc: insufficient memory (attempted to allocate 1048576.00 MB)")
     if mode == "never_ready":
         HTTPServer(("127.0.0.1", int(option("--port"))), Unready).serve_forever()
     if mode == "forks":

@@ -56,7 +56,7 @@ MODES = {
     "fills_log": Expected(None),
     "wrong_model": Expected("missing_model", ("another", "tiny"), 1, "load"),
     "port_taken": Expected("port", ("Address already in use",), 3, "load"),
-    "cannot_fit": Expected("oom", ("1099511627776",), 1, "load"),
+    "cannot_fit": Expected("oom", ("1048576.00 MB",), 1, "load"),
 }
 
 

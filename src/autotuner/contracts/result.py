@@ -136,7 +136,8 @@ class TaskResult(Frozen):
     differences: dict[str, tuple[Scalar, Scalar]] = Field(
         default_factory=dict, description="parameter → (baseline, winner), only where they differ"
     )
-    experiments: tuple[ExperimentSummary, ...] = ()
+    # No repr: asyncio takes that of what a program's main coroutine returns, and here it would be as long as the list.
+    experiments: tuple[ExperimentSummary, ...] = Field((), repr=False)
     counts: dict[str, int] = Field(default_factory=dict, description="experiments by status")
     stop_reason: str | None = None
     elapsed_s: float = 0.0

@@ -263,8 +263,12 @@ class PhaseTimer:
 
 def _nothing_succeeded(measurement: Measurement) -> Failure:
     codes = ", ".join(f"{count} × {code}" for code, count in sorted(measurement.error_codes.items()))
+    # A server that takes requests and never answers hangs, which is no matter of the network.
+    hangs = set(measurement.error_codes) <= {"timeout"}
     return Failure(
-        kind=FailureClass.UNREACHABLE,
+        kind=FailureClass.BENCHMARK_TIMEOUT if hangs else FailureClass.UNREACHABLE,
         diagnosis=f"no request succeeded at {measurement.load_point} ({codes or 'none was answered in time'})",
-        hint="look at the server's log; try the same request by hand, or lower the load",
+        hint="look at the server's log; raise benchmark.request_timeout, or lower the load"
+        if hangs
+        else "look at the server's log; try the same request by hand, or lower the load",
     )

@@ -23,6 +23,7 @@ from autotuner.contracts.attempt import (
     PhaseChanged,
 )
 from autotuner.contracts.client import ClientError
+from autotuner.contracts.deployment import DeploymentError
 from autotuner.contracts.executor import ExecutorSession, Plugins
 from autotuner.executors.process.parent import Child, LostError
 from autotuner.executors.process.wire import Cancel, Next, Open, Over, Problem, Report, Run, Sent
@@ -117,7 +118,7 @@ class _Attempt:
         """Ask for one record after the other. When the process dies, ``Ended`` follows after the server's end."""
         over = False
         failure: Failure | None = None
-        left: OSError | None = None
+        left: DeploymentError | None = None
         try:
             self._child.send(Run(job=self._job))
             while isinstance(report := await self._next(), Sent):
@@ -167,7 +168,7 @@ class _Attempt:
             case Ended():
                 self._ended = True
 
-    async def _end(self) -> OSError | None:
+    async def _end(self) -> DeploymentError | None:
         """Cancel the attempt and wait until its server is gone. A cancellation meanwhile is handed on as a hurry.
 
         The process is killed when it takes longer than the server's grace, or hurrying, and some patience. Returns why
@@ -193,7 +194,7 @@ class _Attempt:
             raise cancelled
         return ending.result()
 
-    async def _torn_down(self) -> OSError | None:
+    async def _torn_down(self) -> DeploymentError | None:
         """Returns when the process says that the attempt is over; if it dies, when nothing of its server is left."""
         try:
             while not isinstance(await self._child.receive(), Over):
@@ -202,7 +203,7 @@ class _Attempt:
             if self._handle is not None:
                 try:
                     await self._plugins.deployment(self._job.deployment).clean(self._handle)
-                except OSError as error:
+                except DeploymentError as error:
                     return error
         return None
 
