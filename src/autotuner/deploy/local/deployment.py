@@ -107,7 +107,7 @@ class LocalDeployment:
         if answering not in done:
             raise _error(
                 FailureClass.START_TIMEOUT,
-                f"the server was not ready after {timeout_s:g} s: {progress.state}",
+                f"the server was not ready after {timeout_s:.3g} s: {progress.state}",
                 "raise optimization.phase_budgets.start, or look into the server's log",
                 tail,
             )
