@@ -97,8 +97,11 @@ def test_a_read_only_data_folder_can_be_read(commands: Commands, disk: Volume, i
         assert (refused.returncode, refused.stdout) == (2, "")
         lines = three_lines(refused.stderr)
         assert len(refused.stderr.splitlines()) == 3, "nothing was begun before"
-        assert "cannot be opened for writing" in lines[1]
-        assert lines[2] == "What to do: Make the file and its folder writable and try again"
+        if words[0] == "demo":
+            assert "cannot be opened for writing" in lines[1]
+            assert lines[2] == "What to do: Make the file and its folder writable and try again"
+        else:
+            assert lines[1] == "Why: read-only file system"
     tiny = inside.spawn("plan", commands.task_file(REAL))
     assert tiny.returncode == 2
     assert "ead-only" in "".join(three_lines(tiny.stderr)), "the model cannot be made there"

@@ -15,7 +15,7 @@ from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.search import OutcomeKind, SearchSetup, Trial
-from autotuner.contracts.store import EventType, ExperimentOrigin, ExperimentStatus, TaskStatus
+from autotuner.contracts.store import EventType, ExperimentOrigin, ExperimentStatus, MeasurementRow, TaskStatus
 from autotuner.contracts.values import Configuration
 from autotuner.contracts.workload import LoadPoint
 from autotuner.search.random_search import RandomSearch
@@ -290,6 +290,26 @@ async def test_a_start_over_its_time_fails(world: World) -> None:
     assert failed[0].failure is not None
     assert failed[0].failure.kind is FailureClass.BENCHMARK_TIMEOUT
     assert world.deployment.running == set()
+
+
+async def test_time_that_storing_takes_is_not_that_of_a_start(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a measurement is being stored an hour goes by on the loop's clock."""
+    loop = asyncio.get_running_loop()
+    usual, passed = loop.time, 0.0
+    monkeypatch.setattr(loop, "time", lambda: usual() + passed)
+    add_measurement = world.store.add_measurement
+
+    async def slow(attempt_id: int, measurement: Measurement) -> MeasurementRow:
+        nonlocal passed
+        passed += 3600
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return await add_measurement(attempt_id, measurement)
+
+    monkeypatch.setattr(world.store, "add_measurement", slow)
+    await world.run(document(timeout_per_iteration=600, retries=0, max_iterations=2))
+    assert all(e.status is ExperimentStatus.SUCCESS for e in await world.experiments())
+    assert passed > 3600
 
 
 # ---- stopping

@@ -333,6 +333,26 @@ async def test_a_deployment_over_its_budget_is_ended(tmp_path: Path, at: str) ->
     assert deployment.running == set()
 
 
+@pytest.mark.parametrize("held", ["deployed", "ready", "measured"])
+async def test_time_that_the_reader_needs_to_store_is_in_no_budget(
+    tmp_path: Path, held: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop's clock goes on by an hour while a record is being stored: everything due by then happens."""
+    loop = asyncio.get_running_loop()
+    usual, passed = loop.time, 0.0
+    monkeypatch.setattr(loop, "time", lambda: usual() + passed)
+    job = make_job(tmp_path, budgets=PhaseBudgets(start_s=600, measure_s=600, stop_s=1))
+    records = []
+    async for record in run_attempt(job, FakeDeployment(), FakeSession(FakeClient())):
+        records.append(record)
+        if name(record) == held:
+            passed += 3600
+            for _ in range(20):
+                await asyncio.sleep(0)
+    assert ended(records).failure is None
+    assert sum(isinstance(record, Measured) for record in records) == 2
+
+
 async def test_a_host_that_refuses_is_an_infrastructure_failure(tmp_path: Path) -> None:
     (tmp_path / "attempt-1").write_text("in the way")
     deployment = FakeDeployment()
