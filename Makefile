@@ -26,6 +26,9 @@ autotuner = $(RUN)/bin/autotuner
 # UPGRADE=1 with `make lock` moves every pin to the newest version allowed.
 UPGRADE ?=
 
+# The tests wait more than they compute, so three at a time suit two cores.
+in_parallel := -n 3 --dist worksteal
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help quickstart quickstart-grid demo dev lint test test-all reference lock clean \
@@ -78,10 +81,10 @@ lint: $(DEV)/.project ## Check style, format and types
 	$(DEV)/bin/mypy
 
 test: lint _openmp _postgresql ## Lint, then run every test not marked slow
-	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest -m 'not slow'
+	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest -m 'not slow' $(in_parallel)
 
 test-all: lint _openmp _postgresql _chromium ## Lint, then run every test
-	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest
+	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest $(in_parallel)
 
 reference: $(DEV)/.project ## Write docs/reference anew from the code
 	$(DEV)/bin/python -m autotuner.cli.reference docs/reference

@@ -70,7 +70,7 @@ async def test_a_full_disk_of_artefacts_costs_files_and_no_figures(
     assert last["result"]["status"] == "completed"
     assert last["result"]["experiments"][0]["status"] == "success"
     (warning,) = [text for text in last["result"]["warnings"] if "request records" in text]
-    assert warning.startswith("the request records of 2 of 2 measurements could not be written (No space left on dev")
+    assert warning.startswith("the request records of 1 of 1 starts could not be written (No space left on dev")
     with closing(sqlite3.connect(commands.folder / "elsewhere.db")) as connection:
         kept = [json.loads(row[0]) for row in connection.execute("SELECT measurement FROM measurements")]
     assert [(m["samples_path"], m["samples_error"]) for m in kept] == [(None, "No space left on device")] * 2
