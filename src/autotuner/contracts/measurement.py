@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from autotuner.contracts.server_metrics import ServerFigures
 from autotuner.contracts.values import Frozen
 
 
@@ -84,6 +85,12 @@ class Measurement(Frozen):
     predicted: bool = Field(False, description="a prediction, never a measurement")
     samples_path: str | None = Field(None, description="file with the request records, relative to the artefacts")
     samples_error: str | None = Field(None, description="why the request records could not be kept, if so")
+    opened_monotonic: float | None = Field(
+        None,
+        description="when the window opened, on the monotonic clock of the client's host, seconds; lets others find "
+        "what they saw meanwhile",
+    )
+    server: ServerFigures | None = Field(None, description="what the server told of itself; None: nothing")
 
     @property
     def success_rate(self) -> float:
