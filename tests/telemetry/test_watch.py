@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
@@ -67,10 +68,11 @@ class Page:
                     page.at_once += 1
                     page.most_at_once = max(page.most_at_once, page.at_once)
                 status, body = page.answer(number)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(OSError):  # whoever asked may be gone
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
                 with page.changed:
                     page.at_once -= 1
                     page.asked.append(self.headers["Authorization"])
