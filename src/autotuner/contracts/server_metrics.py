@@ -27,8 +27,8 @@ class MetricNames(Frozen):
 class Level(Frozen):
     """A gauge over the pages that were read inside the window."""
 
-    mean: float
-    max: float
+    mean: float = Field(description="mean over the pages inside the window")
+    max: float = Field(description="most on any of them")
 
 
 class ServerFigures(Frozen):
@@ -51,6 +51,4 @@ class ServerFigures(Frozen):
     prefix_hits: int | None = Field(None, description="prompt tokens found in the prefix cache")
     prefix_queries: int | None = Field(None, description="prompt tokens looked up in it")
     prompt_tokens: int | None = Field(None, description="prompt tokens as the server counts them, cached ones included")
-    generation_tokens: int | None = Field(
-        None, description="output tokens as the server counts them, those of requests that were cut off included"
-    )
+    generation_tokens: int | None = Field(None, description="output tokens as the server counts them")

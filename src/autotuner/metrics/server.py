@@ -34,7 +34,7 @@ def server_metrics(repeats: Sequence[ServerFigures | None]) -> dict[str, float |
             found[f"mean_{name}"] = fsum(value.mean * weight for value, weight in known) / pages
             found[f"max_{name}"] = max(value.max for value, _ in known)
     for name, count in _COUNTS.items():
-        counts = [value for figures in told if (value := count(figures)) is not None]
+        counts = [number for figures in told if (number := count(figures)) is not None]
         if counts and len(counts) == len(repeats):
             found[name] = sum(counts)
     looked = [f for f in told if f.prefix_queries and f.prefix_hits is not None]
