@@ -8,7 +8,7 @@ from documented import ROOT
 from pydantic import BaseModel
 
 from autotuner.contracts.measurement import Distribution, Measurement, RequestRecord
-from autotuner.contracts.server_metrics import Level, ServerFigures
+from autotuner.contracts.server_metrics import GpuFigures, Level, ServerFigures
 from autotuner.contracts.workload import Length, LoadPoint, Scenario, Traffic
 from autotuner.engines.metric_names import METRIC_NAMES
 from autotuner.metrics import aggregate, summarise
@@ -37,7 +37,10 @@ def computed() -> set[str]:
         pages=1, **dict.fromkeys(GAUGES, level), **dict.fromkeys(COUNTERS, 1), counted_from_s=0, counted_to_s=1
     )
     percentiles = {metric: {"p50"} for metric in ("ttft", "tpot", "itl", "e2e")}
-    whole = measured.model_copy(update={"server": told})
+    gpu = GpuFigures(
+        index=0, readings=1, utilization=level, memory_used=level, power=level, temperature=level, sm_clock=level
+    )
+    whole = measured.model_copy(update={"server": told, "gpus": (gpu,)})
     return set(aggregate([whole], scored=[point.name], gpu_count=1, percentiles=percentiles))
 
 
@@ -56,7 +59,7 @@ def test_what_displays_show_is_computed() -> None:
     assert names <= described()
 
 
-@pytest.mark.parametrize("model", [Measurement, Distribution, RequestRecord, ServerFigures, Level])
+@pytest.mark.parametrize("model", [Measurement, Distribution, RequestRecord, ServerFigures, GpuFigures, Level])
 def test_every_field_has_a_meaning(model: type[BaseModel]) -> None:
     assert [name for name, field in model.model_fields.items() if not field.description] == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from autotuner.contracts.server_metrics import ServerFigures
+from autotuner.contracts.server_metrics import GpuFigures, ServerFigures
 from autotuner.contracts.values import Frozen
 
 
@@ -99,6 +99,12 @@ class Measurement(Frozen):
         "what they saw meanwhile",
     )
     server: ServerFigures | None = Field(None, description="what the server told of itself; None: nothing")
+    gpus: tuple[GpuFigures, ...] = Field(
+        (), description="GPUs of this host that the server may use and on which anything ran"
+    )
+    energy_per_output_token: float | None = Field(
+        None, description="mean power of all these GPUs / output throughput, joules per token"
+    )
 
     @property
     def success_rate(self) -> float:

@@ -25,9 +25,9 @@ class MetricNames(Frozen):
 
 
 class Level(Frozen):
-    """A gauge over the pages that were read inside the window."""
+    """A gauge over the readings inside the window."""
 
-    mean: float = Field(description="mean over the pages inside the window")
+    mean: float = Field(description="mean over the readings inside the window")
     max: float = Field(description="most on any of them")
 
 
@@ -52,3 +52,15 @@ class ServerFigures(Frozen):
     prefix_queries: int | None = Field(None, description="prompt tokens looked up in it")
     prompt_tokens: int | None = Field(None, description="prompt tokens as the server counts them, cached ones included")
     generation_tokens: int | None = Field(None, description="output tokens as the server counts them")
+
+
+class GpuFigures(Frozen):
+    """One GPU that the server may use and on which something ran, from the readings inside the window."""
+
+    index: int = Field(description="number of the GPU, as the driver counts")
+    readings: int = Field(description="readings inside the window")
+    utilization: Level | None = Field(None, description="share of the time in which anything ran on it")
+    memory_used: Level | None = Field(None, description="memory in use, by anybody, bytes")
+    power: Level | None = Field(None, description="power drawn, watts")
+    temperature: Level | None = Field(None, description="degrees Celsius")
+    sm_clock: Level | None = Field(None, description="clock of the multiprocessors, MHz")

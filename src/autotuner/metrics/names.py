@@ -70,6 +70,16 @@ AGGREGATED: tuple[Described, ...] = (
     Described(
         "prefix_hit_rate", "share", "prompt tokens found in the prefix cache / looked up, by the server's counters"
     ),
+    Described("mean_gpu_utilization", "share", "time in which anything ran on a GPU; mean over readings and GPUs"),
+    Described("mean_gpu_sm_clock", "MHz", "clock of the multiprocessors; mean over readings and GPUs"),
+    Described(
+        "mean_gpu_power",
+        "W",
+        "power of all GPUs of the server together: those that it may use and on which anything ran",
+    ),
+    Described("max_gpu_memory_used", "bytes", "most memory in use on one GPU, by anybody"),
+    Described("max_gpu_temperature", "°C", "hottest reading of any GPU"),
+    Described("energy_per_output_token", "J", "power of all these GPUs × window / output tokens inside it"),
     Described("repeats", "count", "windows of the scored load point"),
     Described("percentile_source", "text", "`single`, `pooled`, or `worst_repeat` where the samples are not at hand"),
     Described("scored_load_points", "names", "what the flat figures describe: the first of them"),

@@ -195,7 +195,8 @@ class _Attempt:
     async def _load_points(
         self, handle: Handle, endpoint: Endpoint, sender: Sender, warm_up: WarmUpLimit, limit: asyncio.Timeout
     ) -> Failure | None:
-        async with watching(endpoint, self._job.server) as watch:
+        # A server that has a process is one of this host.
+        async with watching(endpoint, self._job, here=handle.fields.get("pid") is not None) as watch:
             return await self._watched_load_points(handle, endpoint, sender, warm_up, limit, watch)
 
     async def _watched_load_points(

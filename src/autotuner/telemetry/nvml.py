@@ -1,7 +1,7 @@
 """NVIDIA's management library, through ctypes: what the GPUs of this host are doing.
 
-``libnvidia-ml.so.1`` comes with the driver and its interface is stable, so nothing needs to be installed. A host without
-it has no such figures.
+``libnvidia-ml.so.1`` comes with the driver and its interface is stable, so nothing needs to be installed. A host
+without it has no such figures.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class Nvml:
         self._library = library
 
     @classmethod
-    def open(cls, path: str = LIBRARY) -> Nvml | None:
+    def open(cls) -> Nvml | None:
         """None when there is no such library, or no driver behind it."""
         try:
-            library = ctypes.CDLL(path)
+            library = ctypes.CDLL(LIBRARY)
             if library.nvmlInit_v2() != 0:
                 return None
         except (OSError, AttributeError):
@@ -88,7 +88,7 @@ class Nvml:
         return found
 
     def read(self, indices: Sequence[int]) -> list[GpuReading]:
-        """These GPUs now; one that is lost is left out."""
+        """These GPUs now; of one that is lost nothing is known."""
         devices = self._devices()
         return [self._reading(index, devices[index]) for index in indices if index < len(devices)]
 

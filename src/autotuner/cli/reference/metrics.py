@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -27,9 +27,9 @@ p001, p01, p05, p10, p25, p50, p75, p90, p95, p99 and p999. `raw_results` holds 
 
 
 def metrics_page() -> str:
-    """Tables of the aggregated metrics, a window, a distribution, the server's own figures, and a request's record."""
+    """Tables of the aggregated metrics, a window, a distribution, what server and GPUs told, and a request's record."""
     from autotuner.contracts.measurement import Distribution, Measurement, RequestRecord
-    from autotuner.contracts.server_metrics import Level, ServerFigures
+    from autotuner.contracts.server_metrics import GpuFigures, Level, ServerFigures
     from autotuner.metrics.names import AGGREGATED
 
     rows = [
@@ -40,7 +40,8 @@ def metrics_page() -> str:
         ("A window", "One load point × one repeat, computed by `autotuner.metrics.summarise`.", Measurement),
         ("A distribution", "Computed by `autotuner.metrics.distribution`, exactly, from all samples.", Distribution),
         ("Server figures", "What the server told of itself, read by `autotuner.telemetry`.", ServerFigures),
-        ("A level", "A gauge of the server over the pages of a window.", Level),
+        ("GPU figures", "One GPU of a server on this host, read by `autotuner.telemetry`.", GpuFigures),
+        ("A level", "A gauge of a server or GPU over the readings of a window.", Level),
         ("A request", "A line of the file `samples-N.jsonl.gz`.", RequestRecord),
     )
     parts = [INTRODUCTION, START, table(("metric", "unit", "formula"), rows)]
@@ -57,7 +58,7 @@ def _rows(model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
 def _type(field: FieldInfo) -> str:
     """The field's type in words."""
     options = [option for option in get_args(field.annotation) if option is not type(None)]
-    optional = len(options) < len(get_args(field.annotation))
+    optional = type(None) in get_args(field.annotation)
     shown = options[0] if optional else field.annotation
     return _words(shown) + (" or null" if optional else "")
 
@@ -67,4 +68,4 @@ def _words(shown: Any) -> str:
         if issubclass(shown, BaseModel):
             return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", shown.__name__).lower()
         return {"int": "integer", "float": "number", "str": "text", "bool": "yes or no"}[shown.__name__]
-    return "list of numbers" if str(shown).startswith("tuple") else "counts by name"
+    return f"list: {_words(get_args(shown)[0])}" if get_origin(shown) is tuple else "counts by name"

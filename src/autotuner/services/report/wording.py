@@ -46,8 +46,14 @@ SERVER_METRICS: tuple[tuple[str, str, str], ...] = (
     ("max_kv_cache_use", "KV cache in use, most", "share"),
     ("preemptions", "preemptions", ""),
     ("prefix_hit_rate", "prompt tokens found in the prefix cache", "share"),
+    ("mean_gpu_utilization", "GPU utilisation, mean", "share"),
+    ("max_gpu_memory_used", "memory in use on a GPU, most", "bytes"),
+    ("mean_gpu_power", "power of all GPUs, mean", "W"),
+    ("max_gpu_temperature", "temperature of a GPU, most", "°C"),
+    ("mean_gpu_sm_clock", "clock of the GPUs, mean", "MHz"),
+    ("energy_per_output_token", "energy per output token", "J"),
 )
-"""What servers told of themselves, likewise; shown where single experiments are looked at."""
+"""What servers and their GPUs told, likewise; shown where single experiments are looked at."""
 
 # C0, DEL, C1, and the marks that reorder text; line feed and tab are decided by the caller.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
