@@ -82,13 +82,15 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def with_unit(value: float | None, unit: str) -> str:
-    """A figure and its unit; seconds below one as milliseconds, shares as per cent."""
+    """A figure and its unit; seconds below one as milliseconds, shares as per cent, bytes as GiB."""
     if value is None or not math.isfinite(value):
         return MISSING
     if unit == "s":
         return f"{number(value * 1000)} ms" if abs(value) < 1 else f"{number(value)} s"
     if unit == "share":
         return f"{number(value * 100)} %"
+    if unit == "bytes":
+        return f"{number(value / (1 << 30))} GiB"
     return f"{number(value)} {one_line(unit)}".rstrip()
 
 
