@@ -18,7 +18,7 @@ PURE = frozenset({"config", "planning", "metrics", "scoring"})
 KNOWN = PURE | {"contracts"}
 SIBLINGS = frozenset({"deploy", "benchmark", "search", "engines"})
 LOWER = KNOWN | {"store"}
-MIDDLE = LOWER | SIBLINGS | {"runner"}
+MIDDLE = LOWER | SIBLINGS | {"runner", "network", "telemetry"}
 
 # Top to bottom. A package may import itself and what is named here, nothing else of autotuner.
 ALLOWED: Mapping[str, frozenset[str]] = {
@@ -26,12 +26,14 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "services": MIDDLE | {"coordinator", "executors", "tiny_model"},  # the composition root
     "coordinator": KNOWN,  # gets executor, store, search and the rest as arguments
     "executors": MIDDLE,
-    "runner": KNOWN,  # knows protocols only
-    "deploy": LOWER,
+    "runner": KNOWN | {"telemetry"},  # knows protocols only
+    "telemetry": KNOWN | {"network"},
+    "deploy": LOWER | {"network"},
     "benchmark": LOWER,
     "search": LOWER,
     "engines": LOWER,
     "store": KNOWN,
+    "network": frozenset(),
     "planning": frozenset({"contracts", "config"}),
     "config": frozenset({"contracts"}),
     "scoring": frozenset({"contracts", "metrics"}),

@@ -24,7 +24,7 @@ from autotuner.contracts.attempt import (
 )
 from autotuner.contracts.deployment import Deployment, DeploymentError
 from autotuner.contracts.workload import Length, LoadPoint, Scenario, Traffic, Workload
-from autotuner.deploy.http import request
+from autotuner.network.http import request
 
 FAKE_SERVER = str(Path(__file__).with_name("fake_server.py"))
 START_S = 30.0

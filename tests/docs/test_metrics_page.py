@@ -1,17 +1,26 @@
-"""docs/guide/metrics.md names what is computed."""
+"""The pages about metrics name what is computed."""
 
 import re
 from typing import get_args
 
+import pytest
 from documented import ROOT
+from pydantic import BaseModel
 
-from autotuner.contracts.measurement import RequestRecord
+from autotuner.contracts.measurement import Distribution, Measurement, RequestRecord
+from autotuner.contracts.server_metrics import GpuFigures, Level, ServerFigures
 from autotuner.contracts.workload import Length, LoadPoint, Scenario, Traffic
+from autotuner.engines.metric_names import METRIC_NAMES
 from autotuner.metrics import aggregate, summarise
+from autotuner.metrics.names import AGGREGATED
 from autotuner.scoring.objectives import OBJECTIVE_NAMES
 from autotuner.scoring.slo import SEVERE, SloMetric
+from autotuner.services.report.wording import METRICS, SERVER_METRICS
+from autotuner.telemetry.reading import COUNTERS, GAUGES
 
-PAGE = (ROOT / "docs" / "guide" / "metrics.md").read_text(encoding="utf-8")
+GUIDE = ROOT / "docs" / "guide"
+PAGE = (GUIDE / "metrics.md").read_text(encoding="utf-8")
+OTHERS = (GUIDE / "other-clients.md").read_text(encoding="utf-8")
 
 
 def computed() -> set[str]:
@@ -23,24 +32,60 @@ def computed() -> set[str]:
     )
     point = LoadPoint(traffic=traffic, concurrency=1)
     measured = summarise([record], load_point=point, repeat=0, window_s=1.0, slo_limits={"ttft": 1.0})
-    return set(aggregate([measured], scored=[point.name], gpu_count=1, percentiles={"ttft": {"p50"}}))
+    level = Level(mean=1, max=2)
+    told = ServerFigures(
+        pages=1, **dict.fromkeys(GAUGES, level), **dict.fromkeys(COUNTERS, 1), counted_from_s=0, counted_to_s=1
+    )
+    percentiles = {metric: {"p50"} for metric in ("ttft", "tpot", "itl", "e2e")}
+    gpu = GpuFigures(
+        index=0, readings=1, utilization=level, memory_used=level, power=level, temperature=level, sm_clock=level
+    )
+    whole = measured.model_copy(update={"server": told, "gpus": (gpu,)})
+    return set(aggregate([whole], scored=[point.name], gpu_count=1, percentiles=percentiles))
 
 
-def test_every_metric_is_on_the_page() -> None:
-    names = {re.sub(r"^p\d+_", "p50_", name).removesuffix("_per_gpu") for name in computed()}
-    assert len(names) > 20
-    missing = sorted(name for name in names if f"`{name}`" not in PAGE and name != "p50_e2e_latency")
-    assert missing == []
+def described() -> set[str]:
+    names = {entry.name for entry in AGGREGATED}
+    return names | {f"{entry.name}_per_gpu" for entry in AGGREGATED if entry.per_gpu}
+
+
+def test_what_is_computed_is_described_and_nothing_else() -> None:
+    assert {re.sub(r"^p\d+_", "pNN_", name) for name in computed()} == described()
+    assert len({entry.name for entry in AGGREGATED}) == len(AGGREGATED)
+
+
+def test_what_displays_show_is_computed() -> None:
+    names = {re.sub(r"^p\d+_", "pNN_", name) for name, _, _ in METRICS + SERVER_METRICS}
+    assert names <= described()
+
+
+@pytest.mark.parametrize("model", [Measurement, Distribution, RequestRecord, ServerFigures, GpuFigures, Level])
+def test_every_field_has_a_meaning(model: type[BaseModel]) -> None:
+    assert [name for name, field in model.model_fields.items() if not field.description] == []
 
 
 def test_every_objective_and_limit_is_on_the_page() -> None:
     assert [name for name in OBJECTIVE_NAMES if f"| `{name}` |" not in PAGE] == []
-    guide = (ROOT / "docs" / "guide" / "first-task.md").read_text(encoding="utf-8")
+    guide = (GUIDE / "first-task.md").read_text(encoding="utf-8")
     assert [metric for metric in get_args(SloMetric) if f"  {metric}: " not in guide] == []
     assert f"below r = {SEVERE}" in PAGE
 
 
 def test_no_metric_on_the_page_is_invented() -> None:
     figures = r"`((?:mean|max|min|p\d+|total)_\w+)`"
-    known = computed()
-    assert [name for name in re.findall(figures, PAGE) if name not in known and not name.startswith("p")] == []
+    assert [name for name in re.findall(figures, PAGE) if name not in computed() and not name.startswith("p")] == []
+
+
+def test_the_comparison_with_others_starts_from_our_names() -> None:
+    table = OTHERS.split("## Names")[1].split("\n\n")[1]
+    names = [line.split("|")[1].strip().strip("`") for line in table.splitlines()[2:]]
+    assert len(names) > 10
+    assert [name for name in names if name not in described()] == []
+
+
+def test_every_name_of_an_engine_is_on_the_page() -> None:
+    """Of the ways to get a figure the first; the page leaves out the engine's prefix."""
+    firsts = [way for names in METRIC_NAMES for field in (*GAUGES, *COUNTERS) for way in getattr(names, field)[:1]]
+    series = {name.partition(":")[2] for way in firsts for name in way}
+    assert len(series) > 15
+    assert [name for name in series if f"`{name}`" not in PAGE and name != "prefix_cache_queries_total"] == []

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from autotuner.contracts.measurement import LiveFigures, Measurement
+from autotuner.contracts.server_metrics import MetricNames
 from autotuner.contracts.values import Frozen
 from autotuner.contracts.workload import LoadPoint, Workload
 
@@ -105,7 +106,10 @@ class ServerFacts(Frozen):
     health_path: str = "/health"
     completions_path: str = "/v1/completions"
     models_path: str = "/v1/models"
-    metrics_path: str | None = None
+    metrics_path: str | None = Field(None, description="of the Prometheus page; None: there is none")
+    metric_names: tuple[MetricNames, ...] = Field(
+        (), description="what engines call their metrics: the first of which the page has a name is taken"
+    )
     version_path: str | None = None
     version_field: str | None = Field(None, description="dotted path into the JSON answer of version_path")
     log_patterns: tuple[LogPattern, ...] = ()

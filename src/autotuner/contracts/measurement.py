@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from autotuner.contracts.server_metrics import GpuFigures, ServerFigures
 from autotuner.contracts.values import Frozen
 
 
 class Distribution(Frozen):
     """A metric over requests (``itl``: over gaps), computed exactly from the kept samples."""
 
-    count: int
-    mean: float
-    mode: float
-    min: float
-    max: float
-    stddev: float
+    count: int = Field(description="number of samples")
+    mean: float = Field(description="sum / count")
+    mode: float = Field(description="most frequent value after rounding to 0.1 ms")
+    min: float = Field(description="least")
+    max: float = Field(description="most")
+    stddev: float = Field(description="standard deviation of the samples, divided by their number")
     p001: float = Field(description="0.1th percentile")
-    p01: float
-    p05: float
-    p10: float
-    p25: float
-    p50: float
-    p75: float
-    p90: float
-    p95: float
-    p99: float
+    p01: float = Field(description="1st percentile")
+    p05: float = Field(description="5th percentile")
+    p10: float = Field(description="10th percentile")
+    p25: float = Field(description="25th percentile")
+    p50: float = Field(description="median")
+    p75: float = Field(description="75th percentile")
+    p90: float = Field(description="90th percentile")
+    p95: float = Field(description="95th percentile")
+    p99: float = Field(description="99th percentile")
     p999: float = Field(description="99.9th percentile")
 
 
@@ -34,56 +35,76 @@ class RequestRecord(Frozen):
 
     started: float = Field(description="first byte handed to the socket (open loop: the scheduled time)")
     first_token: float | None = Field(None, description="first non-empty content or reasoning token")
-    last_token: float | None = None
-    finished: float
+    last_token: float | None = Field(None, description="last such token")
+    finished: float = Field(description="end of the answer, or of waiting for it")
     arrivals: tuple[float, ...] = Field((), description="arrival of each chunk that carried content")
     output_tokens: int | None = Field(None, description="as the server counts them (usage)")
-    prompt_tokens: int | None = None
-    cached_tokens: int | None = None
-    asked_tokens: int
-    connect_s: float = 0.0
+    prompt_tokens: int | None = Field(None, description="as the server counts them")
+    cached_tokens: int | None = Field(
+        None, description="prompt tokens that the server took from its cache, as it counts them"
+    )
+    asked_tokens: int = Field(description="output tokens that were asked for")
+    connect_s: float = Field(0.0, description="time to connect, not part of any latency; 0 on a kept connection")
     outcome: str = Field("ok", description="ok, error or incomplete")
     error: str | None = Field(None, description="error code: http_500, timeout, truncated, missing_usage, …")
-    in_window: bool = True
+    in_window: bool = Field(True, description="started inside the window; else begun before it")
 
 
 class Measurement(Frozen):
     """One load point × one repeat within an attempt."""
 
-    load_point: str
-    repeat: int = 0
-    concurrency: int | None = None
-    request_rate: float | None = None
-    window_s: float
-    warmup_s: float = Field(0.0, description="time under load before the window opened")
-    ttft: Distribution | None = Field(description="time to first token; None when no request succeeded")
-    tpot: Distribution | None = Field(description="(last - first token) / (tokens - 1), per request")
-    itl: Distribution | None = Field(description="every gap between chunks")
-    e2e: Distribution | None = Field(description="request start to last token")
-    output_throughput: float = Field(description="output tokens inside the window / its length")
-    input_throughput: float = Field(description="prompt tokens of requests whose first token fell into it / its length")
-    total_throughput: float
-    requests_per_second: float
+    load_point: str = Field(description="name of the load point, such as D(100,100)@4")
+    repeat: int = Field(0, description="number of the repeat, from 0")
+    concurrency: int | None = Field(None, description="closed loop: requests in flight")
+    request_rate: float | None = Field(None, description="open loop: requests per second that were due")
+    window_s: float = Field(description="length of the window, seconds")
+    warmup_s: float = Field(0.0, description="time under load before the window opened, seconds")
+    ttft: Distribution | None = Field(description="time to first token, seconds; None when no request succeeded")
+    tpot: Distribution | None = Field(description="(last - first token) / (tokens - 1), per request, seconds")
+    itl: Distribution | None = Field(description="every gap between chunks, seconds")
+    e2e: Distribution | None = Field(description="request start to last token, seconds")
+    output_throughput: float = Field(description="output tokens inside the window / its length, tokens/s")
+    input_throughput: float = Field(
+        description="prompt tokens of requests whose first token fell into it / its length, tokens/s"
+    )
+    total_throughput: float = Field(description="output + input, tokens/s")
+    requests_per_second: float = Field(description="requests with outcome ok that ended inside the window / its length")
     goodput: float | None = Field(None, description="requests/s that kept their SLO; None without an SLO")
-    total_requests: int
-    completed_requests: int
-    error_requests: int
-    incomplete_requests: int = 0
-    error_codes: dict[str, int] = Field(default_factory=dict)
-    output_tokens: int = 0
-    asked_output_tokens: int = 0
-    prompt_tokens: int = 0
-    cached_prompt_tokens: int | None = None
-    mean_connect_s: float | None = None
-    loop_lag_p99_s: float | None = Field(None, description="how late the client's own event loop ran")
+    total_requests: int = Field(description="requests started inside the window")
+    completed_requests: int = Field(description="of these, those with outcome ok")
+    error_requests: int = Field(description="of these, those with an error")
+    incomplete_requests: int = Field(0, description="of these, those without an end when the measurement was over")
+    error_codes: dict[str, int] = Field(default_factory=dict, description="error code → requests of the window")
+    output_tokens: int = Field(0, description="output tokens of the completed requests, as the server counts them")
+    asked_output_tokens: int = Field(0, description="output tokens that they asked for")
+    prompt_tokens: int = Field(0, description="prompt tokens of the completed requests, as the server counts them")
+    cached_prompt_tokens: int | None = Field(
+        None, description="of these, those from the server's cache; None: it does not tell"
+    )
+    mean_connect_s: float | None = Field(None, description="mean time to connect of those that had to, seconds")
+    loop_lag_p99_s: float | None = Field(
+        None, description="how late the client's own event loop ran, 99th percentile, seconds"
+    )
     client_cpu_share: float | None = Field(None, description="CPU time of the client process / window")
-    client_saturated: bool = False
+    client_saturated: bool = Field(False, description="the client could not keep up: latencies may be its own")
     foreign_cpu_share: float | None = Field(None, description="CPU used by other programs in the window, in cores")
-    disturbed: bool = False
+    disturbed: bool = Field(False, description="other programs used the cores of server and client too much")
     stopped: str | None = Field(None, description="why the window ended early, if it did")
     predicted: bool = Field(False, description="a prediction, never a measurement")
     samples_path: str | None = Field(None, description="file with the request records, relative to the artefacts")
     samples_error: str | None = Field(None, description="why the request records could not be kept, if so")
+    opened_monotonic: float | None = Field(
+        None,
+        description="when the window opened, on the monotonic clock of the client's host, seconds; lets others find "
+        "what they saw meanwhile",
+    )
+    server: ServerFigures | None = Field(None, description="what the server told of itself; None: nothing")
+    gpus: tuple[GpuFigures, ...] = Field(
+        (), description="GPUs of this host that the server may use and on which anything ran"
+    )
+    energy_per_output_token: float | None = Field(
+        None, description="mean power of all these GPUs / output throughput, joules per token"
+    )
 
     @property
     def success_rate(self) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from autotuner.contracts.attempt import Failure, FailureClass, ServerFacts
 from autotuner.contracts.deployment import Endpoint
-from autotuner.deploy.http import Answer, request
+from autotuner.network.http import Answer, request
 
 POLL_S = 0.02
 HEALTH_TIMEOUT_S = 5.0

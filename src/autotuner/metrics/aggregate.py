@@ -9,6 +9,8 @@ from typing import Any
 
 from autotuner.contracts.measurement import Distribution, Measurement, RequestRecord
 from autotuner.metrics.distribution import PERCENTILES
+from autotuner.metrics.gpus import gpu_metrics
+from autotuner.metrics.server import server_metrics
 from autotuner.metrics.summary import Pooled, pool
 
 LATENCY_NAMES = {"ttft": "ttft", "tpot": "tpot", "itl": "itl", "e2e": "e2e_latency"}
@@ -40,6 +42,8 @@ def aggregate(
     ``other_start`` names the measurements (load point, repeat) that a start before this one took, which was cut off:
     they count like the others, bear ``other_start`` in ``raw_results``, and ``from_other_start`` is their number.
 
+    What the server (``server_metrics``) and its GPUs (``gpu_metrics``) told is among the flat figures where they told
+    anything.
     Throughputs (and goodput) are also given as ``<name>_per_gpu`` when ``gpu_count`` is at least 1. A figure without
     any sample is None. Raises ValueError for an unknown metric or percentile and when nothing is scored.
     """
@@ -113,6 +117,8 @@ def _flat(
     figures["total_incomplete_requests"] = sum(m.incomplete_requests for m in repeats)
     figures["success_rate"] = completed / total if total else None
     figures["error_rate"] = (total - completed) / total if total else None
+    figures.update(server_metrics([m.server for m in repeats]))
+    figures.update(gpu_metrics(repeats))
     return figures
 
 

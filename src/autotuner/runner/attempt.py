@@ -29,6 +29,7 @@ from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.waiting import not_counted
 from autotuner.runner.stream import Sender, end, stream
 from autotuner.runner.warm_up import WARMING, WarmUpLimit
+from autotuner.telemetry.watch import ServerWatch, watching
 
 LIVENESS_S = 0.25
 """How often a server is looked at while it is measured, seconds."""
@@ -194,6 +195,19 @@ class _Attempt:
     async def _load_points(
         self, handle: Handle, endpoint: Endpoint, sender: Sender, warm_up: WarmUpLimit, limit: asyncio.Timeout
     ) -> Failure | None:
+        # A server that has a process is one of this host.
+        async with watching(endpoint, self._job, here=handle.fields.get("pid") is not None) as watch:
+            return await self._watched_load_points(handle, endpoint, sender, warm_up, limit, watch)
+
+    async def _watched_load_points(
+        self,
+        handle: Handle,
+        endpoint: Endpoint,
+        sender: Sender,
+        warm_up: WarmUpLimit,
+        limit: asyncio.Timeout,
+        watch: ServerWatch,
+    ) -> Failure | None:
         artefacts = Path(self._job.artefact_dir)
         pid = handle.fields.get("pid")
         job = (
@@ -204,6 +218,7 @@ class _Attempt:
 
         def on_progress(figures: LiveFigures) -> None:
             warm_up.saw(figures)
+            watch.saw(figures)
             self._at = Phase.WARM_UP if figures.phase == WARMING else Phase.MEASURE
             sender.notify(Progress(figures=figures))
 
@@ -213,6 +228,7 @@ class _Attempt:
                 warm_up.over()
                 self._at = Phase.MEASURE
                 self._phases.shift(Phase.WARM_UP, measurement.warmup_s)
+                measurement = await watch.completed(measurement)
                 with not_counted(limit):
                     await sender.send(Measured(measurement=measurement))
                 if measurement.completed_requests == 0:

@@ -23,6 +23,7 @@ from autotuner.services.host import describe_host
 from autotuner.services.settings import Settings
 from autotuner.store.location import parse_location
 from autotuner.store.maintenance import schema_state
+from autotuner.telemetry.nvml import LIBRARY, Nvml
 
 PACKAGE = "inference-autotuner"
 LEAST_FREE_BYTES = 1_000_000_000
@@ -116,8 +117,15 @@ def _database(settings: Settings) -> Check:
 def _gpu() -> Check:
     devices = sorted(str(path) for path in Path("/dev").glob("nvidia[0-9]*"))
     devices += ["/dev/kfd"] if Path("/dev/kfd").exists() else []
+    nvml = Nvml.open()
+    if nvml is not None:
+        names = [name for name in nvml.names() if name]
+        nvml.close()
+        if names:
+            return Check(name="GPU", state="ok", found=", ".join(names))
     if devices:
-        return Check(name="GPU", state="ok", found=", ".join(devices))
+        found = f"{', '.join(devices)}; without {LIBRARY} their use and power are not measured"
+        return Check(name="GPU", state="ok", found=found)
     return Check(
         name="GPU",
         state="warning",

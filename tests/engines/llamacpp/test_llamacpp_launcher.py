@@ -14,10 +14,10 @@ from autotuner.contracts.attempt import AttemptJob, FailureClass
 from autotuner.contracts.deployment import DeploymentError
 from autotuner.contracts.engine import LaunchRequest, PlanContext, Runtime
 from autotuner.contracts.values import Scalar
-from autotuner.deploy.http import request
 from autotuner.deploy.local.deployment import LocalDeployment
 from autotuner.engines.llamacpp.catalogue import CATALOGUE
 from autotuner.engines.llamacpp.engine import LAUNCHER, LlamaCppEngine
+from autotuner.network.http import request
 from conformance.deployment_suite import START_S, Setup, keep
 from conformance.tiny_gguf import make_tiny_gguf
 

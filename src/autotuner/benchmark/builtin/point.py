@@ -76,7 +76,12 @@ async def measure_point(
         stopped=window.stopped,
         samples_path=path,
     )
-    return summary.model_copy(update={"warmup_s": max(0.0, window.opened - began), "samples_error": unwritten})
+    known = {
+        "warmup_s": max(0.0, window.opened - began),
+        "samples_error": unwritten,
+        "opened_monotonic": window.opened,
+    }
+    return summary.model_copy(update=known)
 
 
 @asynccontextmanager

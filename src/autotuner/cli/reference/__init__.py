@@ -1,9 +1,10 @@
-"""The pages of docs/reference as Markdown, from the code: commands, task document, engines."""
+"""The pages of docs/reference as Markdown, from the code: commands, task document, metrics, engines."""
 
 from __future__ import annotations
 
 from autotuner.cli.reference.commands import commands_page
 from autotuner.cli.reference.engine import engine_page
+from autotuner.cli.reference.metrics import metrics_page
 from autotuner.cli.reference.task import task_page
 
 
@@ -12,4 +13,5 @@ def pages() -> dict[str, str]:
     from autotuner.engines.registry import ENGINES, engine
 
     engines = {f"engine-{name}.md": engine_page(engine(name)) for name in ENGINES.names()}
-    return {"cli.md": commands_page(), "task.md": task_page(list(engines)), **engines}
+    own = {"cli.md": commands_page(), "task.md": task_page(list(engines)), "metrics.md": metrics_page()}
+    return {**own, **engines}

@@ -25,7 +25,8 @@ from autotuner.services.report.wording import (
 
 def experiment_view(summary: ExperimentSummary, result: TaskResult) -> list[RenderableType]:
     """Its state, parameters, figures, SLOs, failure with the end of the server's log, and command."""
-    figures = [(label, with_unit(figure_of(summary.metrics, n), unit)) for n, label, unit in shown_metrics([summary])]
+    shown = shown_metrics([summary], server=True)
+    figures = [(label, with_unit(figure_of(summary.metrics, name), unit)) for name, label, unit in shown]
     spent = (f"{phase.value.replace('_', ' ')} {duration(s)}" for phase, s in summary.phase_seconds.items() if s)
     rows = [
         (experiment_title(summary), summary.status.value),

@@ -103,7 +103,7 @@ def compare_tables(
     marks = [f" ({PREDICTED})" if s.metrics.get("predicted") is True else "" for s in columns]
     scores = [with_unit(s.score, unit) + mark for s, mark in zip(columns, marks, strict=True)]
     _add(table, objective_label, scores)
-    _figures(table, columns, but=objective_label)
+    _figures(table, columns, but=objective_label, server=True)
     if not same or len(columns) < 2:
         return table
     shared = parameters_text({name: columns[0].parameters[name] for name in same})
@@ -158,9 +158,9 @@ def _side_by_side(columns: Sequence[ExperimentSummary], titles: Sequence[str], r
     return table
 
 
-def _figures(table: Table, columns: Sequence[ExperimentSummary], *, but: str) -> None:
-    """Figures and SLOs; ``but``: the one that stands above already."""
-    for metric, label, unit in shown_metrics(columns):
+def _figures(table: Table, columns: Sequence[ExperimentSummary], *, but: str, server: bool = False) -> None:
+    """Figures (with ``server`` also its own) and SLOs; ``but``: the one that stands above already."""
+    for metric, label, unit in shown_metrics(columns, server=server):
         if label != but:
             _add(table, label, [with_unit(figure_of(s.metrics, metric), unit) for s in columns])
     for slo in dict.fromkeys(line.name for s in columns for line in s.slo):

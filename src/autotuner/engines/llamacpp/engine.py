@@ -25,6 +25,7 @@ from autotuner.contracts.values import Scalar
 from autotuner.engines.llamacpp import model as gguf_model
 from autotuner.engines.llamacpp.catalogue import CATALOGUE, VERSION
 from autotuner.engines.llamacpp.rules import RULES, cache_types, total_context
+from autotuner.engines.metric_names import METRIC_NAMES
 
 PACKAGE = "xllamacpp"
 LAUNCHER = str(Path(__file__).with_name("launcher.py"))
@@ -142,6 +143,7 @@ class LlamaCppEngine:
         """How the server is talked to. The version is told by our launcher; an external llama-server has none there."""
         return ServerFacts(
             metrics_path="/metrics",
+            metric_names=METRIC_NAMES,
             version_path="/props",
             version_field="ui_settings.engine_version",
             log_patterns=LOG_PATTERNS,

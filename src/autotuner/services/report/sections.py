@@ -116,7 +116,7 @@ def comparison(result: TaskResult) -> Html | None:
     baseline = result.baseline.score if result.baseline else None
     shares = [gain_of(s.score, baseline, result.direction) for s in columns]
     rows.append(_row("against the baseline (one start)", [signed_percent(share) for share in shares]))
-    for metric, label, unit in shown_metrics(columns):
+    for metric, label, unit in shown_metrics(columns, server=True):
         rows.append(_row(label, [with_unit(figure_of(s.metrics, metric), unit) for s in columns]))
     for slo in dict.fromkeys(line.name for s in columns for line in s.slo):
         lines = [next((line for line in s.slo if line.name == slo), None) for s in columns]

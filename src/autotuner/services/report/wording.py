@@ -37,6 +37,24 @@ METRICS: tuple[tuple[str, str, str], ...] = (
 )
 """Aggregated metrics that are shown, in order: name, label, unit."""
 
+SERVER_METRICS: tuple[tuple[str, str, str], ...] = (
+    ("mean_server_running", "requests computed by the server, mean", "requests"),
+    ("max_server_running", "requests computed by the server, most", "requests"),
+    ("mean_server_waiting", "requests in the server's queue, mean", "requests"),
+    ("max_server_waiting", "requests in the server's queue, most", "requests"),
+    ("mean_kv_cache_use", "KV cache in use, mean", "share"),
+    ("max_kv_cache_use", "KV cache in use, most", "share"),
+    ("preemptions", "preemptions", ""),
+    ("prefix_hit_rate", "prompt tokens found in the prefix cache", "share"),
+    ("mean_gpu_utilization", "GPU utilisation, mean", "share"),
+    ("max_gpu_memory_used", "memory in use on a GPU, most", "bytes"),
+    ("mean_gpu_power", "power of all GPUs, mean", "W"),
+    ("max_gpu_temperature", "temperature of a GPU, most", "°C"),
+    ("mean_gpu_sm_clock", "clock of the GPUs, mean", "MHz"),
+    ("energy_per_output_token", "energy per output token", "J"),
+)
+"""What servers and their GPUs told, likewise; shown where single experiments are looked at."""
+
 # C0, DEL, C1, and the marks that reorder text; line feed and tab are decided by the caller.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _PREFIXED = re.compile(r"__(\w+?)__(.+)")
@@ -64,13 +82,15 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def with_unit(value: float | None, unit: str) -> str:
-    """A figure and its unit; seconds below one as milliseconds, shares as per cent."""
+    """A figure and its unit; seconds below one as milliseconds, shares as per cent, bytes as GiB."""
     if value is None or not math.isfinite(value):
         return MISSING
     if unit == "s":
         return f"{number(value * 1000)} ms" if abs(value) < 1 else f"{number(value)} s"
     if unit == "share":
         return f"{number(value * 100)} %"
+    if unit == "bytes":
+        return f"{number(value / (1 << 30))} GiB"
     return f"{number(value)} {one_line(unit)}".rstrip()
 
 
@@ -210,9 +230,10 @@ def figure_of(metrics: Mapping[str, object], name: str) -> float | None:
     return float(value)
 
 
-def shown_metrics(summaries: Sequence[ExperimentSummary]) -> list[tuple[str, str, str]]:
-    """The rows of ``METRICS`` that at least one of the experiments has."""
-    return [row for row in METRICS if any(figure_of(s.metrics, row[0]) is not None for s in summaries)]
+def shown_metrics(summaries: Sequence[ExperimentSummary], *, server: bool = False) -> list[tuple[str, str, str]]:
+    """The rows of ``METRICS``, and with ``server`` those of ``SERVER_METRICS``, that one of the experiments has."""
+    rows = METRICS + SERVER_METRICS if server else METRICS
+    return [row for row in rows if any(figure_of(s.metrics, row[0]) is not None for s in summaries)]
 
 
 def plain(value: object) -> str:

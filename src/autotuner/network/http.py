@@ -28,9 +28,18 @@ class Answer:
 
 
 async def request(
-    method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"", timeout_s: float
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    timeout_s: float,
+    tls: ssl.SSLContext | None = None,
 ) -> Answer:
-    """Send one request. OSError (refused, unknown host, TLS, TimeoutError) or ConnectionError if no answer comes."""
+    """Send one request. OSError (refused, unknown host, TLS, TimeoutError) or ConnectionError if no answer comes.
+
+    ``tls`` spares whoever asks often the time that loading the certificates takes.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     secure = parts.scheme == "https"
@@ -41,7 +50,7 @@ async def request(
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     message = "\r\n".join([*lines, "", ""]).encode() + body
     async with asyncio.timeout(timeout_s):
-        context = ssl.create_default_context() if secure else None
+        context = (tls or ssl.create_default_context()) if secure else None
         reader, writer = await asyncio.open_connection(host, parts.port or (443 if secure else 80), ssl=context)
         try:
             writer.write(message)

@@ -1,0 +1,1 @@
+"""Single HTTP requests, for whatever asks a server something besides the load."""

@@ -1,0 +1,1 @@
+"""What a server and its host tell of themselves while the server is measured."""
