@@ -16,7 +16,6 @@ from documented import ROOT, Command, blocks, commands, documented_commands, gui
 
 from autotuner.cli.main import cli
 from autotuner.config.load import validate
-from autotuner.mock_server.__main__ import parser
 
 ALL = documented_commands()
 OUTPUT_OPTIONS = ("-o", "--output", "--report", "--out")
@@ -73,13 +72,9 @@ def fault(command: Command) -> str | None:
                 return f"no {word} in the Makefile"
         return None
     try:
-        context = parsed(command.words)
-        if context.command.name == "mock-server":
-            parser().parse_args(list(command.words[1:]))
+        parsed(command.words)
     except click.ClickException as error:
         return error.format_message()
-    except SystemExit:
-        return "mock-server refuses its options"
     for before, word in zip(("", *command.words), command.words, strict=False):
         is_file = LOOKS_LIKE_A_FILE.fullmatch(word) and before not in (*OUTPUT_OPTIONS, "--set")
         if is_file and word not in USERS_FILES and not (ROOT / word).exists():

@@ -9,7 +9,15 @@ from autotuner.mock_server.batching import Batch
 from autotuner.mock_server.options import MockOptions
 from autotuner.mock_server.truth import Truth
 
-COUNTERS = ("prompt_tokens", "generation_tokens", "cached_tokens", "queried_tokens", "preemptions", "requests")
+COUNTERS = (
+    "prompt_tokens",
+    "computed_tokens",
+    "generation_tokens",
+    "cached_tokens",
+    "queried_tokens",
+    "preemptions",
+    "requests",
+)
 GAUGES = ("running", "waiting", "kv_usage", "cache_hit_rate")
 
 
@@ -44,6 +52,7 @@ class Figures:
         prompt = total.prompt_tokens
         return {
             "prompt_tokens": prompt,
+            "computed_tokens": prompt - total.cached_tokens,
             "generation_tokens": total.generation_tokens,
             "cached_tokens": total.cached_tokens,
             "queried_tokens": prompt,

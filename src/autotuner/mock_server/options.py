@@ -34,11 +34,11 @@ class Fault(StrEnum):
 
 
 FAULTS = (
-    "error_500, error_429 (with Retry-After): instead of an answer; no_answer_close: the connection is closed "
-    "instead; hang_before, hang_middle: nothing more is written; trickle: from the middle on a byte now and then, for "
-    "ever; cut: the connection is closed in the middle, reset: with a TCP reset; early_end: the body ends cleanly in "
-    "the middle; error_payload: an error inside a 200 stream, error_event: the same as an `event: error`; no_usage; "
-    "wrong_usage: the figures are texts; empty: no token at all"
+    "what goes wrong: error_500, error_429 (with Retry-After): instead of an answer; no_answer_close: the connection "
+    "is closed instead; hang_before, hang_middle: nothing more is written; trickle: from the middle on a byte now and "
+    "then, for ever; cut: the connection is closed in the middle, reset: with a TCP reset; early_end: the body ends "
+    "cleanly in the middle; error_payload: an error inside a 200 stream, error_event: the same as an `event: error`; "
+    "no_usage; wrong_usage: the figures are texts; empty: no token at all"
 )
 
 
@@ -66,8 +66,8 @@ class MockOptions(Frozen):
     )
     words: Words = Field(
         Words.PLAIN,
-        description="awkward: answers with non-ASCII and escaped characters, quotes, and words such as usage, error "
-        "and [DONE]",
+        description="what answers say; awkward: with non-ASCII and escaped characters, quotes, and words such as "
+        "usage, error and [DONE]",
     )
     cut_bytes: int | None = Field(
         None,
