@@ -53,11 +53,13 @@ class Answer:
         "_count",
         "_due",
         "_ended",
+        "_even_s",
         "_gaps",
         "_head",
         "_options",
         "_pieces",
         "_rng",
+        "_round",
         "_schedule",
         "_step_s",
         "_tokens",
@@ -111,6 +113,10 @@ class Answer:
         piece = payloads.event(payloads.content(ask, self._head, PLACE, None))
         self._before, _, self._after = piece.partition(PLACE.encode())
         self._chunks: dict[tuple[int, int], bytes] = {}
+        self._round = 2 * len(self._words)
+        """The same bytes come again after so many tokens."""
+        even = self._step_s is not None and not draws and truth.fault is None and not self._each_usage
+        self._even_s = options.token_s * options.tokens_per_chunk if even else None
         self._count = self._draw()
 
     def begin(self) -> None:
@@ -142,6 +148,19 @@ class Answer:
             self._whole()
             return None
         truth, asked = self._truth, self._ask.max_tokens
+        if self._even_s is not None and truth.first is not None:
+            # The way of almost every token, short: what it costs here is taken from whoever is measured beside.
+            place, count, due = self._tokens, self._count, self._due
+            following = due + self._even_s
+            if following > now and place + 2 * count <= asked:
+                out = self._chunks.get((place % self._round, count)) or self._chunk(place, count)
+                self._tokens = truth.tokens = place + count
+                self._due = following
+                truth.last_due = due
+                truth.chunks += 1
+                truth.last = monotonic()
+                self._transport.write(out)
+                return following
         out, written = b"", 0
         if truth.first_due is None:
             # Others may have come since: what counts is the load when the first token is due.
@@ -218,7 +237,7 @@ class Answer:
         return mean * sum(self._gaps.at(number, place + offset) for offset in range(count))
 
     def _chunk(self, place: int, count: int) -> bytes:
-        place %= 2 * len(self._words)
+        place %= self._round
         made = self._chunks.get((place, count))
         if made is None:
             after = self._after
