@@ -96,19 +96,19 @@ def due_ttft(truth: Truth) -> float:
 
 
 async def test_tokens_take_longer_while_more_are_served() -> None:
-    options = MockOptions(ttft_s=0.004, token_s=0.002, slowdown=1.0)
+    options = MockOptions(ttft_s=0.1, token_s=0.002, slowdown=1.0)
     async with MockServer(options) as server:
         alone = await ask(server, max_tokens=6)
         assert alone.status == 200
-        await asyncio.gather(*(ask(server, max_tokens=6) for _ in range(3)))
+        await asyncio.gather(*(ask(server, max_tokens=50) for _ in range(3)))
         first, *others = server.truth
-    assert due_ttft(first) == pytest.approx(0.004, abs=1e-9)
+    assert due_ttft(first) == pytest.approx(0.1, abs=1e-9)
     assert first.last_due is not None
     assert first.first_due is not None
     assert first.last_due - first.first_due == pytest.approx(0.010, abs=1e-9)
     # Each by the load that it found when its first token was due.
     assert {truth.load for truth in others} == {3}
-    assert all(due_ttft(truth) == pytest.approx(0.012, abs=1e-9) for truth in others)
+    assert all(due_ttft(truth) == pytest.approx(0.3, abs=1e-9) for truth in others)
 
 
 def series(text: str) -> dict[str, float]:
