@@ -147,4 +147,4 @@ async def test_impossible_options_are_refused() -> None:
     )
     _, text = await server.communicate()
     assert server.returncode == 2
-    assert b"ttft_s" in text
+    assert b"--ttft-s: Input should be greater than or equal to 0" in text

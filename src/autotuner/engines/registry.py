@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from autotuner.contracts.client import BenchmarkClient
 from autotuner.contracts.deployment import Deployment
 from autotuner.contracts.engine import Engine
+from autotuner.contracts.load_curve import LoadCurve
 from autotuner.contracts.registry import Registry
 
 ENGINES: Registry[Callable[[], Engine]] = Registry(
@@ -60,3 +61,10 @@ def demonstration() -> dict[str, Any]:
     from autotuner.engines.simulated.demonstration import DOCUMENT
 
     return dict(DOCUMENT)
+
+
+def predicted_curve(surface: str, settings: Mapping[str, str]) -> LoadCurve:
+    """What a configuration of a table of predictions does at each load. AutotunerError when the table can't tell."""
+    from autotuner.engines.simulated.serving import load_curve
+
+    return load_curve(surface, settings)
