@@ -70,7 +70,6 @@ class DatasetBlock(Block):
     replay_speed: Rates = Field(
         (),
         description="requests are sent at their timestamps, so many times as fast, one load point each",
-        examples=[1.0, [1.0, 2.0]],
     )
 
 
@@ -118,7 +117,11 @@ class Benchmark(Block):
     )
     dataset: Annotated[
         DatasetBlock | None, BeforeValidator(_with_a_path, json_schema_input_type=str | DatasetBlock | None)
-    ] = Field(None, description="file of requests for the scenario dataset; its path alone will do")
+    ] = Field(
+        None,
+        description="file of requests for the scenario dataset; its path alone will do",
+        examples=["requests.jsonl", {"path": "requests.csv", "replay_speed": [1.0, 2.0]}],
+    )
     num_concurrency: Concurrencies = Field(
         (1, 4),
         description="requests in flight, one load point each (closed loop); empty when request_rates is given",
@@ -135,8 +138,8 @@ class Benchmark(Block):
         None,
         gt=0,
         le=1e4,
-        description="gamma arrivals: 1 is poisson, less has more bursts, more is more even; the deviation of the gaps is "
-        "their mean / √burstiness; default: 1",
+        description="gamma arrivals: a number, 1 as in poisson, less for more bursts, more for even arrivals; the "
+        "gaps deviate by 1 / √burstiness of their mean; default: 1",
         examples=[0.5],
     )
     max_time_per_iteration: float = Field(

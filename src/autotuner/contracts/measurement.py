@@ -41,6 +41,7 @@ class RequestRecord(Frozen):
     prompt_tokens: int | None = None
     cached_tokens: int | None = None
     asked_tokens: int
+    asked_prompt_tokens: int | None = Field(None, description="how long the prompt was meant to be; None: as it is")
     connect_s: float = 0.0
     outcome: str = Field("ok", description="ok, error or incomplete")
     error: str | None = Field(None, description="error code: http_500, timeout, truncated, missing_usage, …")
@@ -73,6 +74,7 @@ class Measurement(Frozen):
     output_tokens: int = 0
     asked_output_tokens: int = 0
     prompt_tokens: int = 0
+    asked_prompt_tokens: int | None = Field(None, description="None: some prompts were sent as they are")
     cached_prompt_tokens: int | None = None
     mean_connect_s: float | None = None
     loop_lag_p99_s: float | None = Field(None, description="how late the client's own event loop ran")

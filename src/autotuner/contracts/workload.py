@@ -129,8 +129,8 @@ SWEEP_STEPS = 10
 
 
 class LoadPoint(Frozen):
-    """One traffic setting: a scenario at a concurrency (closed loop), at a request rate (open loop), at the times of its
-    dataset, or at a step of a sweep, whose rate is known only when the least and the greatest were measured.
+    """One traffic setting: a scenario at a concurrency (closed loop), at a request rate (open loop), at the times of
+    its dataset, or at a step of a sweep, whose rate is known only when the least and the greatest were measured.
     """
 
     traffic: Traffic
