@@ -80,13 +80,12 @@ class Bodies:
 
     def words(self, tokens: int, prefix: Sequence[str] = (), prefix_tokens: int = 0) -> str:
         """A prompt of so many tokens, ``prefix_tokens`` of which the words of the prefix are; as calibrated."""
-        made = self._calibration
-        own = made.more_words(tokens - prefix_tokens) if prefix else made.words(tokens)
-        return text_of([*prefix, *self._spelled(self._word_sequences.next(own))])
+        own = tokens - prefix_tokens if prefix else self._calibration.own(tokens)
+        return text_of([*prefix, *self._drawn(own)])
 
     def more_words(self, tokens: int) -> str:
         """A text that goes on with a conversation by so many tokens."""
-        return " ".join(self._spelled(self._word_sequences.next(self._calibration.more_words(tokens))))
+        return " ".join(self._drawn(tokens))
 
     def shared_ids(self, name: str, tokens: int) -> list[int]:
         """Token ids of a prefix, the same for the same name."""
@@ -96,9 +95,10 @@ class Bodies:
 
     def shared_words(self, name: str, tokens: int) -> list[str]:
         """Words of a prefix that makes so many tokens with what each prompt has anyway, the same for the same name."""
-        vocabulary = self._calibration.vocabulary
+        made = self._calibration
+        own = made.own(tokens)
         random = generator(f"{self._salt}/prefix/{name}")
-        return self._spelled(random.integers(0, len(vocabulary), self._calibration.words(tokens)).tolist())
+        return made.spelled(random.integers(0, len(made.vocabulary), made.most_words(own)).tolist(), own)
 
     def request(self, prompt: str | Sequence[int], max_tokens: int) -> bytes:
         """A request with a prompt: a text (of a user's message where the server wants messages) or token ids."""
@@ -116,8 +116,10 @@ class Bodies:
         parts = [f" {text}" if role == "user" and number else text for number, (role, text) in enumerate(messages)]
         return self._request(f'"prompt": {json.dumps("".join(parts))}', max_tokens)
 
-    def _spelled(self, numbers: Sequence[int]) -> list[str]:
-        return [self._calibration.vocabulary[number] for number in numbers]
+    def _drawn(self, tokens: int) -> list[str]:
+        """Words of so many tokens, as calibrated."""
+        made = self._calibration
+        return made.spelled(self._word_sequences.next(made.most_words(tokens)), tokens)
 
     def _request(self, prompt: str, max_tokens: int) -> bytes:
         body = f'{self._fields}, "max_tokens": {max_tokens}, {prompt}}}'.encode()
