@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autotuner.config.scenario import parse_traffic, split_scenarios
@@ -23,6 +23,7 @@ SINGLE = ALONE | TALK | st.just("dataset")
 MIXTURE = st.lists(st.builds("{}*{}".format, st.floats(1e-9, 1e6), SINGLE), min_size=1, max_size=4).map("+".join)
 
 
+@settings(deadline=None)
 @given(SINGLE | MIXTURE)
 def test_the_canonical_text_means_the_same(text: str) -> None:
     traffic = parse_traffic(text)
@@ -30,12 +31,14 @@ def test_the_canonical_text_means_the_same(text: str) -> None:
     assert again == traffic
 
 
+@settings(deadline=None)
 @given(st.lists(SINGLE | MIXTURE, min_size=1, max_size=5))
 def test_lists_split_only_outside_parentheses(texts: list[str]) -> None:
     assert list(split_scenarios(",".join(texts))) == texts
     assert list(split_scenarios(" , ".join(texts).split(","))) == texts  # as unquoted YAML cuts them
 
 
+@settings(deadline=None)
 @given(st.text() | st.text(alphabet="DNUPx()/,*+.0123456789e-"))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
