@@ -129,7 +129,7 @@ def test_a_file_is_described_and_its_change_is_noticed(tmp_path: Path) -> None:
     assert (found.requests, found.duration_s, found.period_s) == (3, None, None)
     assert found.prompt_characters.model_dump() == {"least": 1, "median": 3, "mean": 4.0, "greatest": 8}
     assert found.output_tokens.greatest == 16
-    assert found.longest_request == 2 + 16
+    assert found.longest_request == 4 + 16
     again = [row.output_tokens for row in islice(endless(content_of(found), path, 2), 5)]
     assert again == [6, 16, 2, 6, 16]
     path.write_bytes(jsonl(GOOD))

@@ -70,7 +70,7 @@ def test_the_plan_shows_what_a_dataset_holds(
     assert summary.dataset.path == str(tmp_path / "requests.jsonl")
     assert (summary.dataset.requests, summary.dataset.duration_s) == (3, 4.0)
     assert summary.dataset.output_tokens.model_dump() == {"least": 3, "median": 4, "mean": 4.0, "greatest": 5}
-    assert plan.resolver.context.longest_request == 2 + 5
+    assert plan.resolver.context.longest_request == 3 + 5
 
 
 def test_a_dataset_that_cannot_be_used_is_found_before_anything_starts(settings: Settings, tmp_path: Path) -> None:

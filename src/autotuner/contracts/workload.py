@@ -114,7 +114,7 @@ class Dataset(Frozen):
     prompt_characters: Spread
     output_tokens: Spread
     duration_s: float | None = Field(None, description="from the first timestamp to the last; None without timestamps")
-    longest_request: int = Field(description="prompt and answer in tokens, at an estimated 4 bytes per token")
+    longest_request: int = Field(description="prompt and answer in tokens, at a cautious 2 bytes per token")
 
     @property
     def period_s(self) -> float | None:
