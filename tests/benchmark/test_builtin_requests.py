@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autotuner.benchmark.builtin.calibration import ANCHOR, Calibration
 from autotuner.benchmark.builtin.draws import Draws
-from autotuner.benchmark.builtin.prompts import Bodies, Calibration, Sequences
+from autotuner.benchmark.builtin.prompts import Bodies, Sequences
 from autotuner.benchmark.builtin.words import WORDS
 from autotuner.contracts.workload import Length, LoadPoint, Scenario, Traffic
 
@@ -51,7 +52,7 @@ def body_of(request: bytes) -> dict[str, object]:
 def test_shares_of_a_mixture_are_kept_in_every_run_of_blocks(seed: int, weights: list[int]) -> None:
     parts = [(float(weight), fixed(10 * (index + 1), 5)) for index, weight in enumerate(weights)]
     draws = Draws(point(*parts), seed, 0)
-    drawn = [draws.next()[0] for _ in range(100)]
+    drawn = [draws.next().turns[0][0] for _ in range(100)]
     for blocks in (20, 40, 100):
         for index, weight in enumerate(weights):
             exact = blocks * weight / sum(weights)
@@ -74,7 +75,7 @@ def test_lengths_stay_in_their_range(low: int, more: int, mean: float, deviation
     normal = Length(kind="normal", mean=mean, deviation=deviation)
     draws = Draws(point((1.0, part(uniform, normal))), 0, 0)
     for _ in range(50):
-        prompt, output = draws.next()
+        ((prompt, output),) = draws.next().turns
         assert max(low, 1) <= prompt <= max(low + more, 1)
         assert 1 <= output <= max(normal.longest, 1)
 
@@ -91,7 +92,8 @@ def test_no_two_sequences_begin_alike(salt: str, low: int, span: int, length: in
 
 
 def test_a_request_has_the_exact_prompt_and_our_own_fields_win() -> None:
-    read = body_of(bodies().build(37, 9))
+    made = bodies()
+    read = body_of(made.request(made.ids(37), 9))
     prompt = read["prompt"]
     assert isinstance(prompt, list)
     assert len(prompt) == 37
@@ -101,32 +103,42 @@ def test_a_request_has_the_exact_prompt_and_our_own_fields_win() -> None:
     assert read["stream_options"] == {"include_usage": True}
     assert read["ignore_eos"] is True
     assert read["model"] == "m"
-    assert b"\r\nAuthorization: Bearer k\r\n" in bodies().build(1, 1)
+    assert b"\r\nAuthorization: Bearer k\r\n" in made.request([1], 1)
 
 
 def test_words_are_used_without_token_ids_and_for_chat() -> None:
     plain = bodies(token_ids=None)
-    assert plain.needs_calibration
-    plain.calibration = Calibration(overhead=2.0, per_word=1.5)
-    prompt = body_of(plain.build(32, 1))["prompt"]
+    assert not plain.takes_ids
+    plain.calibrated(Calibration(overhead=2.0, per_word=1.5))
+    prompt = body_of(plain.request(plain.words(32), 1))["prompt"]
     assert isinstance(prompt, str)
-    assert len(prompt.split()) == 20
-    assert set(prompt.split()) <= set(WORDS)
+    anchor, *words = prompt.split()
+    assert anchor == ANCHOR
+    assert len(words) == 20
+    assert set(words) <= set(WORDS)
     chat = bodies("/v1/chat/completions")
-    assert chat.needs_calibration
-    messages = body_of(chat.build(5, 1))["messages"]
+    assert not chat.takes_ids
+    messages = body_of(chat.request(chat.words(5), 1))["messages"]
     assert isinstance(messages, list)
-    assert len(messages[0]["content"].split()) == 5
+    assert len(messages[0]["content"].split()) == 1 + 5
+
+
+def test_a_conversation_is_messages_or_one_text() -> None:
+    said = [("user", "one"), ("assistant", " two"), ("user", "three")]
+    assert body_of(bodies().conversation(said, 4))["prompt"] == "one two three"
+    assert body_of(bodies("/v1/chat/completions").conversation(said, 4))["messages"] == [
+        {"role": role, "content": text} for role, text in said
+    ]
 
 
 @settings(deadline=None)
 @given(st.integers(0, 40), st.floats(0.5, 4.0), st.integers(60, 5000))
-def test_calibration_finds_overhead_and_tokens_per_word(overhead: int, per_word: float, tokens: int) -> None:
+def test_the_average_finds_overhead_and_tokens_per_word(overhead: int, per_word: float, tokens: int) -> None:
     def count(words: int) -> int:
         return round(overhead + per_word * words)
 
     found = Calibration.from_probes((32, count(32)), (288, count(288)))
-    assert count(found.words(tokens)) == pytest.approx(tokens, rel=0.01, abs=per_word + 2)
+    assert count(found.most_words(found.own(tokens))) == pytest.approx(tokens, rel=0.01, abs=per_word + 2)
 
 
 def test_a_count_that_does_not_rise_is_not_believed() -> None:

@@ -69,3 +69,17 @@ def test_a_removed_parameter_and_a_callers_own_facts_are_compared() -> None:
     sentences = changed(old, new)
     assert "parameters.k was 3 and is no longer given" in sentences
     assert 'hardware.cpu is now "z" and was not given' in sentences
+
+
+def test_where_a_dataset_lies_does_not_matter_and_how_it_is_used_does() -> None:
+    here, there, replayed = (
+        identity(parse(BASE, sets=[f"benchmark.dataset={given}"]))
+        for given in ("a.csv", "/b/a.csv", "{path: a.csv, replay_speed: 2}")
+    )
+    assert changed(here, there) == []
+    assert changed(here, replayed)
+
+
+def test_a_task_of_before_there_were_profiles_goes_on() -> None:
+    assert "profile" not in identity(parse(BASE))["benchmark"]
+    assert identity(parse(BASE, sets=["benchmark.profile=sweep"]))["benchmark"]["profile"] == "sweep"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autotuner.config.problems import DocumentError
@@ -37,11 +37,13 @@ def refused(text: str) -> tuple[str, str]:
     return problem.place, problem.why
 
 
+@settings(deadline=None)
 @given(PLAIN)
 def test_what_is_written_reads_back_with_the_same_types(data: Data) -> None:
     assert repr(read(write(data), name="x")) == repr(data)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(TEXT, PLAIN))
 def test_json_is_read_as_it_is(data: Data) -> None:
     for indent in (None, "\t"):
@@ -50,6 +52,7 @@ def test_json_is_read_as_it_is(data: Data) -> None:
             assert repr(read(text, name="x")) == repr(data)
 
 
+@settings(deadline=None)
 @given(st.text() | st.text(alphabet="[]{}:,-&*!|>'\"#\n \ta0"))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

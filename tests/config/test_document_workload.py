@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autotuner.config.load import parse
+from autotuner.config.document import TaskDocument
+from autotuner.config.load import dump, parse
 from autotuner.config.workload import arrival, limits, load_points, phase_budgets, scored_points
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 
@@ -52,3 +53,70 @@ def test_limits_follow_the_document() -> None:
     budgets = phase_budgets(document)
     assert (budgets.start_s, budgets.warm_up_s, budgets.measure_s, budgets.stop_s) == (1, 4, 2, 3)
     assert limits(parse(TWO)).max_window_s == 120
+
+
+def document(benchmark: str, more: str = "") -> TaskDocument:
+    return parse(f"model: {{id_or_path: m}}\nbenchmark: {{{benchmark}}}\n{more}")
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "names", "when"),
+    [
+        ("profile: synchronous", ["D(100,100)@1"], "closed"),
+        ("profile: throughput", ["D(100,100)@256"], "closed"),
+        ("profile: throughput, max_concurrency: 64, traffic_scenarios: 'P(9,1)/2,D(1,2)x3'",
+         ["P(9,1)/2@64", "D(1,2)x3@64"], "closed"),
+        ("profile: sweep, max_concurrency: 8",
+         ["D(100,100)@1", "D(100,100)@8", *(f"D(100,100)@sweep{n}" for n in range(1, 11))], "poisson"),
+        ("dataset: x.jsonl, num_concurrency: 3", ["dataset@3"], "closed"),
+        ("dataset: {path: x.csv, replay_speed: [1, 2.5]}", ["dataset@1x", "dataset@2.5x"], "closed"),
+        ("arrival: gamma, burstiness: 0.5, request_rates: 2", ["D(100,100)@2rps"], "gamma"),
+        ("profile: sweep, arrival: gamma, max_concurrency: 2, dataset: x.csv",
+         ["dataset@1", "dataset@2", *(f"dataset@sweep{n}" for n in range(1, 11))], "gamma"),
+    ],
+)  # fmt: skip
+def test_load_points_of_profiles_and_datasets(benchmark: str, names: list[str], when: str) -> None:
+    read = document(benchmark)
+    assert [point.name for point in load_points(read)] == names
+    assert arrival(read) == when
+    again = parse(dump(read))
+    assert again == read
+
+
+def test_a_sweep_is_scored_at_a_load_that_all_configurations_have() -> None:
+    sweep = "profile: sweep, max_concurrency: 8, traffic_scenarios: 'D(1,2),D(3,4)'"
+    assert scored_points(document(sweep)) == ("D(1,2)@8", "D(3,4)@8")
+    assert scored_points(document(sweep, "optimization: {score_at: 'D(1,2)@1'}")) == ("D(1,2)@1", "D(3,4)@1")
+    with pytest.raises(AutotunerError, match="differs between configurations"):
+        document(sweep, "optimization: {score_at: 'D(1,2)@sweep3'}")
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "place", "why"),
+    [
+        ("traffic_scenarios: dataset", "benchmark.dataset", "needs a file"),
+        ("dataset: x.csv, traffic_scenarios: 'D(1,2)'", "benchmark.traffic_scenarios", "no scenario draws from it"),
+        ("dataset: {path: x.csv, replay_speed: 1}, traffic_scenarios: '0.5*dataset+0.5*D(1,2)'",
+         "benchmark.dataset.replay_speed", "only the dataset's own"),
+        ("dataset: {path: x.csv, replay_speed: 1}, num_concurrency: 2", "benchmark.dataset.replay_speed", "both given"),
+        ("dataset: {path: x.csv, replay_speed: 1}, request_rates: 2", "benchmark.dataset.replay_speed", "both given"),
+        ("dataset: {path: x.csv, replay_speed: 1}, arrival: poisson", "benchmark.arrival", "times of its dataset"),
+        ("dataset: {path: x, replay_speed: 1}, profile: sweep", "benchmark.dataset.replay_speed", "chooses the load"),
+        ("profile: synchronous, num_concurrency: 2", "benchmark.num_concurrency", "chooses the load"),
+        ("profile: sweep, request_rates: 2", "benchmark.request_rates", "chooses the load"),
+        ("profile: synchronous, max_concurrency: 2", "benchmark.max_concurrency", "chooses the load"),
+        ("max_concurrency: 2", "benchmark.max_concurrency", "the profile is levels"),
+        ("profile: synchronous, arrival: poisson", "benchmark.arrival", "does not go with the profile synchronous"),
+        ("profile: sweep, arrival: closed", "benchmark.arrival", "does not go with the profile sweep"),
+        ("request_rates: 2, arrival: closed", "benchmark.arrival", "does not go with request_rates"),
+        ("arrival: gamma", "benchmark.arrival", "does not go with num_concurrency"),
+        ("request_rates: 2, burstiness: 2", "benchmark.burstiness", "only gamma"),
+        ("profile: search", "benchmark.profile", "not available in this version"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused(benchmark: str, place: str, why: str) -> None:
+    with pytest.raises(AutotunerError) as caught:
+        document(benchmark)
+    assert caught.value.place == place
+    assert why in caught.value.why
+    assert caught.value.remedy

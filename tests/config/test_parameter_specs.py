@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autotuner.config.parameters import (
@@ -31,6 +31,7 @@ SPECS: st.SearchStrategy[ParameterSpec] = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(SPECS)
 def test_dump_and_parse_are_inverse(spec: ParameterSpec) -> None:
     again = parse_spec(dump_spec(spec))

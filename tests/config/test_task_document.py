@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from autotuner.config.keys import blocks
@@ -307,6 +307,7 @@ def any_document() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({"simulation": st.just({})}, optional=shaped | {"parameters": VALUES})
 
 
+@settings(deadline=None)
 @given(any_document() | VALUES)
 def test_any_object_gives_a_document_or_an_autotuner_error(data: object) -> None:
     try:
@@ -342,6 +343,7 @@ GOOD = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(GOOD)
 def test_documents_survive_being_written(data: dict[str, Any]) -> None:
     assume(not unreadable(data))
@@ -350,6 +352,7 @@ def test_documents_survive_being_written(data: dict[str, Any]) -> None:
     assert parse(dump_json(document)) == document
 
 
+@settings(deadline=None)
 @given(st.lists(st.text() | st.builds("{}.{}={}".format, KEYS, KEYS, st.text(max_size=6)), max_size=3))
 def test_any_set_gives_data_or_an_autotuner_error(changes: list[str]) -> None:
     try:

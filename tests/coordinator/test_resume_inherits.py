@@ -161,6 +161,8 @@ async def test_a_mixed_experiment_says_so(tmp_path: Path) -> None:
     assert (first.status, second.status) == (AttemptStatus.INTERRUPTED, AttemptStatus.SUCCESS)
     assert second.job is not None
     assert list(second.job.done) == PLACES[:3]
+    left = [(row.measurement.load_point, row.measurement.requests_per_second) for row in rows[:3]]
+    assert list(second.job.done_rates) == left
     assert [row.attempt_id for row in rows] == [first.id] * 3 + [second.id] * 3
     assert baseline.metrics is not None
     raw = baseline.metrics["raw_results"]

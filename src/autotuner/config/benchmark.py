@@ -8,8 +8,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_va
 
 from autotuner.config.block import Block
 from autotuner.config.problems import refuse
-from autotuner.config.scenario import parse_traffic, split_scenarios
-from autotuner.contracts.errors import AutotunerError
+from autotuner.config.scenario import DATASET, parse_traffic, split_scenarios
+from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.workload import Api, Arrival
 
 T = TypeVar("T")
 
@@ -47,10 +48,39 @@ Rates = Annotated[
 ]
 
 
+def _no_search(profile: object) -> object:
+    if profile == "search":
+        raise refuse(
+            "the search for a load is not available in this version",
+            "Use levels, synchronous, throughput or sweep",
+            ErrorCode.UNSUPPORTED,
+        )
+    return profile
+
+
+class DatasetBlock(Block):
+    """A file of requests, for the scenario ``dataset``."""
+
+    path: str = Field(
+        min_length=1,
+        description="file that ends with .jsonl or .csv and has prompt, output_tokens and, to be replayed, timestamp "
+        "(seconds, or ISO 8601)",
+        examples=["requests.jsonl"],
+    )
+    replay_speed: Rates = Field(
+        (),
+        description="requests are sent at their timestamps, so many times as fast, one load point each",
+    )
+
+
+def _with_a_path(given: object) -> object:
+    return {"path": given} if isinstance(given, str) else given
+
+
 class Benchmark(Block):
     """The load and the length of its measurements."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"profile", "model_tokenizer", "load_per", "dataset"})
+    later: ClassVar[frozenset[str]] = frozenset({"model_tokenizer", "load_per"})
     other_keys: ClassVar[frozenset[str]] = frozenset({"benchmark_engine"})
 
     engine: str = Field(
@@ -60,11 +90,37 @@ class Benchmark(Block):
     model_name: str | None = Field(
         None, min_length=1, description="model name put into requests; default: the served name"
     )
+    api: Api | None = Field(
+        None, description="interface of the server that is used; default: completions, whose prompts may be token ids"
+    )
+    profile: Annotated[
+        Literal["levels", "synchronous", "throughput", "sweep"],
+        BeforeValidator(_no_search, json_schema_input_type=Literal["levels", "synchronous", "throughput", "sweep"]),
+    ] = Field(
+        "levels",
+        description="load points of each scenario: levels are those given; synchronous: one request after the other; "
+        "throughput: as many as the server takes; sweep: both of these, then 10 request rates evenly between the two",
+    )
+    max_concurrency: int | None = Field(
+        None,
+        ge=2,
+        le=100_000,
+        description="requests in flight that count as many as the server takes (throughput, sweep); default: 256",
+        examples=[64],
+    )
     traffic_scenarios: Scenarios = Field(
         ("D(100,100)",),
         description="lengths of prompts and answers, tokens: D(in,out), N(mean,sd)/(mean,sd), U(min,max)/(min,max), "
-        "or a mixture such as 0.7*D(64,64)+0.3*D(600,16)",
-        examples=[["D(100,100)"], "D(1,2),D(3,4)", ["0.7*D(64,64)+0.3*D(600,16)"]],
+        "P(prefix,suffix)/out with a shared prefix, dataset, x3 behind one for three turns of a conversation, or a "
+        "mixture such as 0.7*D(64,64)+0.3*D(600,16); default: dataset when there is one, else D(100,100)",
+        examples=[["D(100,100)"], "D(1,2),D(3,4)", ["0.7*D(64,64)+0.3*D(600,16)"], "P(1000,50)/100", "D(200,100)x3"],
+    )
+    dataset: Annotated[
+        DatasetBlock | None, BeforeValidator(_with_a_path, json_schema_input_type=str | DatasetBlock | None)
+    ] = Field(
+        None,
+        description="file of requests for the scenario dataset; its path alone will do",
+        examples=["requests.jsonl", {"path": "requests.csv", "replay_speed": [1.0, 2.0]}],
     )
     num_concurrency: Concurrencies = Field(
         (1, 4),
@@ -74,9 +130,17 @@ class Benchmark(Block):
     request_rates: Rates = Field(
         (), description="requests per second, one load point each (open loop)", examples=[[0.5, 2.0]]
     )
-    arrival: Literal["closed", "constant", "poisson"] | None = Field(
+    arrival: Arrival | None = Field(
         None,
         description="when requests start; default: closed with num_concurrency, poisson with request_rates",
+    )
+    burstiness: float | None = Field(
+        None,
+        gt=0,
+        le=1e4,
+        description="gamma arrivals: a number, 1 as in poisson, less for more bursts, more for even arrivals; the "
+        "gaps deviate by 1 / √burstiness of their mean; default: 1",
+        examples=[0.5],
     )
     max_time_per_iteration: float = Field(
         20.0, gt=0, description="length of the measuring window of one load point, seconds"
@@ -116,6 +180,11 @@ class Benchmark(Block):
             if given.get("engine", alias) != alias:
                 raise refuse("engine and benchmark_engine differ and mean the same", "Keep one of them")
             given["engine"] = alias
-        if given.get("request_rates") and given.get("num_concurrency") is None:
+        dataset = given.get("dataset")
+        if dataset is not None and given.get("traffic_scenarios") is None:
+            given["traffic_scenarios"] = (DATASET,)
+        replayed = isinstance(dataset, dict) and dataset.get("replay_speed")
+        other_load = given.get("request_rates") or replayed or given.get("profile", "levels") != "levels"
+        if other_load and given.get("num_concurrency") is None:
             given["num_concurrency"] = ()
         return given

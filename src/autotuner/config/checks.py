@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
+from autotuner.config.benchmark import Benchmark
 from autotuner.config.document import TaskDocument
 from autotuner.config.parameters import Fixed
 from autotuner.config.problems import Problem
+from autotuner.config.scenario import DATASET, parse_traffic
 from autotuner.config.workload import limits, load_points, scored_points
 from autotuner.contracts.engine import canonical
 from autotuner.contracts.errors import AutotunerError, ErrorCode
@@ -108,25 +110,11 @@ def _spelled_twice(place: str, names: Iterable[str]) -> Iterator[Problem]:
 
 def _load(document: TaskDocument) -> Iterator[Problem]:
     benchmark = document.benchmark
-    rates, counts = benchmark.request_rates, benchmark.num_concurrency
-    if rates and counts:
-        yield _problem(
-            "benchmark.request_rates",
-            "num_concurrency and request_rates are both given, and a load point has one of them",
-            "Keep one of the two",
-        )
+    broken = [*_dataset(benchmark), *(_levels(benchmark) if benchmark.profile == "levels" else _profile(benchmark))]
+    yield from broken
+    if broken:
         return
-    if not rates and not counts:
-        yield _problem(
-            "benchmark.num_concurrency",
-            "num_concurrency and request_rates are both empty, so there is no load",
-            "Give at least one of them a value",
-        )
-        return
-    if benchmark.arrival is not None and (benchmark.arrival == "closed") != bool(counts):
-        right = "closed" if counts else "constant or poisson"
-        load = "num_concurrency" if counts else "request_rates"
-        yield _problem("benchmark.arrival", f"{benchmark.arrival} does not go with {load}", f"Use {right}")
+    yield from _arrival(benchmark)
     most = benchmark.max_requests_per_iteration
     if most is not None and benchmark.min_requests > most:
         yield _problem(
@@ -142,6 +130,91 @@ def _load(document: TaskDocument) -> Iterator[Problem]:
             "Raise max_window or lower max_time_per_iteration",
         )
     yield from _points(document)
+
+
+def _dataset(benchmark: Benchmark) -> Iterator[Problem]:
+    scenarios = benchmark.traffic_scenarios
+    drawing = [text for text in scenarios if parse_traffic(text).from_dataset]
+    if benchmark.dataset is None:
+        if drawing:
+            yield _problem(
+                "benchmark.dataset", f"the scenario {drawing[0]} needs a file of requests", "Set it to the file's path"
+            )
+        return
+    if not drawing:
+        yield _problem(
+            "benchmark.traffic_scenarios",
+            "a dataset is given and no scenario draws from it",
+            "Add the scenario dataset, or leave benchmark.dataset out",
+        )
+    if benchmark.dataset.replay_speed and scenarios != (DATASET,):
+        yield _problem(
+            "benchmark.dataset.replay_speed",
+            "only the dataset's own requests have times at which they can be replayed",
+            "Set traffic_scenarios: dataset, or leave replay_speed out",
+        )
+
+
+def _levels(benchmark: Benchmark) -> Iterator[Problem]:
+    loads = {
+        "num_concurrency": benchmark.num_concurrency,
+        "request_rates": benchmark.request_rates,
+        "dataset.replay_speed": benchmark.dataset.replay_speed if benchmark.dataset is not None else (),
+    }
+    given = [name for name, values in loads.items() if values]
+    if len(given) > 1:
+        yield _problem(
+            f"benchmark.{given[1]}",
+            f"{' and '.join(given)} are both given, and a load point has one of them"
+            if len(given) == 2
+            else f"{', '.join(given)} are all given, and a load point has one of them",
+            "Keep one of them",
+        )
+    if not given:
+        yield _problem(
+            "benchmark.num_concurrency",
+            "num_concurrency and request_rates are both empty, so there is no load",
+            "Give at least one of them a value",
+        )
+    if benchmark.max_concurrency is not None:
+        yield _problem(
+            "benchmark.max_concurrency",
+            "it is for the profiles throughput and sweep, and the profile is levels",
+            "Set num_concurrency, or another profile",
+        )
+
+
+def _profile(benchmark: Benchmark) -> Iterator[Problem]:
+    speeds = benchmark.dataset.replay_speed if benchmark.dataset is not None else ()
+    loads = {
+        "num_concurrency": bool(benchmark.num_concurrency),
+        "request_rates": bool(benchmark.request_rates),
+        "dataset.replay_speed": bool(speeds),
+        "max_concurrency": benchmark.profile == "synchronous" and benchmark.max_concurrency is not None,
+    }
+    for name, given in loads.items():
+        if given:
+            yield _problem(
+                f"benchmark.{name}",
+                f"the profile {benchmark.profile} chooses the load itself",
+                f"Leave {name} out, or set profile: levels",
+            )
+
+
+def _arrival(benchmark: Benchmark) -> Iterator[Problem]:
+    by_rate = bool(benchmark.request_rates) or benchmark.profile == "sweep"
+    if benchmark.dataset is not None and benchmark.dataset.replay_speed:
+        if benchmark.arrival is not None:
+            yield _problem("benchmark.arrival", "a replay has the times of its dataset", "Leave arrival out")
+    elif benchmark.arrival is not None and (benchmark.arrival == "closed") == by_rate:
+        right = "constant, poisson or gamma" if by_rate else "closed"
+        load = "request_rates" if benchmark.request_rates else "num_concurrency"
+        load = load if benchmark.profile == "levels" else f"the profile {benchmark.profile}"
+        yield _problem("benchmark.arrival", f"{benchmark.arrival} does not go with {load}", f"Use {right}")
+    if benchmark.burstiness is not None and benchmark.arrival != "gamma":
+        yield _problem(
+            "benchmark.burstiness", "only gamma arrivals have a burstiness", "Set arrival: gamma, or leave it out"
+        )
 
 
 def _points(document: TaskDocument) -> Iterator[Problem]:

@@ -1,6 +1,8 @@
-"""The notation of traffic: ``D(100,100)``, ``N(480,240)/(300,150)``, ``U(50,100)/(200,250)`` and mixtures of them.
+"""The notation of traffic, and mixtures of it. Lengths are in tokens, the prompt's first.
 
-The notation is genai-bench's. Lengths are in tokens, the prompt's first.
+``D(100,100)``, ``N(480,240)/(300,150)``, ``U(50,100)/(200,250)`` and ``dataset`` are genai-bench's notation.
+``P(1000,50)/100`` are prompts that share their first 1000 tokens and have 50 of their own. ``x3`` behind a scenario
+makes it a conversation of three turns: ``D(200,100)x3``.
 """
 
 from __future__ import annotations
@@ -16,15 +18,18 @@ _NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:[eE]-?[0-9]{1,3})?"
 _PAIR = rf"\(({_NUMBER}),({_NUMBER})\)"
 _FIXED = re.compile(rf"[Dd]{_PAIR}")
 _TWO_PAIRS = re.compile(rf"([NnUu]){_PAIR}/{_PAIR}")
+_PREFIX = re.compile(rf"[Pp]{_PAIR}/({_NUMBER})")
+_TURNS = re.compile(r"(.+[)0-9])[xX]([0-9]{1,9})")
+MAX_TURNS = 1000
+DATASET = "dataset"
 _TERM = re.compile(rf"(?:({_NUMBER})\*)?(.+)")
 _KNOWN_ELSEWHERE = {
-    "P": "shared prefixes, P(prefix,suffix)/out,",
     "E": "embedding traffic, E(…),",
     "R": "re-ranking traffic, R(…),",
     "I": "image traffic, I(…),",
     "V": "video traffic, V(…),",
 }
-_USE = "Use D(in,out), N(mean,sd)/(mean,sd) or U(min,max)/(min,max), such as D(100,100)"
+_USE = "Use D(in,out), N(mean,sd)/(mean,sd), U(min,max)/(min,max), P(prefix,suffix)/out or dataset, such as D(100,100)"
 
 
 def parse_traffic(text: str) -> Traffic:
@@ -74,6 +79,22 @@ def _split(text: str, separator: str) -> list[str]:
 
 
 def _scenario(text: str, whole: str) -> Scenario:
+    if text.lower() == DATASET:
+        return Scenario(text=DATASET, prompt=Length(), output=Length(), from_dataset=True)
+    if found := _TURNS.fullmatch(text):
+        turns = int(found[2])
+        if not 1 <= turns <= MAX_TURNS:
+            raise _invalid(whole, f"{turns} turns are not between 1 and {MAX_TURNS}", "Write x3 for three turns")
+        single = _single(found[1], whole)
+        return single if turns == 1 else single.model_copy(update={"turns": turns, "text": f"{single.text}x{turns}"})
+    return _single(text, whole)
+
+
+def _single(text: str, whole: str) -> Scenario:
+    if found := _PREFIX.fullmatch(text):
+        prefix, suffix, out = (_tokens(number, whole, least=1) for number in found.groups())
+        prompt, output = (Length(kind="fixed", mean=float(n)) for n in (prefix + suffix, out))
+        return Scenario(text=f"P({prefix},{suffix})/{out}", prompt=prompt, output=output, prefix=prefix)
     if found := _FIXED.fullmatch(text):
         lengths = [_tokens(number, whole, least=1) for number in found.groups()]
         prompt, output = (Length(kind="fixed", mean=float(n)) for n in lengths)
@@ -89,10 +110,14 @@ def _scenario(text: str, whole: str) -> Scenario:
 
 def _not_understood(text: str, whole: str) -> AutotunerError:
     lowered = text.lower()
-    if lowered.startswith("dataset") or lowered.endswith((".jsonl", ".csv", ".json")):
-        return _unsupported(whole, "traffic from a dataset")
+    if lowered.startswith(DATASET) or lowered.endswith((".jsonl", ".csv", ".json")):
+        return _invalid(
+            whole, f"{text!r} is not how a dataset is named", "Write dataset, and its file in benchmark.dataset"
+        )
     if text[:1].upper() in _KNOWN_ELSEWHERE and text[1:2] in ("(", ""):
         return _unsupported(whole, _KNOWN_ELSEWHERE[text[:1].upper()])
+    if text[:1].upper() == "P":
+        return _invalid(whole, f"{text} is not P(prefix,suffix)/out", "Write three lengths, such as P(1000,50)/100")
     if text[:1].upper() in ("N", "U") and "/" not in text:
         return _invalid(whole, f"{text} gives one pair of numbers and needs two", _USE)
     return _invalid(whole, f"{text!r} is not a scenario", _USE)

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from autotuner.config.benchmark import Benchmark
 from autotuner.config.document import TaskDocument
 from autotuner.config.problems import nearest
 from autotuner.config.scenario import parse_traffic
 from autotuner.contracts.attempt import PhaseBudgets
 from autotuner.contracts.errors import AutotunerError, ErrorCode
-from autotuner.contracts.workload import LoadPoint, MeasureLimits
+from autotuner.contracts.workload import SWEEP_STEPS, Arrival, LoadPoint, MeasureLimits, Traffic
 
 DEFAULT_MAX_WINDOW_S = 120.0
+AS_MANY_AS_IT_TAKES = 256
+"""Requests in flight of the profiles throughput and sweep, unless max_concurrency says otherwise."""
 
 
 def load_points(document: TaskDocument) -> tuple[LoadPoint, ...]:
-    """Each scenario at each concurrency or request rate: the loads of the first scenario, then of the next."""
-    benchmark = document.benchmark
+    """The loads of the first scenario, then of the next."""
     points: list[LoadPoint] = []
-    for text in benchmark.traffic_scenarios:
-        traffic = parse_traffic(text)
-        points += [LoadPoint(traffic=traffic, concurrency=n) for n in benchmark.num_concurrency]
-        points += [LoadPoint(traffic=traffic, request_rate=rate) for rate in benchmark.request_rates]
+    for text in document.benchmark.traffic_scenarios:
+        points += _points(parse_traffic(text), document.benchmark)
     return tuple(points)
+
+
+def _points(traffic: Traffic, benchmark: Benchmark) -> list[LoadPoint]:
+    alone = LoadPoint(traffic=traffic, concurrency=1)
+    crowded = LoadPoint(traffic=traffic, concurrency=benchmark.max_concurrency or AS_MANY_AS_IT_TAKES)
+    match benchmark.profile:
+        case "synchronous":
+            return [alone]
+        case "throughput":
+            return [crowded]
+        case "sweep":
+            steps = [LoadPoint(traffic=traffic, sweep_step=step) for step in range(1, SWEEP_STEPS + 1)]
+            return [alone, crowded, *steps]
+        case "levels":
+            speeds = benchmark.dataset.replay_speed if benchmark.dataset is not None else ()
+            return [
+                *(LoadPoint(traffic=traffic, concurrency=n) for n in benchmark.num_concurrency),
+                *(LoadPoint(traffic=traffic, request_rate=rate) for rate in benchmark.request_rates),
+                *(LoadPoint(traffic=traffic, replay_speed=speed) for speed in speeds),
+            ]
 
 
 def limits(document: TaskDocument) -> MeasureLimits:
@@ -42,12 +60,12 @@ def limits(document: TaskDocument) -> MeasureLimits:
     )
 
 
-def arrival(document: TaskDocument) -> Literal["closed", "constant", "poisson"]:
+def arrival(document: TaskDocument) -> Arrival:
     """When requests start, with the default filled in."""
     given = document.benchmark.arrival
     if given is not None:
         return given
-    return "poisson" if document.benchmark.request_rates else "closed"
+    return "poisson" if document.benchmark.request_rates or document.benchmark.profile == "sweep" else "closed"
 
 
 def phase_budgets(document: TaskDocument) -> PhaseBudgets:
@@ -59,17 +77,28 @@ def phase_budgets(document: TaskDocument) -> PhaseBudgets:
 def scored_points(document: TaskDocument) -> tuple[str, ...]:
     """Names of the load points that are scored: one load, in every scenario.
 
-    The load is that of the point named by ``score_at``, else the last entry of num_concurrency or request_rates.
-    AutotunerError(UNKNOWN_NAME) for a name that no load point has, UNSUPPORTED for ``max_load_meeting_slo``.
+    The load is that of the point named by ``score_at``, else the last entry of num_concurrency, request_rates or
+    replay_speed; of a sweep the one with as many requests as the server takes. AutotunerError(UNKNOWN_NAME) for a name
+    that no load point has, CONTRADICTION for a step of a sweep, UNSUPPORTED for ``max_load_meeting_slo``.
     """
     points = load_points(document)
     wanted = document.optimization.score_at
-    scored = points[-1] if wanted is None else _named(wanted, points)
+    # The rates of a sweep follow from what each configuration can do, so no two would be scored at the same load.
+    scored = [p for p in points if p.sweep_step is None][-1] if wanted is None else _named(wanted, points)
+    if scored.sweep_step is not None:
+        same = [p.name for p in points if p.sweep_step is None]
+        raise AutotunerError(
+            ErrorCode.CONTRADICTION,
+            "score_at names a step of a sweep",
+            why=f"the rate of {scored.name} differs between configurations, so their scores could not be compared",
+            remedy=f"Score at {' or '.join(same)}",
+            place="optimization.score_at",
+        )
     return tuple(p.name for p in points if _load(p) == _load(scored))
 
 
-def _load(point: LoadPoint) -> tuple[int | None, float | None]:
-    return point.concurrency, point.request_rate
+def _load(point: LoadPoint) -> tuple[int | None, float | None, float | None]:
+    return point.concurrency, point.request_rate, point.replay_speed
 
 
 def _named(wanted: str, points: tuple[LoadPoint, ...]) -> LoadPoint:

@@ -105,6 +105,7 @@ class ServerFacts(Frozen):
 
     health_path: str = "/health"
     completions_path: str = "/v1/completions"
+    chat_path: str = "/v1/chat/completions"
     models_path: str = "/v1/models"
     metrics_path: str | None = Field(None, description="of the Prometheus page; None: there is none")
     metric_names: tuple[MetricNames, ...] = Field(
@@ -152,6 +153,9 @@ class AttemptJob(Frozen):
     workload: Workload
     done: tuple[tuple[str, int], ...] = Field(
         (), description="load point and repeat of measurements that a start which was cut off has left: not taken again"
+    )
+    done_rates: tuple[tuple[str, float], ...] = Field(
+        (), description="load point and requests per second of those measurements; a sweep's rates follow from them"
     )
     draw_key: str = Field(
         "",

@@ -44,6 +44,7 @@ class RequestRecord(Frozen):
         None, description="prompt tokens that the server took from its cache, as it counts them"
     )
     asked_tokens: int = Field(description="output tokens that were asked for")
+    asked_prompt_tokens: int | None = Field(None, description="how long the prompt was meant to be; None: as it is")
     connect_s: float = Field(0.0, description="time to connect, not part of any latency; 0 on a kept connection")
     outcome: str = Field("ok", description="ok, error or incomplete")
     error: str | None = Field(None, description="error code: http_500, timeout, truncated, missing_usage, …")
@@ -78,6 +79,9 @@ class Measurement(Frozen):
     output_tokens: int = Field(0, description="output tokens of the completed requests, as the server counts them")
     asked_output_tokens: int = Field(0, description="output tokens that they asked for")
     prompt_tokens: int = Field(0, description="prompt tokens of the completed requests, as the server counts them")
+    asked_prompt_tokens: int | None = Field(
+        None, description="how long their prompts were meant to be; None: some were sent as they are"
+    )
     cached_prompt_tokens: int | None = Field(
         None, description="of these, those from the server's cache; None: it does not tell"
     )

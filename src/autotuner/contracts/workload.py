@@ -8,6 +8,11 @@ from pydantic import Field, model_validator
 
 from autotuner.contracts.values import Frozen
 
+Arrival = Literal["closed", "constant", "poisson", "gamma"]
+"""When requests start: each when another has ended, or at times fixed in advance."""
+
+Api = Literal["completions", "chat"]
+
 
 class Length(Frozen):
     """Distribution of a length in tokens."""
@@ -32,11 +37,29 @@ class Length(Frozen):
 
 
 class Scenario(Frozen):
-    """One kind of request: how long its prompt and its answer are."""
+    """One kind of request: how long its prompt and its answer are.
+
+    ``from_dataset``: prompts, answer lengths and times are those of the workload's dataset; the lengths here are 0.
+    """
 
     text: str = Field(description="the notation it was read from, such as D(100,100)")
     prompt: Length
     output: Length
+    prefix: int = Field(0, ge=0, description="tokens at the beginning of the first prompt that all requests share")
+    turns: int = Field(1, ge=1, description="requests of a conversation; each sends what was said before")
+    from_dataset: bool = False
+
+    @property
+    def longest_request(self) -> int:
+        """Prompt and answer of the longest request, in tokens; of a conversation, the last."""
+        said = self.prompt.longest - self.prefix + self.output.longest
+        return self.prefix + self.turns * said
+
+    @property
+    def expected_prompt(self) -> float:
+        """Mean prompt length over the requests of a conversation, in tokens."""
+        said = self.prompt.expected - self.prefix + self.output.expected
+        return self.prompt.expected + (self.turns - 1) / 2 * said
 
 
 class Traffic(Frozen):
@@ -46,40 +69,96 @@ class Traffic(Frozen):
     parts: tuple[tuple[float, Scenario], ...] = Field(min_length=1)
 
     @property
+    def from_dataset(self) -> bool:
+        """Whether some requests are those of the dataset."""
+        return any(part.from_dataset for _, part in self.parts)
+
+    @property
+    def plain(self) -> bool:
+        """Whether requests have nothing in common and are made up."""
+        return all(part.turns == 1 and not part.prefix and not part.from_dataset for _, part in self.parts)
+
+    @property
     def longest_request(self) -> int:
-        """Prompt and answer of the longest request, in tokens."""
-        return max(part.prompt.longest + part.output.longest for _, part in self.parts)
+        """Prompt and answer of the longest request, in tokens; of a dataset nothing is known."""
+        return max(part.longest_request for _, part in self.parts)
 
     @property
     def expected_prompt(self) -> float:
         """Mean prompt length over the mixture, in tokens."""
-        total = sum(weight for weight, _ in self.parts)
-        return sum(weight * part.prompt.expected for weight, part in self.parts) / total
+        total = sum(weight * part.turns for weight, part in self.parts)
+        return sum(weight * part.turns * part.expected_prompt for weight, part in self.parts) / total
 
     @property
     def expected_output(self) -> float:
         """Mean answer length over the mixture, in tokens."""
-        total = sum(weight for weight, _ in self.parts)
-        return sum(weight * part.output.expected for weight, part in self.parts) / total
+        total = sum(weight * part.turns for weight, part in self.parts)
+        return sum(weight * part.turns * part.output.expected for weight, part in self.parts) / total
+
+
+class Spread(Frozen):
+    """How long the prompts or answers of a dataset are."""
+
+    least: int
+    median: int
+    mean: float
+    greatest: int
+
+
+class Dataset(Frozen):
+    """A file of requests, as it was when it was read for the plan."""
+
+    path: str = Field(description="absolute")
+    sha256: str
+    requests: int = Field(ge=1)
+    prompt_characters: Spread
+    output_tokens: Spread
+    duration_s: float | None = Field(None, description="from the first timestamp to the last; None without timestamps")
+    longest_request: int = Field(description="prompt and answer in tokens, at a cautious 2 bytes per token")
+
+    @property
+    def period_s(self) -> float | None:
+        """After how many seconds a replay begins again: the duration and one mean gap, so that its rate stays."""
+        if not self.duration_s or self.requests < 2:
+            return None
+        return self.duration_s * self.requests / (self.requests - 1)
+
+
+SWEEP_STEPS = 10
+"""Rates of a sweep between the least and the greatest."""
 
 
 class LoadPoint(Frozen):
-    """One traffic setting: a scenario at a concurrency (closed loop) or at a request rate (open loop)."""
+    """One traffic setting: a scenario at a concurrency (closed loop), at a request rate (open loop), at the times of
+    its dataset, or at a step of a sweep, whose rate is known only when the least and the greatest were measured.
+    """
 
     traffic: Traffic
     concurrency: int | None = Field(None, ge=1, description="requests in flight")
     request_rate: float | None = Field(None, gt=0, description="requests per second")
+    replay_speed: float | None = Field(None, gt=0, description="a dataset's times divided by this")
+    sweep_step: int | None = Field(
+        None, ge=1, le=SWEEP_STEPS, description="1 is the lowest rate; with it, the request rate once it is known"
+    )
 
     @model_validator(mode="after")
     def _one_load(self) -> Self:
-        if (self.concurrency is None) == (self.request_rate is None):
-            raise ValueError("a load point has either a concurrency or a request rate")
+        rate = self.request_rate is not None or self.sweep_step is not None
+        if (self.concurrency is not None) + rate + (self.replay_speed is not None) != 1:
+            raise ValueError("a load point has a concurrency, a request rate or the times of its dataset")
         return self
 
     @property
     def name(self) -> str:
-        """``D(100,100)@4`` or ``D(100,100)@2.5rps``."""
-        load = f"{self.concurrency}" if self.concurrency is not None else f"{self.request_rate:g}rps"
+        """``D(100,100)@4``, ``D(100,100)@2.5rps``, ``dataset@1x`` (a replay) or ``D(100,100)@sweep3``."""
+        if self.concurrency is not None:
+            load = f"{self.concurrency}"
+        elif self.sweep_step is not None:
+            load = f"sweep{self.sweep_step}"
+        elif self.replay_speed is not None:
+            load = f"{self.replay_speed:g}x"
+        else:
+            load = f"{self.request_rate:g}rps"
         return f"{self.traffic.text}@{load}"
 
 
@@ -103,9 +182,12 @@ class Workload(Frozen):
     load_points: tuple[LoadPoint, ...] = Field(min_length=1)
     limits: MeasureLimits = MeasureLimits()
     repeats: int = Field(1, ge=1)
-    arrival: Literal["closed", "constant", "poisson"] = Field(
-        "closed", description="when requests start; a request rate without one is poisson"
+    arrival: Arrival = Field("closed", description="when requests start; a request rate without one is poisson")
+    burstiness: float = Field(
+        1.0, gt=0, description="gamma arrivals: the shape; gaps vary by 1/√burstiness of their mean"
     )
+    api: Api = Field("completions", description="which of the server's two interfaces is used")
+    dataset: Dataset | None = Field(None, description="what scenarios that draw from a dataset mean")
     seed: int = 0
     request_body: dict[str, object] = Field(
         default_factory=dict, description="fields added to each request, such as what makes the engine ignore EOS"

@@ -133,6 +133,7 @@ class Starter:
         """``before``: starts of the same purpose; of those that were cut off, what they measured is done already."""
         plan = self._plan
         resolver = plan.resolver
+        left = self._ledger.left_over(before)
         folder = self._artefacts / f"experiment-{experiment.number:04d}" / f"attempt-{row.number:02d}"
         return AttemptJob(
             task_id=experiment.task_id,
@@ -148,7 +149,8 @@ class Starter:
             served_name=plan.document.benchmark.model_name or resolver.served_name,
             server=plan.server,
             workload=plan.workload,
-            done=tuple(self._ledger.left_over(before)),
+            done=tuple(left),
+            done_rates=tuple((m.load_point, m.requests_per_second) for m in left.values()),
             draw_key=_draw_key(experiment, row, before),
             slo_limits=self._slo_limits,
             budgets=plan.budgets,

@@ -146,6 +146,7 @@ def summarise(
         output_tokens=sum(r.output_tokens or 0 for r in done),
         asked_output_tokens=sum(r.asked_tokens for r in done),
         prompt_tokens=sum(r.prompt_tokens or 0 for r in done),
+        asked_prompt_tokens=_sum_of_all(r.asked_prompt_tokens for r in done),
         cached_prompt_tokens=sum(cached) if cached else None,
         mean_connect_s=fsum(connects) / len(connects) if connects else None,
         loop_lag_p99_s=loop_lag_p99_s,
@@ -165,6 +166,13 @@ def _prompt_tokens_inside(records: Iterable[RequestRecord], window_s: float) -> 
         for r in records
         if r.outcome == "ok" and r.first_token is not None and 0 <= r.first_token < window_s
     )
+
+
+def _sum_of_all(values: Iterable[int | None]) -> int | None:
+    """Their sum; None when there is none, or one of them is unknown."""
+    found = list(values)
+    known = [value for value in found if value is not None]
+    return sum(known) if known and len(known) == len(found) else None
 
 
 def _present(values: Iterable[float | None]) -> list[float]:

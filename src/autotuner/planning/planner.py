@@ -14,7 +14,7 @@ from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.search import RandomSource
 from autotuner.contracts.store import ExperimentOrigin
 from autotuner.contracts.values import MODEL_KEY, Configuration, Scalar
-from autotuner.contracts.workload import Workload
+from autotuner.contracts.workload import Dataset, LoadPoint, Workload
 from autotuner.planning.cores import split_cores
 from autotuner.planning.dimensions import AnyDimension, FloatDimension, IntDimension, choices
 from autotuner.planning.parameters import Given, read_parameters, read_reference
@@ -60,12 +60,14 @@ def make_plan(
     host: HostFacts,
     rng: RandomSource,
     start_s: float = TYPICAL_START_S,
+    dataset: Dataset | None = None,
 ) -> Plan:
     """Plan a task.
 
     ``models``: the model files of the document, in its order. ``rng`` is used only to estimate the size of huge spaces.
-    ``start_s``: seconds that a start takes besides its windows, if known from earlier ones.
-    Raises AutotunerError: UNKNOWN_PARAMETER, INVALID_VALUE, CONTRADICTION, EMPTY_SPACE.
+    ``start_s``: seconds that a start takes besides its windows, if known from earlier ones. ``dataset``: what the
+    document's dataset holds. Raises AutotunerError: UNKNOWN_PARAMETER, INVALID_VALUE, CONTRADICTION, UNSUPPORTED,
+    EMPTY_SPACE.
     """
     models = tuple(models)
     given = read_parameters(document, engine.catalogue)
@@ -73,9 +75,14 @@ def make_plan(
         read_reference(document, number, reference, engine.catalogue, models)
         for number, reference in enumerate(document.optimization.references)
     ]
+    points = load_points(document)
+    _check_predicted(engine, points)
     cores = _cores(document, engine, host)
     flags = {name: g.flag for values in (*(flags for flags, _ in asked), given) for name, g in _unknown(values)}
-    resolver = _resolver(document, engine, models, host, cores, given, flags)
+    longest = max(point.traffic.longest_request for point in points)
+    if dataset is not None:
+        longest = max(longest, dataset.longest_request)
+    resolver = _resolver(document, engine, models, host, cores, given, flags, longest)
     dimensions = make_dimensions(document, given, models)
     space = ParameterSpace(dimensions, rules=engine.rules, check=resolver.check, identify=resolver.identity)
     count = space.count(rng)
@@ -108,10 +115,13 @@ def make_plan(
     confirm_starts = confirm.starts if finalists else 0
     starts = len(planned) + searched + (finalists + 1) * confirm_starts
     workload = Workload(
-        load_points=load_points(document),
+        load_points=points,
         limits=limits(document),
         repeats=document.benchmark.repeats,
         arrival=arrival(document),
+        burstiness=document.benchmark.burstiness or 1.0,
+        api=document.benchmark.api or "completions",
+        dataset=dataset,
         seed=document.optimization.seed,
         # What the user writes wins over what makes the engine keep the length of answers.
         request_body={**engine.request_body, **document.benchmark.additional_params},
@@ -152,6 +162,19 @@ def _value(given: Given) -> Scalar:
     return given.spec.value if isinstance(given.spec, Fixed) else None
 
 
+def _check_predicted(engine: Engine, points: Sequence[LoadPoint]) -> None:
+    """Predictions are of requests that have nothing in common, at a concurrency."""
+    unknown = next((p for p in points if not p.traffic.plain or p.concurrency is None), None)
+    if engine.own_client is not None and unknown is not None:
+        raise AutotunerError(
+            ErrorCode.UNSUPPORTED,
+            f"there are no predictions for {unknown.name}",
+            why=f"{engine.name} knows requests without a common beginning, history or file, at a concurrency",
+            remedy="Use a scenario such as D(4000,500) with num_concurrency",
+            place="benchmark",
+        )
+
+
 def _cores(document: TaskDocument, engine: Engine, host: HostFacts) -> CoreSplit:
     if engine.own_deployment is not None:
         return CoreSplit()
@@ -172,6 +195,7 @@ def _resolver(
     cores: CoreSplit,
     given: Mapping[str, Given],
     flags: Mapping[str, str],
+    longest_request: int,
 ) -> Resolver:
     runtime = document.runtime
     server_here = engine.own_deployment is None and not document.measures_endpoint
@@ -181,7 +205,7 @@ def _resolver(
     asked = document.system_config.total_gpus
     context = PlanContext(
         model=models[0].name,
-        longest_request=max(point.traffic.longest_request for point in load_points(document)),
+        longest_request=longest_request,
         cores=len(of_server) if server_here and of_server else None,
         total_gpus=found if asked is None else asked,
         options=document.simulation.model_dump(mode="json", exclude_none=True) if document.simulation else {},

@@ -11,6 +11,7 @@ from pydantic import Field
 from autotuner.contracts.attempt import Command, CoreSplit, PhaseBudgets
 from autotuner.contracts.errors import AutotunerError
 from autotuner.contracts.values import Configuration, Frozen, Scalar
+from autotuner.contracts.workload import Dataset, Workload
 from autotuner.coordinator.scorer import Scorer
 from autotuner.planning.plan import Plan, PlannedExperiment
 from autotuner.services.planning import check_ready
@@ -73,6 +74,8 @@ class PlanSummary(Frozen):
     counts: PlanCounts
     runs: PlannedRuns
     load_points: tuple[str, ...]
+    arrivals: str | None = Field(description="when requests of an open loop start; null: there is none")
+    dataset: Dataset | None
     scored_at: tuple[str, ...]
     repeats: int
     window_s: float
@@ -127,6 +130,8 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
             starts=plan.planned_starts,
         ),
         load_points=tuple(point.name for point in plan.workload.load_points),
+        arrivals=_arrivals(plan.workload),
+        dataset=plan.workload.dataset,
         scored_at=plan.scored_at,
         repeats=plan.workload.repeats,
         window_s=plan.workload.limits.window_s,
@@ -137,6 +142,16 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
         estimate_s=plan.estimate.total_s,
         warnings=tuple(warnings),
     )
+
+
+def _arrivals(workload: Workload) -> str | None:
+    if any(point.replay_speed is not None for point in workload.load_points):
+        return "at the dataset's timestamps"
+    if all(point.concurrency is not None for point in workload.load_points):
+        return None
+    if workload.arrival == "gamma":
+        return f"gamma with burstiness {workload.burstiness:g}"
+    return workload.arrival
 
 
 def _objective(plan: Plan, scorer: Scorer) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from autotuner.engines.registry import engine as engine_named
 from autotuner.planning.plan import Plan
 from autotuner.planning.planner import make_plan
 from autotuner.search.registry import STRATEGIES
+from autotuner.services.datasets import resolve_dataset
 from autotuner.services.host import host_facts
 from autotuner.services.models import resolve_models
 from autotuner.services.plugins import InstalledPlugins
@@ -29,16 +30,22 @@ def engine_of(document: TaskDocument) -> Engine:
 def plan_document(document: TaskDocument, settings: Settings) -> Plan:
     """Plan a document on this host. Starts nothing, except that a generated model is made if it is not there yet.
 
-    AutotunerError for unknown names, parameters, values, a missing model, an empty space.
+    AutotunerError for unknown names, parameters, values, a missing model or dataset, an empty space.
     """
     engine = engine_of(document)
     STRATEGIES.resolve(document.optimization.strategy)
     plugins = InstalledPlugins()
     plugins.deployment(engine.own_deployment or document.deployment_mode)
     plugins.client(engine.own_client or document.benchmark.engine)
+    dataset = resolve_dataset(document)
     models = resolve_models(document, engine, settings)
     return make_plan(
-        document, engine=engine, models=models, host=host_facts(), rng=random.Random(document.optimization.seed)
+        document,
+        engine=engine,
+        models=models,
+        host=host_facts(),
+        rng=random.Random(document.optimization.seed),
+        dataset=dataset,
     )
 
 

@@ -21,7 +21,9 @@ class Exchange:
     __slots__ = (
         "_pending",
         "arrivals",
+        "asked_prompt",
         "asked_tokens",
+        "body",
         "cached_tokens",
         "connect_s",
         "done",
@@ -41,6 +43,8 @@ class Exchange:
     def __init__(self, request: bytes, asked_tokens: int, scheduled: float | None = None) -> None:
         self.request = request
         self.asked_tokens = asked_tokens
+        self.asked_prompt: int | None = None
+        self.body: bytearray | None = None  # the whole answer, if somebody wants it
         self.scheduled = scheduled
         self.started: float | None = None
         self.connect_s = 0.0
@@ -59,6 +63,8 @@ class Exchange:
 
     def feed(self, data: bytes, now: float) -> None:
         """A piece of the body of a 200 answer that arrived at ``now``."""
+        if self.body is not None:
+            self.body += data
         if self._pending:
             data = self._pending + data
         lines = data.split(b"\n")
@@ -106,6 +112,7 @@ class Exchange:
             prompt_tokens=self.prompt_tokens,
             cached_tokens=self.cached_tokens,
             asked_tokens=self.asked_tokens,
+            asked_prompt_tokens=self.asked_prompt,
             connect_s=self.connect_s,
             outcome=outcome,
             error=self.error,

@@ -1,43 +1,25 @@
-"""Keeping the load up: closed loop by concurrency, open loop by request rate."""
+"""Keeping the load up: closed loop by concurrency, open loop at times fixed in advance."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
 
-from autotuner.benchmark.builtin.draws import Draws, generator
+from autotuner.benchmark.builtin.arrivals import drawn_gaps, replayed_gaps
+from autotuner.benchmark.builtin.draws import Draws
 from autotuner.benchmark.builtin.exchange import Exchange
 from autotuner.benchmark.builtin.prompts import Bodies
+from autotuner.benchmark.builtin.source import Source
+from autotuner.benchmark.dataset import endless
+from autotuner.contracts.workload import LoadPoint, Workload
 
 MAX_IN_FLIGHT = 4096
 """Open loop: beyond this, requests wait in the client; their latency counts from their scheduled time all the same."""
 
 LONGEST_PAUSE_S = 0.5
-
-
-class Source:
-    """Requests, built ahead of need so that building one never delays its start."""
-
-    def __init__(self, bodies: Bodies, draws: Draws, ahead: int) -> None:
-        self._bodies = bodies
-        self._draws = draws
-        self._loop = asyncio.get_running_loop()
-        self._ready = deque(self._build() for _ in range(ahead))
-
-    def take(self, scheduled: float | None = None) -> Exchange:
-        """The next request; another one is built when the loop comes round."""
-        request, asked = self._ready.popleft() if self._ready else self._build()
-        self._loop.call_soon(self._refill)
-        return Exchange(request, asked, scheduled)
-
-    def _refill(self) -> None:
-        self._ready.append(self._build())
-
-    def _build(self) -> tuple[bytes, int]:
-        prompt_tokens, output_tokens = self._draws.next()
-        return self._bodies.build(prompt_tokens, output_tokens), output_tokens
 
 
 class Load(Protocol):
@@ -69,6 +51,7 @@ class ClosedLoop:
             self._next()
 
     def ended(self, exchange: Exchange) -> None:
+        self._source.ended(exchange)
         self._failures = self._failures + 1 if exchange.error is not None else 0
         rounds = self._failures // self._concurrency
         if exchange.error is None:
@@ -87,21 +70,12 @@ class ClosedLoop:
 
 
 class OpenLoop:
-    """Requests at a rate, at times fixed in advance; what is late stays late."""
+    """Requests at times fixed in advance, by the gaps between them; what is late stays late."""
 
-    def __init__(
-        self,
-        source: Source,
-        issue: Callable[[Exchange], None],
-        rate: float,
-        arrivals: Literal["closed", "constant", "poisson"],
-        seed: str,
-    ) -> None:
+    def __init__(self, source: Source, issue: Callable[[Exchange], None], gaps: Iterator[float]) -> None:
         self._source = source
         self._issue = issue
-        self._rate = rate
-        self._arrivals = arrivals
-        self._random = generator(seed)
+        self._gaps = gaps
         self._loop = asyncio.get_running_loop()
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -113,6 +87,7 @@ class OpenLoop:
         self._plan()
 
     def ended(self, exchange: Exchange) -> None:
+        self._source.ended(exchange)
         self._in_flight -= 1
         self._pass_on()
 
@@ -122,8 +97,7 @@ class OpenLoop:
             self._timer.cancel()
 
     def _plan(self) -> None:
-        gap = 1.0 if self._arrivals == "constant" else self._random.exponential()
-        self._due += gap / self._rate
+        self._due += next(self._gaps)
         self._timer = self._loop.call_at(self._due, self._arrive)
 
     def _arrive(self) -> None:
@@ -135,3 +109,39 @@ class OpenLoop:
         while self._waiting and self._in_flight < MAX_IN_FLIGHT:
             self._in_flight += 1
             self._issue(self._source.take(self._waiting.popleft()))
+
+
+def make_load(
+    workload: Workload,
+    point: LoadPoint,
+    repeat: int,
+    bodies: Bodies,
+    content: bytes | None,
+    issue: Callable[[Exchange], None],
+) -> Load:
+    """The load of one measurement. ``content``: of the workload's dataset, if it has one."""
+    seed = f"{workload.seed}/{point.name}/{repeat}/arrivals"
+    rows = times = None
+    if workload.dataset is not None and content is not None:
+        path = Path(workload.dataset.path)
+        rows = endless(content, path, _first_row(workload, point, repeat))
+        times = (row.at or 0.0 for row in endless(content, path, 0))
+    draws = Draws(point, workload.seed, repeat, rows)
+    name = f"{point.name}/{repeat}"
+    if point.concurrency is not None:
+        return ClosedLoop(Source(bodies, draws, 2 * point.concurrency + 16, name), issue, point.concurrency)
+    if point.replay_speed is not None and workload.dataset is not None and times is not None:
+        gaps = replayed_gaps(times, workload.dataset.period_s or 1.0, point.replay_speed)
+        return OpenLoop(Source(bodies, draws, 64, name), issue, gaps)
+    rate = point.request_rate or 1.0
+    gaps = drawn_gaps(workload.arrival, rate, workload.burstiness, seed)
+    return OpenLoop(Source(bodies, draws, min(round(2 * rate) + 16, 1024), name), issue, gaps)
+
+
+def _first_row(workload: Workload, point: LoadPoint, repeat: int) -> int:
+    """Where in the dataset a measurement begins: apart from the others, to find little of theirs in a cache."""
+    if point.replay_speed is not None or workload.dataset is None:
+        return 0
+    names = [other.name for other in workload.load_points]
+    number = names.index(point.name) * workload.repeats + repeat
+    return number * workload.dataset.requests // (len(names) * workload.repeats)

@@ -9,10 +9,9 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from time import monotonic
 
-from autotuner.benchmark.builtin.draws import Draws
 from autotuner.benchmark.builtin.exchange import Exchange
 from autotuner.benchmark.builtin.host import LoopLag, cpu_use, foreign_share, own_share
-from autotuner.benchmark.builtin.load import ClosedLoop, Load, OpenLoop, Source
+from autotuner.benchmark.builtin.load import Load, make_load
 from autotuner.benchmark.builtin.prompts import Bodies
 from autotuner.benchmark.builtin.sender import Sender, Target
 from autotuner.benchmark.builtin.window import Window
@@ -36,13 +35,14 @@ async def measure_point(
     *,
     target: Target,
     bodies: Bodies,
+    content: bytes | None,
     on_progress: Callable[[LiveFigures], None],
 ) -> Measurement:
-    """Warm up, measure, drain, and sum up. Cancelling drops all requests at once."""
+    """Warm up, measure, drain, and sum up. Cancelling drops all requests at once. ``content``: of the dataset."""
     window = Window(order.workload.limits, point.concurrency)
     began = monotonic()
     with _no_collection():
-        async with _loaded(order, point, repeat, target, bodies, window):
+        async with _loaded(order, point, repeat, target, bodies, content, window):
             with _reporting(lambda: on_progress(window.figures(point.name, repeat))):
                 await window.warm()
                 # The load goes on while the counters are read; the window opens after that.
@@ -86,7 +86,13 @@ async def measure_point(
 
 @asynccontextmanager
 async def _loaded(
-    order: Measure, point: LoadPoint, repeat: int, target: Target, bodies: Bodies, window: Window
+    order: Measure,
+    point: LoadPoint,
+    repeat: int,
+    target: Target,
+    bodies: Bodies,
+    content: bytes | None,
+    window: Window,
 ) -> AsyncIterator[None]:
     """The load is up inside; afterwards every connection is closed."""
     load: Load
@@ -96,16 +102,8 @@ async def _loaded(
         window.ended(exchange)
         load.ended(exchange)
 
-    draws = Draws(point, order.workload.seed, repeat)
     sender = Sender(target, order.workload.limits.request_timeout_s, window.started, ended)
-    if point.concurrency is not None:
-        source = Source(bodies, draws, 2 * point.concurrency + 16)
-        load = ClosedLoop(source, sender.issue, point.concurrency)
-    else:
-        rate = point.request_rate or 1.0
-        source = Source(bodies, draws, min(round(2 * rate) + 16, 1024))
-        seed = f"{order.workload.seed}/{point.name}/{repeat}/arrivals"
-        load = OpenLoop(source, sender.issue, rate, order.workload.arrival, seed)
+    load = make_load(order.workload, point, repeat, bodies, content, sender.issue)
     load.start()
     try:
         yield

@@ -1,12 +1,15 @@
-"""Prompts: no two of one server start share a beginning, so that no prefix cache helps by accident."""
+"""Prompts: no two of one server start share a beginning, unless that is asked for, so no cache helps by accident."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from autotuner.benchmark.builtin.calibration import Calibration, text_of
 from autotuner.benchmark.builtin.draws import generator
-from autotuner.benchmark.builtin.words import WORDS
+
+Message = tuple[str, str]
+"""Role and text."""
 
 
 class Sequences:
@@ -30,28 +33,8 @@ class Sequences:
         return [self._low + first, self._low + second, *rest][:length]
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """How a server counts our words: tokens = overhead + per_word × words."""
-
-    overhead: float = 0.0
-    per_word: float = 1.0
-
-    def words(self, tokens: int) -> int:
-        """Words that make about so many tokens; at least one."""
-        return max(round((tokens - self.overhead) / self.per_word), 1)
-
-    @classmethod
-    def from_probes(cls, short: tuple[int, int], long: tuple[int, int]) -> Calibration:
-        """From two (words, tokens as the server counted them); a count that does not rise is not believed."""
-        per_word = (long[1] - short[1]) / (long[0] - short[0])
-        if per_word <= 0:
-            return cls()
-        return cls(overhead=short[1] - per_word * short[0], per_word=per_word)
-
-
 class Bodies:
-    """Builds whole HTTP requests."""
+    """Builds whole HTTP requests, and the prompts in them: token ids where the server takes them, else words."""
 
     def __init__(
         self,
@@ -65,10 +48,10 @@ class Bodies:
         token_ids: tuple[int, int] | None,
     ) -> None:
         self._chat = path.rstrip("/").endswith("/chat/completions")
-        self._by_id = token_ids is not None and not self._chat
-        low, high = token_ids if token_ids is not None and self._by_id else (0, len(WORDS))
-        self._sequences = Sequences(salt, low, high)
-        self.calibration = Calibration()
+        self._salt = salt
+        self._ids = None if self._chat else token_ids
+        self._id_sequences = None if self._ids is None else Sequences(salt, *self._ids)
+        self.calibrated(Calibration())
         authorisation = f"Authorization: Bearer {api_key}\r\n" if api_key is not None else ""
         self._head = (
             f"POST {path} HTTP/1.1\r\nHost: {host}\r\n{authorisation}Content-Type: application/json\r\n"
@@ -80,24 +63,64 @@ class Bodies:
         self._fields = json.dumps(fields)[:-1]
 
     @property
-    def needs_calibration(self) -> bool:
-        """Whether prompts are words, whose length in tokens only the server knows."""
-        return not self._by_id
+    def takes_ids(self) -> bool:
+        """Whether prompts may be token ids; words have a length in tokens that only the server knows."""
+        return self._ids is not None
 
-    def build(self, prompt_tokens: int, max_tokens: int) -> bytes:
-        """A request whose prompt has so many tokens (words: as calibrated)."""
-        return self._build(prompt_tokens if self._by_id else self.calibration.words(prompt_tokens), max_tokens)
+    def calibrated(self, calibration: Calibration) -> None:
+        """Make words into prompts as the calibration says."""
+        self._calibration = calibration
+        self._word_sequences = Sequences(f"{self._salt}/words", 0, len(calibration.vocabulary))
 
-    def probe(self, words: int) -> bytes:
-        """A request of exactly so many words and one token of output."""
-        return self._build(words, 1)
+    def ids(self, tokens: int, prefix: Sequence[int] = ()) -> list[int]:
+        """A prompt of exactly so many token ids, those of the prefix first."""
+        if self._id_sequences is None:
+            raise ValueError("the server takes no token ids")
+        return [*prefix, *self._id_sequences.next(tokens - len(prefix))]
 
-    def _build(self, symbols: int, max_tokens: int) -> bytes:
-        sequence = self._sequences.next(symbols)
-        if self._by_id:
-            prompt = f'"prompt": [{",".join(map(str, sequence))}]'
-        else:
-            text = json.dumps(" ".join(WORDS[index] for index in sequence))
-            prompt = f'"messages": [{{"role": "user", "content": {text}}}]' if self._chat else f'"prompt": {text}'
+    def words(self, tokens: int, prefix: Sequence[str] = (), prefix_tokens: int = 0) -> str:
+        """A prompt of so many tokens, ``prefix_tokens`` of which the words of the prefix are; as calibrated."""
+        own = tokens - prefix_tokens if prefix else self._calibration.own(tokens)
+        return text_of([*prefix, *self._drawn(own)])
+
+    def more_words(self, tokens: int) -> str:
+        """A text that goes on with a conversation by so many tokens."""
+        return " ".join(self._drawn(tokens))
+
+    def shared_ids(self, name: str, tokens: int) -> list[int]:
+        """Token ids of a prefix, the same for the same name."""
+        low, high = self._ids or (0, 1)
+        found: list[int] = generator(f"{self._salt}/prefix/{name}").integers(low, high, tokens).tolist()
+        return found
+
+    def shared_words(self, name: str, tokens: int) -> list[str]:
+        """Words of a prefix that makes so many tokens with what each prompt has anyway, the same for the same name."""
+        made = self._calibration
+        own = made.own(tokens)
+        random = generator(f"{self._salt}/prefix/{name}")
+        return made.spelled(random.integers(0, len(made.vocabulary), made.most_words(own)).tolist(), own)
+
+    def request(self, prompt: str | Sequence[int], max_tokens: int) -> bytes:
+        """A request with a prompt: a text (of a user's message where the server wants messages) or token ids."""
+        if not isinstance(prompt, str):
+            return self._request(f'"prompt": [{",".join(map(str, prompt))}]', max_tokens)
+        if self._chat:
+            return self.conversation([("user", prompt)], max_tokens)
+        return self._request(f'"prompt": {json.dumps(prompt)}', max_tokens)
+
+    def conversation(self, messages: Sequence[Message], max_tokens: int) -> bytes:
+        """A request that goes on with what was said: as messages, or as one text where the server wants a text."""
+        if self._chat:
+            said = json.dumps([{"role": role, "content": text} for role, text in messages])
+            return self._request(f'"messages": {said}', max_tokens)
+        parts = [f" {text}" if role == "user" and number else text for number, (role, text) in enumerate(messages)]
+        return self._request(f'"prompt": {json.dumps("".join(parts))}', max_tokens)
+
+    def _drawn(self, tokens: int) -> list[str]:
+        """Words of so many tokens, as calibrated."""
+        made = self._calibration
+        return made.spelled(self._word_sequences.next(made.most_words(tokens)), tokens)
+
+    def _request(self, prompt: str, max_tokens: int) -> bytes:
         body = f'{self._fields}, "max_tokens": {max_tokens}, {prompt}}}'.encode()
         return b"%s%d\r\n\r\n%s" % (self._head, len(body), body)

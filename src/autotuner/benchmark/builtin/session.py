@@ -7,16 +7,19 @@ import ssl
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from autotuner.benchmark.builtin.calibration import Calibration, calibrate
 from autotuner.benchmark.builtin.exchange import Exchange
 from autotuner.benchmark.builtin.point import measure_point
-from autotuner.benchmark.builtin.prompts import Bodies, Calibration
+from autotuner.benchmark.builtin.prompts import Bodies
 from autotuner.benchmark.builtin.sender import Sender, Target
+from autotuner.benchmark.builtin.sweep import Sweep
 from autotuner.benchmark.builtin.wire import Measure
+from autotuner.benchmark.dataset import content_of
 from autotuner.contracts.attempt import Failure, FailureClass
 from autotuner.contracts.client import ClientError
+from autotuner.contracts.errors import AutotunerError
 from autotuner.contracts.measurement import LiveFigures, Measurement
-
-PROBE_WORDS = (32, 288)
+from autotuner.contracts.workload import Dataset
 
 
 async def run_job(
@@ -36,11 +39,34 @@ async def run_job(
         salt=f"{order.salt}/{order.number}",
         token_ids=order.prompt_token_ids,
     )
-    if bodies.needs_calibration:
-        bodies.calibration = await _calibrate(bodies, target, order.workload.limits.request_timeout_s)
+    if needs_words(bodies, order):
+        bodies.calibrated(await _calibrate(bodies, target, order.workload.limits.request_timeout_s))
+    content = await _content(order.workload.dataset)
+    sweep = Sweep(order.workload.load_points, order.done_rates)
     for point, repeat in order.remaining:
-        measurement = await measure_point(order, point, repeat, target=target, bodies=bodies, on_progress=on_progress)
+        measurement = await measure_point(
+            order, sweep.at(point), repeat, target=target, bodies=bodies, content=content, on_progress=on_progress
+        )
+        sweep.learn(measurement)
         on_result(measurement)
+
+
+def needs_words(bodies: Bodies, order: Measure) -> bool:
+    """Whether some prompts are made of words: all but the dataset's where token ids are not taken, and those of
+    conversations, since what was answered is text.
+    """
+    parts = [part for point, _ in order.remaining for _, part in point.traffic.parts if not part.from_dataset]
+    return any(part.turns > 1 or not bodies.takes_ids for part in parts)
+
+
+async def _content(dataset: Dataset | None) -> bytes | None:
+    if dataset is None:
+        return None
+    try:
+        return await asyncio.to_thread(content_of, dataset)
+    except AutotunerError as error:
+        diagnosis = f"{error.what}: {error.why}"
+        raise ClientError(Failure(kind=FailureClass.CLIENT, diagnosis=diagnosis, hint=error.remedy)) from error
 
 
 async def _resolve(base_url: str) -> Target:
@@ -73,20 +99,18 @@ async def _resolve(base_url: str) -> Target:
 
 
 async def _calibrate(bodies: Bodies, target: Target, timeout_s: float) -> Calibration:
-    """How the server counts our words, from two requests; one token per word when it does not say.
+    """How the server counts our words. A server that fails here fails in the measurement too, where it is counted."""
+    waiting: dict[Exchange, asyncio.Future[Exchange]] = {}
+    sender = Sender(target, timeout_s, lambda _: None, lambda exchange: waiting.pop(exchange).set_result(exchange))
 
-    A server that fails here fails in the measurement too, where it is counted.
-    """
-    counts: list[tuple[int, int]] = []
-    for words in PROBE_WORDS:
+    async def ask(text: str) -> int | None:
+        exchange = Exchange(bodies.request(text, 1), 1)
         ended: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()
-        sender = Sender(target, timeout_s, lambda _: None, ended.set_result)
-        try:
-            sender.issue(Exchange(bodies.probe(words), 1))
-            probe = await ended
-        finally:
-            await sender.close()
-        if probe.prompt_tokens is None:
-            return Calibration()
-        counts.append((words, probe.prompt_tokens))
-    return Calibration.from_probes(counts[0], counts[1])
+        waiting[exchange] = ended
+        sender.issue(exchange)
+        return (await ended).prompt_tokens
+
+    try:
+        return await calibrate(ask)
+    finally:
+        await sender.close()

@@ -23,6 +23,7 @@ class Measure(Frozen):
     path: str = Field(description="of the completions endpoint")
     workload: Workload
     remaining: tuple[tuple[LoadPoint, int], ...] = Field(description="load point and repeat")
+    done_rates: tuple[tuple[str, float], ...] = Field((), description="as in AttemptJob")
     slo_limits: dict[str, float]
     artefacts: str
     salt: str = Field(description="distinguishes the prompts of this server start from those of others")

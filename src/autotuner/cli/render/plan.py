@@ -9,6 +9,7 @@ from rich.text import Text
 
 from autotuner.cli.output import table
 from autotuner.contracts.attempt import API_KEY
+from autotuner.contracts.workload import Dataset
 from autotuner.services.plan_summary import PlanCounts, PlannedCommand, PlanSummary
 from autotuner.services.report.wording import (
     PREDICTED,
@@ -85,10 +86,22 @@ def _facts(plan: PlanSummary) -> RenderableType:
         ("confirmation", confirmation),
         ("server starts", str(runs.starts)),
         ("load points", f"{', '.join(plan.load_points)}; {windows}"),
+        *([("arrivals", plan.arrivals)] if plan.arrivals is not None else []),
+        *([("dataset", _dataset(plan.dataset))] if plan.dataset is not None else []),
         ("cores", cores),
         ("time", f"about {duration(plan.estimate_s)}{limit}"),
     ]
     return table(("plan", ""), rows)
+
+
+def _dataset(dataset: Dataset) -> str:
+    prompt, output = dataset.prompt_characters, dataset.output_tokens
+    lasts = f"; {duration(dataset.duration_s)} from first to last" if dataset.duration_s else ""
+    return (
+        f"{dataset.requests} requests; prompts of {prompt.least} to {prompt.greatest} characters, median "
+        f"{prompt.median}, mean {prompt.mean:.0f}; answers of {output.least} to {output.greatest} tokens, median "
+        f"{output.median}, mean {output.mean:.0f}{lasts}"
+    )
 
 
 def _counts(counts: PlanCounts) -> str:
