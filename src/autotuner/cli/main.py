@@ -30,6 +30,7 @@ COMMANDS = {
     "logs": Lazy(f"{_IN}.logs:logs", READ, "Show the logs of the servers that a task started."),
     "report": Lazy(f"{_IN}.report:report", READ, "Write a task's report: HTML, JSON, CSV or grid."),
     "deploy": Lazy(f"{_IN}.deploy:deploy", READ, "Write the files that start the winner."),
+    "client": Lazy(f"{_IN}.client:client", SET_UP, "Install and list benchmark clients."),
     "model": Lazy(f"{_IN}.model:model", SET_UP, "Make small models for trying things out."),
     "engine": Lazy(f"{_IN}.engine:engine", SET_UP, "List the engines and their parameters."),
     "schema": Lazy(f"{_IN}.schema:schema", SET_UP, "Print the JSON Schema of task files."),

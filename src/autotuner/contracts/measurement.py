@@ -84,6 +84,8 @@ class Measurement(Frozen):
     predicted: bool = Field(False, description="a prediction, never a measurement")
     samples_path: str | None = Field(None, description="file with the request records, relative to the artefacts")
     samples_error: str | None = Field(None, description="why the request records could not be kept, if so")
+    client: str | None = Field(None, description="registered name of the client that measured")
+    client_version: str | None = None
 
     @property
     def success_rate(self) -> float:
