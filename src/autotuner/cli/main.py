@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": Lazy(f"{_IN}.results:compare", READ, "Show experiments side by side."),
     "logs": Lazy(f"{_IN}.logs:logs", READ, "Show the logs of the servers that a task started."),
     "report": Lazy(f"{_IN}.report:report", READ, "Write a task's report: HTML, JSON, CSV or grid."),
+    "verify": Lazy(f"{_IN}.verify:verify", READ, "Measure a winner again, with another client beside."),
     "deploy": Lazy(f"{_IN}.deploy:deploy", READ, "Write the files that start the winner."),
     "client": Lazy(f"{_IN}.client:client", SET_UP, "Install and list benchmark clients."),
     "model": Lazy(f"{_IN}.model:model", SET_UP, "Make small models for trying things out."),

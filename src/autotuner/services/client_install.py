@@ -30,7 +30,7 @@ STEP_S = 3600.0
 CHECK_S = 300.0
 LOG = "install.log"
 FOLLOW_S = 1.0
-_SHOWN = re.compile(r"(Collecting|Downloading|Installing collected packages|Successfully installed)\b.{0,160}")
+_SHOWN = re.compile(r"(Collecting|Downloading|Installing collected packages|Successfully installed)\b[^(]{0,160}")
 _NO_NETWORK = re.compile(
     r"(name resolution|Name or service not known|Network is unreachable|Connection refused|NewConnectionError|"
     r"ProxyError|SSLError|Read timed out|No matching distribution)"

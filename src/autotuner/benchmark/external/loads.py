@@ -39,7 +39,9 @@ def refusal(workload: Workload) -> str | None:
 
 def fixed(length: Length) -> int | None:
     """The length that every request has; None when it is drawn."""
-    return max(round(length.mean), 1) if length.kind == "fixed" else None
+    if length.kind == "uniform":
+        return max(length.low, 1) if length.low == length.high else None
+    return max(round(length.mean), 1) if length.kind == "fixed" or length.deviation == 0 else None
 
 
 def stopped_by_errors(records: Sequence[RequestRecord], limits: MeasureLimits) -> str | None:

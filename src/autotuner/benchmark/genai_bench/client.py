@@ -62,7 +62,16 @@ class GenaiBenchAdapter:
             )
         if limits.min_requests:
             return "its window cannot wait for benchmark.min_requests"
-        return loads.refusal(workload)
+        refused = loads.refusal(workload)
+        if refused is not None:
+            return refused
+        for point in workload.load_points:
+            if loads.fixed(point.traffic.parts[0][1].output) is None:
+                return (
+                    "it does not say which answer length it drew, so an answer that broke off would count as a whole "
+                    f"one ({point.traffic.text}): give every answer the same length"
+                )
+        return None
 
     def path(self, completions_path: str) -> str:
         """It knows chat alone."""
@@ -127,15 +136,13 @@ def arguments(run: Invocation, minutes: int) -> tuple[str, ...]:
 def notation(run: Invocation) -> str:
     """The scenario in its own notation; prompts are in words, which is what the tokenizer counts."""
     scenario = run.point.traffic.parts[0][1]
-    prompt = _in_words(run, scenario)
-    if scenario.prompt.kind == "fixed" and scenario.output.kind == "fixed":
-        return f"D({round(prompt.mean)},{round(scenario.output.mean)})"
-    if scenario.prompt.kind == "normal":
-        ends = [f"({round(length.mean)},{round(length.deviation)})" for length in (prompt, scenario.output)]
-        return f"N{'/'.join(ends)}"
-    # Its lengths are cut to whole ones below the highest, so that one is a token more.
-    ends = [f"({length.low},{length.high + 1})" for length in (prompt, scenario.output)]
-    return f"U{'/'.join(ends)}"
+    prompt, output = _in_words(run, scenario), loads.fixed(scenario.output) or 1
+    if prompt.kind == "fixed":
+        return f"D({round(prompt.mean)},{output})"
+    if prompt.kind == "normal":
+        return f"N({round(prompt.mean)},{round(prompt.deviation)})/({output},0)"
+    # It draws real numbers and cuts them, so the highest is one more.
+    return f"U({prompt.low},{prompt.high + 1})/({output},{output + 1})"
 
 
 def _in_words(run: Invocation, scenario: Scenario) -> Length:

@@ -16,11 +16,8 @@ from autotuner.benchmark.external import loads
 from autotuner.benchmark.samples import try_to_write_samples
 from autotuner.contracts.attempt import AttemptJob
 from autotuner.contracts.measurement import Measurement, RequestRecord
-from autotuner.contracts.workload import Length, LoadPoint
+from autotuner.contracts.workload import LoadPoint
 from autotuner.metrics.summary import keeps, pool
-
-DEVIATIONS = 6
-"""A normal length further from the mean than this was not drawn."""
 
 
 def measurement(
@@ -32,8 +29,8 @@ def measurement(
     """
     if result.get("_time_unit", "s") != "s":
         raise ValueError(f"its unit is {result['_time_unit']}")
-    scenario = point.traffic.parts[0][1]
-    records = [request(found, scenario.output) for found in result["individual_request_metrics"]]
+    asked = loads.fixed(point.traffic.parts[0][1].output) or 1
+    records = [request(found, asked) for found in result["individual_request_metrics"]]
     done = [record for record in records if record.outcome == "ok"]
     length = result["aggregated_metrics"].get("run_duration") or seconds
     latency, limits = pool([records]), job.slo_limits
@@ -77,16 +74,15 @@ def measurement(
     )
 
 
-def request(found: Mapping[str, Any], asked: Length) -> RequestRecord:
+def request(found: Mapping[str, Any], asked: int) -> RequestRecord:
     """One request; its times count from its own start."""
     received, code = found["num_output_tokens"], found["error_code"]
-    wanted = loads.fixed(asked)
     error = None
     if code is not None:
         error = _code(code, str(found.get("error_message") or ""))
     elif not received or found["ttft"] is None or found["e2e_latency"] is None:
         error = "no_token"
-    elif (wanted is not None and received != wanted) or not _possible(received, asked):
+    elif received != asked:
         error = "wrong_length"
     good = error is None
     return RequestRecord(
@@ -96,17 +92,10 @@ def request(found: Mapping[str, Any], asked: Length) -> RequestRecord:
         finished=found["e2e_latency"] or 0.0,
         output_tokens=received if good else None,
         prompt_tokens=found["num_input_tokens"] if good else None,
-        # It does not say what it asked for where lengths are drawn.
-        asked_tokens=wanted or (received if good else round(asked.expected)),
+        asked_tokens=asked,
         outcome="ok" if good else "error",
         error=error,
     )
-
-
-def _possible(received: int, asked: Length) -> bool:
-    if asked.kind == "uniform":
-        return max(min(asked.low, 2), 1) <= received <= max(asked.high, 2)
-    return asked.kind == "fixed" or abs(received - asked.mean) <= DEVIATIONS * asked.deviation + 2
 
 
 def _code(code: object, message: str) -> str:
