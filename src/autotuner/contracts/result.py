@@ -124,7 +124,7 @@ class Verification(Frozen):
     client_version: str | None = None
     figures: tuple[VerifyFigure, ...] = ()
     tolerance: float = Field(description="figures that differ by no more than this share agree")
-    close_s: float = Field(description="times that are closer than this agree, seconds")
+    close_s: float = Field(description="times that are closer than this agree (tpot: than a tenth of it), seconds")
     agrees: bool = Field(description="every figure that is judged agrees")
     failure: str | None = Field(None, description="why there are no figures, if so")
     started_at: datetime

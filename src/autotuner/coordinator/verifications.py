@@ -13,7 +13,10 @@ TOLERANCE = 0.10
 """Two clients agree on a figure when it differs by no more than this share."""
 
 CLOSE_S = 0.005
-"""Times that are closer than this agree, seconds: what the slower client itself adds is no difference of the server."""
+"""Times that are closer than this agree, seconds: what a client itself adds is no difference of the server."""
+
+CLOSE_TPOT_S = CLOSE_S / 10
+"""The same for the time per token, which is smaller."""
 
 
 async def with_verifications(result: TaskResult, store: Store) -> TaskResult:
@@ -77,14 +80,14 @@ def compare(own: Sequence[Measurement], other: Sequence[Measurement]) -> Iterato
 
 
 def _compare(own: Measurement, other: Measurement) -> Iterator[VerifyFigure]:
-    for name, unit, first, second, judged in (
-        ("median ttft", "s", _p50(own.ttft), _p50(other.ttft), True),
-        ("p99 ttft", "s", _p99(own.ttft), _p99(other.ttft), False),
-        ("mean tpot", "s", _mean(own.tpot), _mean(other.tpot), True),
-        ("median latency", "s", _p50(own.e2e), _p50(other.e2e), True),
-        ("output throughput", "tokens/s", own.output_throughput, other.output_throughput, True),
-        ("requests", "1/s", own.requests_per_second, other.requests_per_second, True),
-        ("success rate", "share", own.success_rate, other.success_rate, True),
+    for name, unit, first, second, close in (
+        ("median ttft", "s", _p50(own.ttft), _p50(other.ttft), CLOSE_S),
+        ("p99 ttft", "s", _p99(own.ttft), _p99(other.ttft), None),
+        ("mean tpot", "s", _mean(own.tpot), _mean(other.tpot), CLOSE_TPOT_S),
+        ("median latency", "s", _p50(own.e2e), _p50(other.e2e), CLOSE_S),
+        ("output throughput", "tokens/s", own.output_throughput, other.output_throughput, 0.0),
+        ("request rate", "requests/s", own.requests_per_second, other.requests_per_second, 0.0),
+        ("success rate", "share", own.success_rate, other.success_rate, 0.0),
     ):
         difference = second / first - 1 if first and second is not None else None
         yield VerifyFigure(
@@ -94,14 +97,14 @@ def _compare(own: Measurement, other: Measurement) -> Iterator[VerifyFigure]:
             own=first,
             other=second,
             difference=difference,
-            agrees=_agrees(first, second, unit) if judged else None,
+            agrees=None if close is None else _agrees(first, second, close),
         )
 
 
-def _agrees(own: float | None, other: float | None, unit: str) -> bool:
+def _agrees(own: float | None, other: float | None, close: float) -> bool:
     if own is None or other is None:
         return own is other
-    return abs(other - own) <= max(TOLERANCE * own, CLOSE_S if unit == "s" else 0.0)
+    return abs(other - own) <= max(TOLERANCE * own, close)
 
 
 def _p50(found: Distribution | None) -> float | None:

@@ -11,6 +11,7 @@ spread; ``itl`` stays None. Its clock is the wall clock.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def measurement(
         window_s=window.seconds,
         slo_limits=job.slo_limits,
         client_saturated=_saturated(benchmark),
-        stopped=window.stopped or stopped_by_errors(inside, job.workload.limits),
+        stopped=stopped_by_errors(inside, job.workload.limits) or window.stopped,
         samples_path=path,
     )
     return found.model_copy(update={"itl": None, "warmup_s": window.warm_s, "samples_error": unwritten})
@@ -199,7 +200,7 @@ def _window(
         done = sorted(record.finished for record in inside if record.outcome == "ok")
         enough = done[limits.min_requests - 1] if len(done) >= limits.min_requests else float("inf")
         until = max(until, enough)
-    load_end = max(ended - drain_s, opened) if cut_off else last_start
+    load_end = max(ended - drain_s, opened) if cut_off else math.nextafter(last_start, math.inf)
     if until > load_end and len(finished) > warm:
         until, stopped = load_end, _early(limits, load_end - opened)
     if limits.max_requests is not None and len(inside) > limits.max_requests:

@@ -259,7 +259,7 @@ def verification_sentence(made: Verification) -> str:
     points = ", ".join(dict.fromkeys(figure.load_point for figure in made.figures))
     apart = [figure.name for figure in made.figures if figure.agrees is False]
     said = f"{names[0]} and {names[1]} " + ("agree" if made.agrees else f"differ in {', '.join(apart)}")
-    bounds = f"within {percent(made.tolerance)}, or {made.close_s * 1e3:g} ms for times"
+    bounds = f"within {percent(made.tolerance)}, or {made.close_s * 1e3:g} ms for times and a tenth of that for tpot"
     return f"{said} at {points}, one start each ({bounds}). These figures are in no score."
 
 
