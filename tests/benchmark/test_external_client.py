@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,12 @@ async def measured(name: str, of: AttemptJob, server: MockServer, folder: Path) 
 
 async def until_gone(pid: int) -> None:
     """Wait for the end of a process by the kernel's own notice."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
+    with suppress(ProcessLookupError):
+        await until_ended(os.pidfd_open(pid))
+
+
+async def until_ended(descriptor: int) -> None:
+    """The same for a process's descriptor, which is closed."""
     gone = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_reader(descriptor, gone.set)
@@ -67,6 +69,11 @@ async def until_gone(pid: int) -> None:
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
+
+
+def child_of(pid: int) -> int:
+    """The first child of a process."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
 async def pids_in(fifo: Path, count: int) -> list[int]:
@@ -137,7 +144,7 @@ async def test_a_program_and_all_it_started_end_when_it_is(tmp_path: Path, how: 
             env=dict(os.environ),
             folder=tmp_path,
             log=tmp_path / "log",
-            limit_s=60 if how == "cancelled" else 2,
+            limit_s=60 if how == "cancelled" else 5,
         )
     )
     pids = await pids_in(fifo, 2)
@@ -156,6 +163,9 @@ async def test_a_program_and_all_it_started_end_when_it_is(tmp_path: Path, how: 
 async def test_a_killed_owner_leaves_nothing(tmp_path: Path) -> None:
     fifo = tmp_path / "pids"
     os.mkfifo(fifo)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "secret").write_text("of the program")
     owner = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -163,16 +173,19 @@ async def test_a_killed_owner_leaves_nothing(tmp_path: Path) -> None:
         "from autotuner.benchmark.external.program import run_program\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "asyncio.run(run_program(['/bin/sh', '-c', sys.argv[2]], env=dict(os.environ), folder=folder,"
-        " log=folder / 'log', limit_s=1000))\n",
-        str(tmp_path),
+        " log=folder / 'log', limit_s=1000, own_folder=True))\n",
+        str(own),
         GRANDCHILDREN.format(fifo=fifo),
         stdout=subprocess.DEVNULL,
     )
     pids = await pids_in(fifo, 2)
+    guard = child_of(owner.pid)
+    watched = [os.pidfd_open(pid) for pid in (*pids, guard)]
     owner.kill()
     await owner.wait()
-    for pid in pids:
-        await until_gone(pid)
+    for descriptor in watched:
+        await until_ended(descriptor)
+    assert not own.exists()
 
 
 # ---- a measurement

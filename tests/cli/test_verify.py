@@ -87,6 +87,16 @@ def verifying(commands: Commands) -> list[tuple[AttemptStatus, str]]:
     return asyncio.run(read())
 
 
+def unended(commands: Commands) -> int:
+    """How many starts look as if they ran: what another run would look for and end."""
+
+    async def read() -> int:
+        async with open_store(load_settings(commands.env).database) as store:
+            return len(await store.unended_attempts())
+
+    return asyncio.run(read())
+
+
 def test_both_clients_are_shown_side_by_side_and_nothing_else_changes(tuned: Commands) -> None:
     before = json.loads(tuned("results", "there", "--json").stdout)
     assert before["verifications"] == []
@@ -154,6 +164,7 @@ def test_an_end_in_the_middle_leaves_no_client_and_no_verification(tuned: Comman
         finally:
             os.close(client)
     assert code == (130 if how is signal.SIGINT else -signal.SIGKILL)
+    assert unended(tuned) == (1 if how is signal.SIGKILL else 0)
     if how is signal.SIGINT:
         assert "No verification was stored" in said
         assert [status for status, _ in verifying(tuned)] == [AttemptStatus.SUCCESS, AttemptStatus.INTERRUPTED]
@@ -161,7 +172,7 @@ def test_an_end_in_the_middle_leaves_no_client_and_no_verification(tuned: Comman
     python = environment(PACKAGE, load_settings(tuned.env)) / "bin" / "python"
     python.write_text(f"#!/bin/sh\n{leaves('guidellm-16-streams', 'guidellm.json')}\n")
     assert json.loads(tuned("verify", "there", "--json").stdout)["round"] == 1, "the next one is whole"
-    assert AttemptStatus.BENCHMARKING not in {status for status, _ in verifying(tuned)}
+    assert unended(tuned) == 0
 
 
 def test_what_cannot_be_verified_is_refused_before_anything_starts(tuned: Commands) -> None:

@@ -187,6 +187,7 @@ class ExternalSession:
                 log=log,
                 limit_s=limit_s,
                 cores=self._cores,
+                own_folder=True,
             )
         except OverTimeError:
             raise failed(

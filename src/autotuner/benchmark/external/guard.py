@@ -1,8 +1,9 @@
 """Starts one program and ends all that came of it: when it ends, when told to, or when its owner is gone.
 
-``python -I -S guard.py CORES PROGRAM ARGUMENT…``; CORES is comma-separated, ``-`` for any. It ends the program as soon
-as its standard input closes, which its owner's death does too. The program runs in a session of its own and writes to
-the guard's standard error. Whatever it starts stays below the guard, a subreaper. If the guard itself is killed, the
+``python -I -S guard.py CORES FOLDER PROGRAM ARGUMENT…``; CORES is comma-separated, ``-`` for any. It ends the program
+when it reads anything from its standard input, or its end, which the owner's death brings about: then FOLDER (``-``:
+none), which nobody will look at any more, is removed too. The program runs in a session of its own and writes to the
+guard's standard error. Whatever it starts stays below the guard, a subreaper. If the guard itself is killed, the
 kernel kills the program. On standard output: one line of JSON, ``{"code": …, "cpu_s": …}``, a signal as negative code.
 
 Standard library only, started without ``site``: an interpreter of some 20 ms.
@@ -25,7 +26,7 @@ INHERITED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, sign
 """Ignored by Python, here, or by whoever started the tuner; the program must not inherit that."""
 
 
-def main(cores: str, *command: str) -> None:
+def main(cores: str, folder: str, *command: str) -> None:
     """Run the program to its end, or end it."""
     system = ctypes.CDLL(None, use_errno=True)
     system.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -50,14 +51,21 @@ def main(cores: str, *command: str) -> None:
     poll.register(0, select.POLLIN)
     poll.register(woken, select.POLLIN)
     code: int | None = None
+    owned = True
     while code is None:
         ready = {descriptor for descriptor, _ in poll.poll()}
         if woken in ready:
             os.read(woken, 4096)
             code = _collect(program)
-        if 0 in ready and not os.read(0, 4096):
+        if 0 in ready:
+            owned = bool(os.read(0, 4096))
             break
     ended = _kill_rest(program)
+    if not owned and folder != "-":
+        import shutil  # late: hardly ever needed
+
+        shutil.rmtree(folder, ignore_errors=True)
+        return
     used = os.times()
     report = {"code": ended if code is None else code, "cpu_s": used.children_user + used.children_system}
     os.write(1, json.dumps(report).encode() + b"\n")

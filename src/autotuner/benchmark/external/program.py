@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -36,10 +37,12 @@ async def run_program(
     log: Path,
     limit_s: float,
     cores: Sequence[int] | None = None,
+    own_folder: bool = False,
 ) -> Ended:
     """Run a program (an absolute path and its arguments) to its end, its output in ``log``.
 
-    Whatever ends this call, nothing of the program is left. OverTimeError after ``limit_s``; OSError when it or the log
+    Whatever ends this call, nothing of the program is left; if this process is killed, neither is the folder, when it
+    is the program's ``own_folder``. OverTimeError after ``limit_s``; OSError when it or the log
     cannot be made.
     """
     pinned = ",".join(map(str, cores)) if cores else "-"
@@ -47,7 +50,7 @@ async def run_program(
     with log.open("ab") as output:
         guard = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-I", "-S", str(GUARD), pinned, *command),
+            *("-I", "-S", str(GUARD), pinned, str(folder) if own_folder else "-", *command),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=output,
@@ -71,8 +74,10 @@ async def _all_of(guard: asyncio.subprocess.Process) -> bytes:
 
 
 async def _stop(guard: asyncio.subprocess.Process, reading: asyncio.Task[bytes]) -> None:
-    """Close the guard's input, which ends everything, and wait until it is gone; also when we are cancelled."""
+    """Tell the guard to end everything, and wait until it is gone; also when we are cancelled."""
     if guard.stdin is not None:
+        with suppress(ConnectionError):
+            guard.stdin.write(b"stop")
         guard.stdin.close()
     try:
         async with asyncio.timeout(STOP_S):
