@@ -36,7 +36,7 @@ from autotuner.services.settings import load_settings
 TTFT_S, TOKEN_S = 0.05, 0.01
 ANSWER_S = TTFT_S + (TOKENS - 1) * TOKEN_S
 YARDSTICK = "yardstick"
-PROBES = 3
+PROBES = 5
 """Requests of our own before a client that is a program of its own is started."""
 COLUMNS = ("first request s", "ttft p50 ms", "ttft p99 ms", "tpot ms", "requests/s", "CPU s", "CPU us/token")
 

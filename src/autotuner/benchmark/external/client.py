@@ -24,6 +24,8 @@ from autotuner.contracts.workload import LoadPoint, Workload
 
 RESULT_S = 120.0
 """Time that a client may need besides the load: to start, to compute, to draw."""
+PROMPTS_OFF = 0.3
+"""Prompts are made of words. Their mean length may differ from what was asked for by this share, not by more."""
 OWN_FIELDS = ("model", "prompt", "messages", "max_tokens", "stream", "stream_options")
 """Fields of requests that the client sets itself."""
 LOG = "client.log"
@@ -201,6 +203,7 @@ class ExternalSession:
                 FailureClass.CLIENT, f"{name} cannot be started: {error}", "look at disk and limits"
             ) from error
         found = await asyncio.to_thread(self._read, run, ended)
+        _check_prompts(name, run, found)
         return found.model_copy(update={"client": name, "client_version": self._adapter.package.version})
 
     def _read(self, run: Invocation, ended: Ended) -> Measurement:
@@ -237,6 +240,20 @@ class ExternalSession:
                     (kept / file.name).write_bytes(content)
         except OSError:
             return
+
+
+def _check_prompts(name: str, run: Invocation, found: Measurement) -> None:
+    """ClientError when the prompts were of quite another length than asked for: that is another load."""
+    if not found.completed_requests:
+        return
+    asked = run.point.traffic.parts[0][1].prompt.expected
+    sent = found.prompt_tokens / found.completed_requests
+    if abs(sent - asked) > PROMPTS_OFF * asked:
+        raise failed(
+            FailureClass.CLIENT,
+            f"the prompts of {name} had {sent:.0f} tokens as the server counts them, and {asked:.0f} were asked for",
+            "ask for longer prompts: a chat template alone may be longer; or use the builtin client",
+        )
 
 
 def _next_folder(artefacts: Path, name: str) -> Path:

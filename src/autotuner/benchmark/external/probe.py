@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from time import monotonic
 from urllib.parse import urlsplit
 
@@ -14,7 +15,9 @@ from autotuner.benchmark.builtin.prompts import Calibration, Sequences
 from autotuner.benchmark.builtin.words import WORDS
 from autotuner.contracts.deployment import Endpoint
 
-PROBE_WORDS = (32, 288)
+LONG_PROBE = 288
+"""Words of the longer probe, where the server's context holds them."""
+TIMED = 3
 CHAT = "/chat/completions"
 
 
@@ -49,20 +52,43 @@ class Words:
 async def probe(
     endpoint: Endpoint, path: str, body: Mapping[str, object], *, tokens: int, output: int, salt: str, timeout_s: float
 ) -> Probed:
-    """Two short requests for the calibration, one of the given lengths for its time.
+    """A few short requests for the calibration, some of the given lengths for their time.
 
     A server that fails here fails in the measurement too, where it is counted.
     """
     words = Words(salt)
-    counts: list[tuple[int, int]] = []
-    for number in PROBE_WORDS:
-        short = await ask(endpoint, path, body, words.next(number), 1, timeout_s)
+    calibration = await _calibrate(lambda count: ask(endpoint, path, body, words.next(count), 1, timeout_s), tokens)
+    count = calibration.words(tokens)
+    answers = [await ask(endpoint, path, body, words.next(count), output, timeout_s)]
+    while answers[-1] is not None and len(answers) < TIMED:  # the first one may be slow for its own reasons
+        answers.append(await ask(endpoint, path, body, words.next(count), output, timeout_s))
+    whole = [answer for answer in answers if answer is not None]
+    calibration = _refined(calibration, count, [answer.prompt_tokens for answer in whole])
+    return Probed(calibration, min(whole, key=lambda answer: answer.seconds, default=None))
+
+
+def _refined(calibration: Calibration, words: int, counted: Sequence[int | None]) -> Calibration:
+    """Better for prompts of so many words, now that the server has counted some of them."""
+    known = [tokens for tokens in counted if tokens is not None]
+    per_word = (fmean(known) - calibration.overhead) / words if known else 0.0
+    return Calibration(calibration.overhead, per_word) if per_word > 0 else calibration
+
+
+async def _calibrate(answered: Callable[[int], Awaitable[Answer | None]], tokens: int) -> Calibration:
+    """How the server counts our words; one token per word when it does not say.
+
+    The longer probe is as long as the server takes: its context may hold little more than the requests of the task.
+    """
+    for most in dict.fromkeys((LONG_PROBE, max(tokens // 2, 16), max(tokens // 4, 8))):
+        long = await answered(most)
+        if long is None or long.prompt_tokens is None:
+            continue
+        few = max(most // 8, 1)
+        short = await answered(few)
         if short is None or short.prompt_tokens is None:
-            return Probed(Calibration(), short)
-        counts.append((number, short.prompt_tokens))
-    calibration = Calibration.from_probes(counts[0], counts[1])
-    prompt = words.next(calibration.words(tokens))
-    return Probed(calibration, await ask(endpoint, path, body, prompt, output, timeout_s))
+            break
+        return Calibration.from_probes((few, short.prompt_tokens), (most, long.prompt_tokens))
+    return Calibration()
 
 
 async def ask(

@@ -32,6 +32,8 @@ RESULT, REPORT, SCENARIO, PROMPTS = "guidellm.json", "guidellm.html", "scenario.
 PATHS = ("/v1/completions", "/v1/chat/completions")
 MOST_PROMPTS = 100_000
 MOST_WORDS = 20_000_000
+SPARE = 4
+"""A server under load may answer so much sooner or later than the few requests that were timed."""
 STREAMS_PER_WORKER = 64
 """More in one of its processes, and the process is what is measured."""
 
@@ -134,7 +136,7 @@ def load_seconds(run: Invocation) -> float:
     """How long the load lasts: warm-up, window and drain, from the time that one answer takes without load."""
     limits, answer_s = run.job.workload.limits, run.answer_s
     per_second = _requests_per_second(run)
-    warm = limits.warmup_requests / per_second * 1.5 + answer_s
+    warm = limits.warmup_requests / per_second * SPARE + answer_s
     window = limits.window_s
     if limits.min_requests:
         window = min(max(window, limits.min_requests / per_second * 1.5), limits.max_window_s)
@@ -179,7 +181,7 @@ def _write_prompts(run: Invocation, load_s: float) -> None:
     """As many as the load may use; guidellm ends when they are used up, and so does the window."""
     scenario = run.point.traffic.parts[0][1]
     limits = run.job.workload.limits
-    count = round(_requests_per_second(run) * load_s * 1.5) + 4 * (run.point.concurrency or 16)
+    count = round(_requests_per_second(run) * load_s * SPARE) + 1000
     if limits.max_requests is not None:
         count = min(count, limits.max_requests + limits.warmup_requests + 4 * (run.point.concurrency or 16))
     count = min(count, MOST_PROMPTS, max(1000, MOST_WORDS // max(scenario.prompt.longest, 1)))
