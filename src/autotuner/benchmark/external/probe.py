@@ -120,7 +120,10 @@ def _ask(
         whole = False
         while line := answer.readline():
             if line.startswith(b"data:") and b"[DONE]" not in line:
-                usage = json.loads(line[5:]).get("usage") or usage
+                said = json.loads(line[5:])
+                if "error" in said:
+                    return None
+                usage = said.get("usage") or usage
             whole = whole or b"[DONE]" in line
         if not whole:
             return None
