@@ -6,6 +6,7 @@ It is installed once, into a cache folder, by the command that users have: AUTOT
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from pathlib import Path
 
@@ -31,7 +32,10 @@ TRUE = MockOptions(ttft_s=0.05, token_s=0.01)
 def python() -> str:
     """The interpreter of the installed client."""
     settings = load_settings({"AUTOTUNER_CLIENTS_DIR": str(CACHE), **os.environ})
-    asyncio.run(install_client(PACKAGE, settings, lambda text: None))
+    settings.clients_dir.mkdir(parents=True, exist_ok=True)
+    with (settings.clients_dir / "tests.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes, and installing does not wait
+        asyncio.run(install_client(PACKAGE, settings, lambda text: None))
     found = python_of(PACKAGE, settings)
     assert found is not None
     return str(found)

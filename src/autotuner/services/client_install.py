@@ -47,6 +47,8 @@ async def install_client(package: ClientPackage, settings: Settings, tell: Tell)
     """
     _check_python(package)
     folder = environment(package, settings)
+    if await asyncio.to_thread(python_of, package, settings) is not None:
+        return folder, False
     with _alone(folder, package):
         if await asyncio.to_thread(python_of, package, settings) is not None:
             return folder, False
