@@ -166,14 +166,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def runs_by_itself(command: Command) -> bool:
-    """Quick, ends, and needs nothing but the finished task of ``home``."""
+    """Quick, ends, and needs nothing but the finished task of ``home`` (no network, no client of its own)."""
     if command.name != "autotuner" or command.variables or fault(command) is not None:
         return False
     if "model.gguf" in " ".join(command.words):
         return False
     if command.words[0] == "run":
         return command.words == ("run", "task.yaml")
-    return command.words[0] not in ("quick", "mock-server")
+    return command.words[0] not in ("quick", "mock-server", "verify") and command.words[:2] != ("client", "install")
 
 
 MOCKS = list({command.words: command for command in ALL if command.words[:1] == ("mock-server",)}.values())

@@ -11,6 +11,10 @@ CLIENTS: Registry[Callable[[], BenchmarkClient]] = Registry(
     kind="benchmark client",
     group="autotuner.clients",
     place="benchmark.engine",
-    built_in={"builtin": "autotuner.benchmark.builtin.client:BuiltinClient"},
+    built_in={
+        "builtin": "autotuner.benchmark.builtin.client:BuiltinClient",
+        "guidellm": "autotuner.benchmark.guidellm.client:GuidellmClient",
+        "genai-bench": "autotuner.benchmark.genai_bench.client:GenaiBenchClient",
+    },
     preferred="builtin",
 )

@@ -113,6 +113,9 @@ class ServerFacts(Frozen):
     )
     version_path: str | None = None
     version_field: str | None = Field(None, description="dotted path into the JSON answer of version_path")
+    dialect: str = Field(
+        "openai", description="what clients that tell servers apart are told, such as the back end of genai-bench"
+    )
     log_patterns: tuple[LogPattern, ...] = ()
 
 
@@ -146,6 +149,9 @@ class AttemptJob(Frozen):
     reason: AttemptReason
     deployment: str = Field(description="registered name of the deployment mode")
     client: str = Field(description="registered name of the benchmark client")
+    client_python: str | None = Field(
+        None, description="interpreter of the environment of a client that is a program of its own"
+    )
     command: Command | None = Field(description="None: nothing is launched (somebody else's server)")
     endpoint_url: str | None = None
     served_name: str

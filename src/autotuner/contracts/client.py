@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from autotuner.contracts.attempt import AttemptJob, Failure
 from autotuner.contracts.deployment import Endpoint
 from autotuner.contracts.measurement import LiveFigures, Measurement
+from autotuner.contracts.workload import Workload
 
 OnProgress = Callable[[LiveFigures], None]
 
@@ -45,3 +47,35 @@ class BenchmarkClient(Protocol):
 
     def open(self, cores: tuple[int, ...] | None) -> AbstractAsyncContextManager[ClientSession]:
         """Start the client (its processes pinned to ``cores``) before it is needed; the context owns them."""
+
+
+@dataclass(frozen=True)
+class ClientPackage:
+    """A client that is installed into an environment of its own.
+
+    ``requirements``: files with exact versions, installed one after the other. ``check``: Python source that the
+    finished environment must run. ``pythons``: (major, minor), from and below. ``disk_bytes``: what must be free.
+    """
+
+    name: str
+    version: str
+    requirements: tuple[Path, ...]
+    check: str
+    pythons: tuple[tuple[int, int], tuple[int, int]]
+    disk_bytes: int
+
+
+@runtime_checkable
+class SeparateClient(BenchmarkClient, Protocol):
+    """A client that is a program of its own, which the job's ``client_python`` runs."""
+
+    @property
+    def package(self) -> ClientPackage:
+        """What is installed for it."""
+
+    @property
+    def point_overhead_s(self) -> float:
+        """Typical seconds per load point and repeat besides its window: start, computing, drawing."""
+
+    def refusal(self, workload: Workload, completions_path: str) -> str | None:
+        """Why it cannot produce this load, in a sentence without a full stop; None when it can."""

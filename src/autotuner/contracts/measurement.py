@@ -109,6 +109,8 @@ class Measurement(Frozen):
     energy_per_output_token: float | None = Field(
         None, description="mean power of all these GPUs / output throughput, joules per token"
     )
+    client: str | None = Field(None, description="registered name of the client that measured")
+    client_version: str | None = Field(None, description="its version; None: that of this program")
 
     @property
     def success_rate(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -101,6 +102,34 @@ class FailureCount(Frozen):
     hint: str = Field(description="what to do about it")
 
 
+class VerifyFigure(Frozen):
+    """One figure of the winner as two clients measured it, a server start each."""
+
+    load_point: str
+    name: str = Field(description="such as median ttft")
+    unit: str
+    own: float | None = Field(description="by the task's own client, freshly")
+    other: float | None = Field(description="by the other one")
+    difference: float | None = Field(description="other / own - 1")
+    agrees: bool | None = Field(description="within the tolerance; None: shown and not judged")
+
+
+class Verification(Frozen):
+    """The winner measured again, with the task's own client and with another one. Shown, never scored."""
+
+    round: int
+    own_client: str
+    own_version: str | None = None
+    client: str
+    client_version: str | None = None
+    figures: tuple[VerifyFigure, ...] = ()
+    tolerance: float = Field(description="figures that differ by no more than this share agree")
+    close_s: float = Field(description="times that are closer than this agree (tpot: than a tenth of it), seconds")
+    agrees: bool = Field(description="every figure that is judged agrees")
+    failure: str | None = Field(None, description="why there are no figures, if so")
+    started_at: datetime
+
+
 class TaskResult(Frozen):
     """The result of a task, also of one that still runs (then without verdict)."""
 
@@ -146,5 +175,8 @@ class TaskResult(Frozen):
     failures: tuple[FailureCount, ...] = Field((), description="failed starts by class and phase, most frequent first")
     grid: GridComparison | None = None
     grid_note: str | None = Field(None, description="why there is no grid comparison, when one was asked for")
+    verifications: tuple[Verification, ...] = Field(
+        (), description="the winner with other clients (`autotuner verify`), oldest first; in no other figure"
+    )
     host: dict[str, Any] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()

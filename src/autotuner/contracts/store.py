@@ -310,7 +310,10 @@ class Store(Protocol):
         """Mark attempts that never ended as interrupted and their unfinished experiments pending; returns them."""
 
     async def unended_attempts(self) -> list[AttemptRow]:
-        """Attempts without an end of all undeleted tasks that run, as far as is stored: also of those left behind."""
+        """Attempts without an end of all undeleted tasks that run, as far as is stored: also of those left behind.
+
+        Those of verifications too, whose tasks have ended.
+        """
 
     async def list_attempts(
         self, task_id: int, *, experiment_id: int | None = None, bulk: bool = True

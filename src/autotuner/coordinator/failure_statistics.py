@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autotuner.contracts.attempt import AttemptStatus, Failure, FailureClass, Phase
+from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Failure, FailureClass, Phase
 from autotuner.contracts.result import FailureCount
 from autotuner.contracts.store import AttemptRow, ExperimentRecord, ExperimentStatus
 from autotuner.coordinator.ledger import OWN, Ledger
 
 
 def failure_counts(ledger: Ledger) -> tuple[FailureCount, ...]:
-    """All failed starts by class and phase, the most frequent first; those of the confirmation too."""
+    """All failed starts by class and phase, the most frequent first; of the confirmation too, not of verifications."""
     groups: dict[tuple[FailureClass, Phase], list[_Failed]] = {}
     for experiment in ledger.experiments.values():
         for failed in _failed(ledger, experiment):
@@ -42,7 +42,7 @@ class _Failed:
 
 
 def _failed(ledger: Ledger, experiment: ExperimentRecord) -> Iterator[_Failed]:
-    attempts = ledger.attempts_of(experiment)
+    attempts = [a for a in ledger.attempts_of(experiment) if a.reason is not AttemptReason.VERIFY]
     for attempt in attempts:
         if attempt.status is AttemptStatus.FAILED and attempt.failure is not None:
             recovered = any(ledger.measured(other) and _for_the_same(attempt, other) for other in attempts)

@@ -194,7 +194,11 @@ class Ledger:
 
     def seconds(self) -> float:
         """Time that the ended attempts took. Interrupted ones do not count: when they ended is not known."""
-        return sum(map(duration, self._attempts.values()))
+        return sum(map(duration, self.of_the_task()))
+
+    def of_the_task(self) -> list[AttemptRow]:
+        """Attempts in the order of their start, without those of verifications, which came after its end."""
+        return [a for a in self._attempts.values() if a.reason is not AttemptReason.VERIFY]
 
     @property
     def baseline_metrics(self) -> dict[str, Any] | None:

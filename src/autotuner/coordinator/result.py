@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from autotuner.contracts.attempt import AttemptStatus, Phase
+from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Phase
 from autotuner.contracts.result import (
     ConfirmationPoint,
     ExperimentSummary,
@@ -40,7 +40,7 @@ def summarise(
     scorer: Scorer | None = None,
 ) -> ExperimentSummary:
     """One experiment for display; with ``start`` and ``scorer`` its figures are those of that start alone."""
-    attempts = ledger.attempts_of(experiment)
+    attempts = [a for a in ledger.attempts_of(experiment) if a.reason is not AttemptReason.VERIFY]
     own = ledger.scoring_attempt(experiment)
     metrics: Mapping[str, Any] = experiment.metrics or {}
     score, penalised = experiment.objective_score, experiment.penalised_score
@@ -109,7 +109,7 @@ def build_result(
     chosen = _winner(judged, over_starts, gains, base)
     gain = gains.get(chosen) if chosen is not None else None
     objective = scorer.objectives[0]
-    attempts = list(ledger.attempts.values())
+    attempts = ledger.of_the_task()
     last = next((a for a in reversed(attempts) if a.engine_version), None)
     winner = summaries.get(chosen) if chosen is not None else None
     near = nearest(judged) if chosen is None else None

@@ -144,6 +144,7 @@ class Starter:
             reason=row.reason,
             deployment=plan.deployment,
             client=plan.client,
+            client_python=plan.client_python,
             command=None if plan.endpoint_url is not None else resolver.command(experiment.parameters),
             endpoint_url=plan.endpoint_url,
             served_name=plan.document.benchmark.model_name or resolver.served_name,

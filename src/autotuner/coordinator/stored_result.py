@@ -8,6 +8,7 @@ from autotuner.contracts.result import TaskResult
 from autotuner.contracts.store import Store
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.result import summarise
+from autotuner.coordinator.verifications import with_verifications
 
 LISTED = 500
 """A result with more experiments is stored without their list: it stands in their rows, and every reading of the task
@@ -20,8 +21,8 @@ def to_stored(result: TaskResult) -> dict[str, Any]:
 
 
 async def from_stored(stored: dict[str, Any], store: Store) -> TaskResult:
-    """The whole result; the experiments that were left out are read from their rows."""
-    result = TaskResult.model_validate(stored)
+    """The whole result; the experiments that were left out, and verifications, are read from their rows."""
+    result = await with_verifications(TaskResult.model_validate(stored), store)
     if "experiments" in stored:
         return result
     ledger = await Ledger.read(store, result.task_id)

@@ -74,6 +74,8 @@ class Plan:
     provenance: Mapping[str, Provenance]
     estimate: Estimate
     warnings: tuple[str, ...] = field(default=())
+    client_python: str | None = None
+    """Interpreter of the environment of a client that is a program of its own."""
 
     @property
     def planned_starts(self) -> int:

@@ -11,6 +11,7 @@ from autotuner.engines.registry import engine as engine_named
 from autotuner.planning.plan import Plan
 from autotuner.planning.planner import make_plan
 from autotuner.search.registry import STRATEGIES
+from autotuner.services.clients import check_client, with_client
 from autotuner.services.datasets import resolve_dataset
 from autotuner.services.host import host_facts
 from autotuner.services.models import resolve_models
@@ -30,16 +31,17 @@ def engine_of(document: TaskDocument) -> Engine:
 def plan_document(document: TaskDocument, settings: Settings) -> Plan:
     """Plan a document on this host. Starts nothing, except that a generated model is made if it is not there yet.
 
-    AutotunerError for unknown names, parameters, values, a missing model or dataset, an empty space.
+    AutotunerError for unknown names, parameters, values, a missing model or dataset, an empty space, and UNSUPPORTED
+    for a load that the benchmark client cannot produce.
     """
     engine = engine_of(document)
     STRATEGIES.resolve(document.optimization.strategy)
     plugins = InstalledPlugins()
     plugins.deployment(engine.own_deployment or document.deployment_mode)
-    plugins.client(engine.own_client or document.benchmark.engine)
+    client = plugins.client(engine.own_client or document.benchmark.engine)
     dataset = resolve_dataset(document)
     models = resolve_models(document, engine, settings)
-    return make_plan(
+    plan = make_plan(
         document,
         engine=engine,
         models=models,
@@ -47,10 +49,15 @@ def plan_document(document: TaskDocument, settings: Settings) -> Plan:
         rng=random.Random(document.optimization.seed),
         dataset=dataset,
     )
+    return with_client(plan, client, settings)
 
 
 def check_ready(plan: Plan) -> str:
-    """The version of the engine that would be started here; AutotunerError with the remedy when there is none."""
+    """The version of the engine that would be started here.
+
+    AutotunerError with the remedy when there is none, or not the benchmark client.
+    """
+    check_client(plan)
     if plan.endpoint_url is not None:
         return ""
     return plan.resolver.engine.check_runtime(plan.resolver.runtime).version

@@ -22,6 +22,7 @@ class Settings:
     AUTOTUNER_DATABASE_URL (a path or URL), else ``autotuner.db`` in it. ``executor``: AUTOTUNER_EXECUTOR.
     ``database_timeout_s``: AUTOTUNER_DATABASE_TIMEOUT, how long a write waits for another program's, seconds.
     ``store_patience_s``: AUTOTUNER_STORE_PATIENCE, how long a run waits for a database that can't be used, seconds.
+    ``own_clients_dir``: AUTOTUNER_CLIENTS_DIR, where benchmark clients are installed; None: in the data folder.
     """
 
     data_dir: Path
@@ -29,6 +30,12 @@ class Settings:
     executor: str = "inline"
     database_timeout_s: float = 30.0
     store_patience_s: float = 600.0
+    own_clients_dir: Path | None = None
+
+    @property
+    def clients_dir(self) -> Path:
+        """Environments of the benchmark clients that are programs of their own."""
+        return self.own_clients_dir or self.data_dir / "clients"
 
     @property
     def models_dir(self) -> Path:
@@ -65,12 +72,14 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     home = Path(environ.get("HOME") or Path.home())
     shared = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     data_dir = Path(environ.get(f"{PREFIX}DATA_DIR") or shared / "inference-autotuner").expanduser().absolute()
+    clients = environ.get(f"{PREFIX}CLIENTS_DIR")
     return Settings(
         data_dir=data_dir,
         database=environ.get(f"{PREFIX}DATABASE_URL") or str(data_dir / DATABASE),
         executor=environ.get(f"{PREFIX}EXECUTOR") or "inline",
         database_timeout_s=_seconds(environ, "DATABASE_TIMEOUT", 30.0),
         store_patience_s=_seconds(environ, "STORE_PATIENCE", 600.0),
+        own_clients_dir=Path(clients).expanduser().absolute() if clients else None,
     )
 
 

@@ -87,7 +87,7 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
             guarded = store.through(lambda units: Guarded(units, hold.check))
             coordinator = Coordinator(
                 store=guarded,
-                patient=guarded.through(lambda units: _patient(units, settings, told)),
+                patient=guarded.through(lambda units: patient(units, settings, told)),
                 plan=plan,
                 strategy=_strategy(document),
                 observer=told,
@@ -96,11 +96,12 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
                 clock=time.monotonic,
                 now=lambda: datetime.now(UTC),
             )
-            result = await coordinator.run(task, _open_executor(executor, plan))
+            result = await coordinator.run(task, open_executor(executor, plan))
             return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
 
 
-def _patient(units: Units, settings: Settings, observer: Observer) -> Patient:
+def patient(units: Units, settings: Settings, observer: Observer) -> Patient:
+    """Units of work that wait for a database that can't be used, as long as the settings say."""
     return Patient(
         units,
         limit_s=settings.store_patience_s,
@@ -137,7 +138,8 @@ async def document_to_start(store: Store, settings: Settings, task: TaskRecord) 
 
 
 @asynccontextmanager
-async def _open_executor(executor: Executor, plan: Plan) -> AsyncIterator[ExecutorSession]:
+async def open_executor(executor: Executor, plan: Plan) -> AsyncIterator[ExecutorSession]:
+    """The executor with the plan's client. AutotunerError(NO_RESULT) when that cannot be started."""
     async with AsyncExitStack() as stack:
         try:
             session = await stack.enter_async_context(
@@ -161,6 +163,19 @@ def _strategy(document: TaskDocument) -> Callable[[SearchSetup], SearchStrategy]
     return make
 
 
+def check_same(task: TaskRecord, plan: Plan, version: str) -> None:
+    """AutotunerError(TASK_CHANGED) when the plan would measure something else here than the stored task did."""
+    differences = changed(task.identity, _identity(plan, version))
+    if differences:
+        raise AutotunerError(
+            ErrorCode.TASK_CHANGED,
+            f"the task {task.name!r} exists and measures something else",
+            why="; ".join(differences),
+            remedy="Run it with --new to make another task, or give it another task_name",
+            place="task_name",
+        )
+
+
 async def _find_or_create(store: Store, plan: Plan, version: str, *, new: bool) -> tuple[TaskRecord, Plan]:
     """The stored task of the plan's name, and the plan; with ``new`` a new one and the plan under its new name."""
     name = plan.task_name
@@ -180,15 +195,7 @@ async def _find_or_create(store: Store, plan: Plan, version: str, *, new: bool) 
             identity=described,
         )
         return await store.create_task(made), plan
-    differences = changed(known.identity, described)
-    if differences:
-        raise AutotunerError(
-            ErrorCode.TASK_CHANGED,
-            f"the task {name!r} exists and measures something else",
-            why="; ".join(differences),
-            remedy="Run it with --new to make another task, or give it another task_name",
-            place="task_name",
-        )
+    check_same(known, plan, version)
     return known, plan
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
@@ -174,11 +174,16 @@ def interrupt(session: Session, task_id: int, now: datetime) -> list[AttemptRow]
 
 
 def unended(session: Session) -> list[AttemptRow]:
-    """Attempts without an end, of all tasks that are not deleted and have not ended themselves."""
-    running = select(Task.id).where(
-        Task.deleted_at.is_(None), Task.status.in_([status.value for status in UNENDED_TASKS])
+    """Attempts without an end of all tasks that are not deleted and have not ended; verifications also of those."""
+    there = select(Task.id).where(Task.deleted_at.is_(None))
+    running = there.where(Task.status.in_([status.value for status in UNENDED_TASKS]))
+    query = select_row(Attempt).where(
+        or_(
+            Attempt.task_id.in_(running),
+            and_(Attempt.task_id.in_(there), Attempt.reason == AttemptReason.VERIFY.value),
+        ),
+        Attempt.status.in_(names(RUNNING)),
     )
-    query = select_row(Attempt).where(Attempt.task_id.in_(running), Attempt.status.in_(names(RUNNING)))
     return records(AttemptRow, session.execute(query.order_by(Attempt.id)).mappings())
 
 

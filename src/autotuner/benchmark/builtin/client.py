@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,6 +18,8 @@ from autotuner.contracts.deployment import Endpoint
 from autotuner.contracts.measurement import Measurement
 
 CANCEL_S = 5.0
+
+VERSION = version("inference-autotuner")
 
 OPTIONS = ("prompt_token_ids", "server_pid")
 """Keys of ``AttemptJob.options`` that this client reads: [low, high) of the token ids that prompts may be made of;
@@ -84,7 +87,7 @@ class BuiltinSession:
                     if isinstance(report, Progress):
                         on_progress(report.figures)
                     elif isinstance(report, Result):
-                        yield report.measurement
+                        yield report.measurement.model_copy(update={"client": "builtin", "client_version": VERSION})
                     elif isinstance(report, Done):
                         over = True
                         if report.failure is not None:

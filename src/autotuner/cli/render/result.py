@@ -30,6 +30,7 @@ from autotuner.services.report.wording import (
     signed_percent,
     slo_status,
     slo_text,
+    verification_sentence,
     with_unit,
 )
 
@@ -53,6 +54,8 @@ def result_tables(result: TaskResult, *, files: Mapping[str, str] | None = None)
     lines = [*_evidence(result), *_slos(result), *_grid(result)]
     if lines:
         parts.append(Text("\n".join(lines)))
+    if result.verifications:
+        parts.append(Text("\n".join(f"Verified: {verification_sentence(made)}" for made in result.verifications)))
     top = _best(result)
     if len(top) > 1:
         parts.append(_top(result, top))

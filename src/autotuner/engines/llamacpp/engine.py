@@ -147,6 +147,7 @@ class LlamaCppEngine:
             version_path="/props",
             version_field="ui_settings.engine_version",
             log_patterns=LOG_PATTERNS,
+            dialect="vllm",  # whoever knows that one leaves ignore_eos in its requests, which this server heeds too
         )
 
     @property

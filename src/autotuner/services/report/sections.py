@@ -31,6 +31,9 @@ from autotuner.services.report.wording import (
     shown_metrics,
     signed_percent,
     slo_status,
+    verdict_of,
+    verification_rows,
+    verification_sentence,
     with_unit,
 )
 
@@ -131,6 +134,24 @@ def comparison(result: TaskResult) -> Html | None:
         parts.append(tag("h3", "Commands"))
         parts += [_command(s, title) for s, title in zip(columns, titles, strict=True) if s.argv]
     return _section(f"{name} beside the baseline" if result.baseline else name, parts)
+
+
+def verified(result: TaskResult) -> Html | None:
+    """The winner with other clients, beside the task's own; no figure of it is in a score."""
+    if not result.verifications:
+        return None
+    parts: list[Child] = []
+    for made in result.verifications:
+        parts.append(tag("p", verification_sentence(made)))
+        if made.figures:
+            titles = ("figure", made.own_client, made.client, "difference", "agree")
+            head = tag("tr", [tag("th", title, class_="figure" if n else None) for n, title in enumerate(titles)])
+            rows = [
+                _row(name, [*cells, verdict_of(figure)])
+                for (name, *cells), figure in zip(verification_rows(made), made.figures, strict=True)
+            ]
+            parts.append(_table(head, rows))
+    return _section("The winner with another client", parts)
 
 
 def grid(result: TaskResult, plot: Plot) -> Html | None:

@@ -7,7 +7,15 @@ import re
 from collections.abc import Mapping, Sequence
 
 from autotuner.contracts.attempt import Failure, Phase
-from autotuner.contracts.result import ExperimentSummary, FailureCount, GainFigure, SloLine, TaskResult
+from autotuner.contracts.result import (
+    ExperimentSummary,
+    FailureCount,
+    GainFigure,
+    SloLine,
+    TaskResult,
+    Verification,
+    VerifyFigure,
+)
 from autotuner.contracts.store import ExperimentOrigin
 from autotuner.contracts.values import MODEL_KEY, Scalar
 from autotuner.services.deploy_files import shell_words
@@ -243,3 +251,38 @@ def plain(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(plain(v) for v in value)
     return MISSING if value is None else one_line(str(value))
+
+
+def verification_rows(made: Verification) -> list[tuple[str, str, str, str]]:
+    """Each figure of a verification: its name, by the own client, by the other one, the difference."""
+    several = len({figure.load_point for figure in made.figures}) > 1
+    return [
+        (
+            f"{figure.name} at {figure.load_point}" if several else figure.name,
+            _figure(figure.own, figure.unit),
+            _figure(figure.other, figure.unit),
+            signed_percent(figure.difference),
+        )
+        for figure in made.figures
+    ]
+
+
+def verdict_of(figure: VerifyFigure) -> str:
+    """Whether the clients agree on a figure; a figure that is not judged is said to be so."""
+    return "not judged" if figure.agrees is None else "yes" if figure.agrees else "no"
+
+
+def verification_sentence(made: Verification) -> str:
+    """What a verification came to."""
+    names = f"{made.own_client} {made.own_version or ''}".strip(), f"{made.client} {made.client_version or ''}".strip()
+    if made.failure is not None:
+        return f"{names[0]} and {names[1]} could not be compared: {one_line(made.failure)}."
+    points = ", ".join(dict.fromkeys(figure.load_point for figure in made.figures))
+    apart = [figure.name for figure in made.figures if figure.agrees is False]
+    said = f"{names[0]} and {names[1]} " + ("agree" if made.agrees else f"differ in {', '.join(apart)}")
+    bounds = f"within {percent(made.tolerance)}, or {made.close_s * 1e3:g} ms for times and a tenth of that for tpot"
+    return f"{said} at {points}, one start each ({bounds}). These figures are in no score."
+
+
+def _figure(value: float | None, unit: str) -> str:
+    return percent(value) if unit == "share" else with_unit(value, unit)

@@ -1,0 +1,1 @@
+"""What the clients that are programs of their own share."""

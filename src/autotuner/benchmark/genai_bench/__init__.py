@@ -1,0 +1,1 @@
+"""The client genai-bench, as a program of its own."""

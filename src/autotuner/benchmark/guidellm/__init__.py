@@ -1,0 +1,1 @@
+"""The client guidellm, as a program of its own."""
