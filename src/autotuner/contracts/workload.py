@@ -107,6 +107,9 @@ class Workload(Frozen):
         "closed", description="when requests start; a request rate without one is poisson"
     )
     seed: int = 0
+    client_processes: int | None = Field(
+        None, ge=1, description="processes of the builtin client that share each load; None: as many as it needs"
+    )
     request_body: dict[str, object] = Field(
         default_factory=dict, description="fields added to each request, such as what makes the engine ignore EOS"
     )

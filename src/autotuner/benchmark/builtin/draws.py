@@ -21,17 +21,24 @@ class Draws:
 
     Parts are dealt by the largest deficit, so any run of requests has nearly the exact shares, and shuffled within
     blocks of 20, so that no pattern meets the concurrency. Equal arguments give equal sequences: every configuration
-    of a task gets the same requests.
+    of a task gets the same requests. Of several workers each gets every n-th: ``share`` is (which, how many).
     """
 
-    def __init__(self, point: LoadPoint, seed: int, repeat: int) -> None:
+    def __init__(self, point: LoadPoint, seed: int, repeat: int, share: tuple[int, int] = (0, 1)) -> None:
         self._random = generator(f"{seed}/{point.name}/{repeat}")
         self._traffic = point.traffic
         self._credit = [0.0] * len(point.traffic.parts)
         self._block: list[Scenario] = []
+        self._skipped, self._every = share
 
     def next(self) -> tuple[int, int]:
         """Lengths of the next request, each at least one token."""
+        for _ in range(self._skipped):
+            self._draw()
+        self._skipped = self._every - 1
+        return self._draw()
+
+    def _draw(self) -> tuple[int, int]:
         if not self._block:
             self._block = self._deal(self._traffic)
         scenario = self._block.pop()

@@ -43,8 +43,8 @@ class Source:
 class Load(Protocol):
     """One way of issuing requests."""
 
-    def start(self) -> None:
-        """Issue the first requests."""
+    def start(self, at: float) -> None:
+        """Issue the first requests; a schedule begins at that time of the monotonic clock."""
 
     def ended(self, exchange: Exchange) -> None:
         """A request is over."""
@@ -64,7 +64,7 @@ class ClosedLoop:
         self._failures = 0
         self._stopped = False
 
-    def start(self) -> None:
+    def start(self, at: float) -> None:
         for _ in range(self._concurrency):
             self._next()
 
@@ -87,7 +87,10 @@ class ClosedLoop:
 
 
 class OpenLoop:
-    """Requests at a rate, at times fixed in advance; what is late stays late."""
+    """Requests at a rate, at times fixed in advance; what is late stays late.
+
+    Of several workers each has the same schedule and serves every n-th time of it: ``share`` is (which, how many).
+    """
 
     def __init__(
         self,
@@ -96,6 +99,7 @@ class OpenLoop:
         rate: float,
         arrivals: Literal["closed", "constant", "poisson"],
         seed: str,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         self._source = source
         self._issue = issue
@@ -104,12 +108,13 @@ class OpenLoop:
         self._random = generator(seed)
         self._loop = asyncio.get_running_loop()
         self._due = 0.0
+        self._skipped, self._every = share
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[float] = deque()
         self._in_flight = 0
 
-    def start(self) -> None:
-        self._due = self._loop.time()
+    def start(self, at: float) -> None:
+        self._due = at
         self._plan()
 
     def ended(self, exchange: Exchange) -> None:
@@ -122,8 +127,10 @@ class OpenLoop:
             self._timer.cancel()
 
     def _plan(self) -> None:
-        gap = 1.0 if self._arrivals == "constant" else self._random.exponential()
-        self._due += gap / self._rate
+        for _ in range(self._skipped + 1):
+            gap = 1.0 if self._arrivals == "constant" else self._random.exponential()
+            self._due += gap / self._rate
+        self._skipped = self._every - 1
         self._timer = self._loop.call_at(self._due, self._arrive)
 
     def _arrive(self) -> None:

@@ -35,6 +35,7 @@ class Connection(asyncio.Protocol):
         self._now = 0.0
         self._silent = True
         self._answers = 0
+        self._dropped = False
 
     @property
     def usable(self) -> bool:
@@ -52,12 +53,16 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once; the exchange on it, if any, is forgotten."""
         self._exchange = None
+        self._dropped = True
         if self._transport is not None:
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._sender.joined(self)
+        if self._dropped:
+            self._transport.abort()
+        else:
+            self._sender.joined(self)
 
     def data_received(self, data: bytes) -> None:
         self._now = monotonic()
@@ -206,18 +211,26 @@ class Sender:
     async def _connect_and_send(self, exchange: Exchange) -> None:
         began = monotonic()
         target = self._target
+        connection = Connection(self)
         try:
-            _, connection = await self._loop.create_connection(
-                lambda: Connection(self),
+            await self._loop.create_connection(
+                lambda: connection,
                 target.address,
                 target.port,
                 ssl=target.tls,
                 server_hostname=target.host if target.tls is not None else None,
             )
+        except asyncio.CancelledError:
+            # As good as made, perhaps; then the loop closes it without telling its protocol.
+            connection.abort()
+            self.left(connection)
+            raise
         except ConnectionRefusedError:
             self._fail(exchange, began, "connection_refused")
         except ConnectionResetError:
             self._fail(exchange, began, "connection_reset")
+        except ssl.SSLCertVerificationError:
+            self._fail(exchange, began, "tls_certificate")
         except ssl.SSLError:
             self._fail(exchange, began, "tls")
         except OSError:

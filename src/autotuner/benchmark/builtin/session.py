@@ -11,20 +11,20 @@ from autotuner.benchmark.builtin.exchange import Exchange
 from autotuner.benchmark.builtin.point import measure_point
 from autotuner.benchmark.builtin.prompts import Bodies, Calibration
 from autotuner.benchmark.builtin.sender import Sender, Target
+from autotuner.benchmark.builtin.together import Together
 from autotuner.benchmark.builtin.wire import Measure
 from autotuner.contracts.attempt import Failure, FailureClass
 from autotuner.contracts.client import ClientError
-from autotuner.contracts.measurement import LiveFigures, Measurement
+from autotuner.contracts.values import Frozen
 
 PROBE_WORDS = (32, 288)
 
 
-async def run_job(
-    order: Measure,
-    on_progress: Callable[[LiveFigures], None],
-    on_result: Callable[[Measurement], None],
-) -> None:
-    """Take the measurements of the order one after the other. ClientError for an address that cannot be used."""
+async def run_job(order: Measure, together: Together, send: Callable[[Frozen], None]) -> None:
+    """Take the measurements of the order one after the other, and send figures and results.
+
+    ClientError for an address that cannot be used.
+    """
     parts = urlsplit(order.base_url)
     target = await _resolve(order.base_url)
     bodies = Bodies(
@@ -33,14 +33,13 @@ async def run_job(
         api_key=order.api_key,
         model=order.model,
         extra=order.workload.request_body,
-        salt=f"{order.salt}/{order.number}",
+        salt=f"{order.salt}/{order.number}" + (f"/{together.index}" if together.index else ""),
         token_ids=order.prompt_token_ids,
     )
     if bodies.needs_calibration:
         bodies.calibration = await _calibrate(bodies, target, order.workload.limits.request_timeout_s)
     for point, repeat in order.remaining:
-        measurement = await measure_point(order, point, repeat, target=target, bodies=bodies, on_progress=on_progress)
-        on_result(measurement)
+        await measure_point(order, point, repeat, target=target, bodies=bodies, together=together, send=send)
 
 
 async def _resolve(base_url: str) -> Target:
