@@ -51,12 +51,12 @@ def test_one_short_burst_in_a_long_window_is_none() -> None:
     assert (found.disturbed, found.begun) == (False, None)
 
 
-@given(st.lists(st.floats(0.0, 4.0), min_size=1, max_size=30))
+@given(st.lists(st.integers(0, 400).map(lambda hundredths: hundredths / 100), min_size=1, max_size=30))
 def test_the_verdict_fits_the_figures(shares: list[float]) -> None:
     found = judge(slices(*shares))
     assert found is not None
-    assert min(shares) <= found.mean * (1 + 1e-9)
-    assert found.mean <= max(shares) * (1 + 1e-9)
+    assert min(shares) <= found.mean + 1e-9
+    assert found.mean <= max(shares) + 1e-9
     assert found.disturbed == (found.begun is not None)
     assert found.disturbed == (found.mean > DISTURBED_MEAN or (len(shares) > 1 and found.peak > DISTURBED_SECOND))
 
@@ -65,7 +65,7 @@ def test_nothing_is_said_of_a_window_without_samples() -> None:
     assert judge([]) is None
 
 
-async def test_the_servers_children_are_the_server_and_those_of_ours_are_foreign() -> None:
+def test_the_servers_children_are_the_server_and_those_of_ours_are_foreign() -> None:
     def burn() -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -89,10 +89,10 @@ async def test_the_servers_children_are_the_server_and_those_of_ours_are_foreign
     assert used(before, after) * (after.at - before.at) >= 0.25
 
 
-async def test_of_a_server_that_is_gone_or_unknown_nothing_is_said() -> None:
+def test_of_a_server_that_is_gone_or_unknown_nothing_is_said() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         child.wait()
     for server in (child.pid, None):
         watch = HostWatch(None, (os.getpid(),), server)
         watch.take()
-        assert await watch.foreign(0.0, 1.0) is None
+        assert watch.samples == []

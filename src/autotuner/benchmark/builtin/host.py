@@ -168,7 +168,7 @@ def judge(slices: Sequence[Slice]) -> Foreign | None:
     begun = next((begin for begin, share in seconds if share > DISTURBED_SECOND), None)
     disturbed = mean > DISTURBED_MEAN or begun is not None
     if disturbed and begun is None:
-        begun = next(piece.begin for piece in slices if piece.share > DISTURBED_MEAN)
+        begun = next((piece.begin for piece in slices if piece.share > DISTURBED_MEAN), 0.0)
     return Foreign(
         mean=mean,
         peak=max([share for _, share in seconds], default=mean),
