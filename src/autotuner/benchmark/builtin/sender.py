@@ -44,11 +44,15 @@ class Connection(asyncio.Protocol):
 
     def send(self, exchange: Exchange) -> None:
         """Hand the request to the socket; its clock starts with the first byte (sent again: anew)."""
-        self._exchange = exchange
-        self._silent = True
+        self.expect(exchange)
         transport = cast(asyncio.Transport, self._transport)
         exchange.started = monotonic() if exchange.scheduled is None else exchange.scheduled
         transport.write(exchange.request)
+
+    def expect(self, exchange: Exchange) -> None:
+        """What arrives next is the answer to that."""
+        self._exchange = exchange
+        self._silent = True
 
     def abort(self) -> None:
         """Close at once; the exchange on it, if any, is forgotten."""

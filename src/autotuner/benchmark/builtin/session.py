@@ -18,6 +18,7 @@ from autotuner.contracts.client import ClientError
 from autotuner.contracts.values import Frozen
 
 PROBE_WORDS = (32, 288)
+HANDSHAKE_S = 10.0
 
 
 async def run_job(order: Measure, together: Together, send: Callable[[Frozen], None]) -> None:
@@ -53,6 +54,7 @@ async def _resolve(base_url: str) -> Target:
             )
         )
     port = parts.port or (443 if parts.scheme == "https" else 80)
+    tls = ssl.create_default_context() if parts.scheme == "https" else None
     try:
         found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=1)
     except OSError as error:
@@ -63,12 +65,30 @@ async def _resolve(base_url: str) -> Target:
                 hint="check the address of the endpoint and the name service",
             )
         ) from error
-    return Target(
-        address=str(found[0][4][0]),
-        port=port,
-        host=parts.hostname,
-        tls=ssl.create_default_context() if parts.scheme == "https" else None,
-    )
+    target = Target(address=str(found[0][4][0]), port=port, host=parts.hostname, tls=tls)
+    if tls is not None:
+        await _check_certificate(target)
+    return target
+
+
+async def _check_certificate(target: Target) -> None:
+    """ClientError for a certificate that is not to be trusted: every request would fail. Any other fault is counted."""
+    try:
+        async with asyncio.timeout(HANDSHAKE_S):
+            _, writer = await asyncio.open_connection(
+                target.address, target.port, ssl=target.tls, server_hostname=target.host
+            )
+    except ssl.SSLCertVerificationError as error:
+        raise ClientError(
+            Failure(
+                kind=FailureClass.UNREACHABLE,
+                diagnosis=f"the certificate of {target.host}:{target.port} is not trusted: {error.verify_message}",
+                hint="for a private authority, name the file with its certificate in the variable SSL_CERT_FILE",
+            )
+        ) from error
+    except (OSError, TimeoutError):
+        return
+    writer.close()
 
 
 async def _calibrate(bodies: Bodies, target: Target, timeout_s: float) -> Calibration:
