@@ -12,6 +12,9 @@ from autotuner.contracts.measurement import RequestRecord
 _CONTENT = re.compile(rb'"(?:text|content|reasoning_content|reasoning)"\s*:\s*"(?!")')
 _RARE = re.compile(rb'"usage"\s*:\s*\{|"error"\s*:')
 
+_UNLIKE = b"\n\n\n"
+"""Begins no event."""
+
 _CONTENT_KEYS = ("text", "content", "reasoning_content", "reasoning")
 
 
@@ -19,6 +22,8 @@ class Exchange:
     """A request from its first byte to the end of its answer. Times are seconds of the monotonic clock."""
 
     __slots__ = (
+        "_after",
+        "_before",
         "_pending",
         "arrivals",
         "asked_tokens",
@@ -56,18 +61,34 @@ class Exchange:
         self.retried = False
         self.timer: asyncio.TimerHandle | None = None
         self._pending = b""
+        self._before = _UNLIKE
+        self._after = b""
 
     def feed(self, data: bytes, now: float) -> None:
         """A piece of the body of a 200 answer that arrived at ``now``: an event arrives with the line that ends it."""
         if self._pending:
             data = self._pending + data
+        elif (
+            # Most events differ from the one before in the text of the model alone.
+            data.startswith(self._before)
+            and data.endswith(self._after)
+            and len(self._before) < data.find(b'"', len(self._before)) == len(data) - len(self._after)
+        ):
+            self.arrivals.append(now)
+            return
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")
         events = data.split(b"\n\n")
         self._pending = events.pop()
         for event in events:
-            if event[:5] == b"data:" and b"\n" not in event and _CONTENT.search(event) and not _RARE.search(event):
+            if (
+                event.startswith(b"data:")
+                and b"\n" not in event
+                and (content := _CONTENT.search(event)) is not None
+                and not _RARE.search(event)
+            ):
                 self.arrivals.append(now)
+                self._before, self._after = event[: content.end()], event[event.find(b'"', content.end()) :] + b"\n\n"
             else:
                 self._rare(event, now)
 

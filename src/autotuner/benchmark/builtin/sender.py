@@ -30,6 +30,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
         self._parser = httptools.HttpResponseParser(self)
+        self._feed = self._parser.feed_data
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._now = 0.0
@@ -72,7 +73,7 @@ class Connection(asyncio.Protocol):
         self._now = monotonic()
         self._silent = False
         try:
-            self._parser.feed_data(data)
+            self._feed(data)
         except httptools.HttpParserError:
             self._end("malformed")
             self.abort()
