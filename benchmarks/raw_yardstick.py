@@ -1,4 +1,6 @@
-"""The least a streaming client can do: a closed loop on a bare asyncio protocol that counts events and takes times.
+"""The least a streaming client can do: a closed loop on a bare protocol that splits events and takes their times.
+
+It knows where an answer ends by its last bytes and looks into nothing else; its event loop is that of the client.
 
 ``python benchmarks/raw_yardstick.py HOST PORT STREAMS SECONDS TOKENS [CORE]`` prints one line of JSON. A part of
 ``client_accuracy.py``, which holds the machine for it.
@@ -13,6 +15,8 @@ import sys
 from time import monotonic, process_time
 from typing import cast
 
+import uvloop
+
 
 class Stream(asyncio.Protocol):
     """Sends the same request again whenever its answer has ended."""
@@ -21,7 +25,8 @@ class Stream(asyncio.Protocol):
         self.request = request
         self.until = until
         self.ttfts = ttfts
-        self.tokens = 0
+        self.arrivals: list[float] = []
+        self.answers = 0
         self.sent = 0.0
         self.waiting = True
         self.over = asyncio.get_running_loop().create_future()
@@ -44,9 +49,10 @@ class Stream(asyncio.Protocol):
         if self.waiting:
             self.waiting = False
             self.ttfts.append(now - self.sent)
-        self.tokens += data.count(b'"text":"')
+        for _ in range(len(data.split(b"\n\n")) - 1):
+            self.arrivals.append(now)
         if data.endswith(b"0\r\n\r\n"):
-            self.tokens -= 1  # the piece with the finish reason is empty
+            self.answers += 1
             self.send()
 
 
@@ -70,7 +76,8 @@ async def run(host: str, port: int, streams: int, seconds: float, tokens: int) -
     cpu = process_time() - began
     for transport, _ in made:
         transport.close()
-    received = sum(stream.tokens for _, stream in made)
+    # After its tokens, each answer has three more events: finish reason, usage, [DONE].
+    received = sum(len(stream.arrivals) - 3 * stream.answers for _, stream in made)
     return {"tokens": received, "cpu_us_per_token": cpu / received * 1e6, "ttft_p50": sorted(ttfts)[len(ttfts) // 2]}
 
 
@@ -78,7 +85,7 @@ def main() -> None:
     host, port, streams, seconds, tokens, *core = sys.argv[1:]
     if core:
         os.sched_setaffinity(0, {int(core[0])})
-    print(json.dumps(asyncio.run(run(host, int(port), int(streams), float(seconds), int(tokens)))))
+    print(json.dumps(uvloop.run(run(host, int(port), int(streams), float(seconds), int(tokens)))))
 
 
 if __name__ == "__main__":

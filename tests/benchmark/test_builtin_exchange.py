@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autotuner.benchmark.builtin.exchange import Exchange
+from autotuner.benchmark.builtin.sender import Connection, Sender
 
 
 def event(payload: object) -> bytes:
@@ -43,18 +44,77 @@ def test_a_whole_answer() -> None:
     assert (record.output_tokens, record.prompt_tokens, record.cached_tokens) == (3, 5, 2)
 
 
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 2000), max_size=12), st.booleans())
-def test_pieces_may_be_cut_anywhere(cuts: list[int], crlf: bool) -> None:
-    whole = b": a comment\n\n" + text("a") + text('quoted "usage":{ and "error": 1') + text("é\n") + END
-    if crlf:
-        whole = whole.replace(b"\n", b"\r\n")
+WHOLE = (
+    b": a comment\n\n"
+    + text("a")
+    + b'event: message\nid: 7\ndata: {"choices": [{"text":\ndata: "over two lines"}]}\n\n'
+    + text('quoted "usage":{ and "error": 1')
+    + b"retry: 3\n: ping\n\n"
+    + 'data: {"choices":[{"delta":{"content":"Grüße, 世界 🎈"}}]}\n\n'.encode()
+    + text("")
+    + END
+)
+
+
+def cut(whole: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
-    pieces = [whole[start:end] for start, end in pairwise(edges)]
-    record = answered(*pieces).record(0.0)
+    return [whole[start:end] for start, end in pairwise(edges)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, len(WHOLE)), max_size=40), st.booleans())
+def test_pieces_may_be_cut_anywhere(cuts: list[int], crlf: bool) -> None:
+    record = answered(*cut(WHOLE.replace(b"\n", b"\r\n") if crlf else WHOLE, cuts)).record(0.0)
     assert record.outcome == "ok"
-    assert len(record.arrivals) == 3
-    assert record.output_tokens == 3
+    assert len(record.arrivals) == 4
+    assert (record.output_tokens, record.prompt_tokens, record.cached_tokens) == (3, 5, 2)
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+def test_an_event_arrives_with_the_line_that_ends_it(newline: bytes) -> None:
+    whole = WHOLE.replace(b"\n", newline)
+    exchange = answered(*(whole[place : place + 1] for place in range(len(whole))))
+    ends = [place for place in range(len(whole) + 1) if whole[:place].endswith(2 * newline)]
+    assert exchange.arrivals == [float(ends[number]) for number in (1, 2, 3, 5)]
+
+
+class Wire(Sender):
+    """A connection's owner that keeps what ended."""
+
+    def __init__(self) -> None:
+        self.over: list[Exchange] = []
+
+    def ended(self, exchange: Exchange, connection: Connection | None) -> None:
+        exchange.settle()
+        self.over.append(exchange)
+
+    def left(self, connection: Connection) -> None:
+        """Nobody waits for it."""
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 3000), max_size=40), st.lists(st.integers(1, 300), min_size=1, max_size=20))
+def test_the_answer_may_be_cut_anywhere_on_the_wire(cuts: list[int], chunks: list[int]) -> None:
+    body, place = b"", 0
+    for size in [*chunks, len(WHOLE)]:
+        if piece := WHOLE[place : place + size]:
+            body += b"%x;note=1\r\n%s\r\n" % (len(piece), piece)
+        place += size
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/event-stream\r\n\r\n"
+    wire = Wire()
+    connection, exchange = Connection(wire), Exchange(b"", 3)
+    connection.expect(exchange)
+    for piece in cut(b"HTTP/1.1 100 Continue\r\n\r\n" + head + body + b"0\r\n\r\n", cuts):
+        connection.data_received(piece)
+    assert wire.over == [exchange]
+    record = exchange.record(0.0)
+    assert (record.outcome, record.error, len(record.arrivals), record.output_tokens) == ("ok", None, 4, 3)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=5))
+def test_nonsense_is_never_a_success(nonsense: bytes, cuts: list[int]) -> None:
+    assert answered(*cut(nonsense, cuts)).record(0.0).outcome == "error"
 
 
 @pytest.mark.parametrize(
@@ -89,6 +149,13 @@ def test_usage_in_every_piece_is_read_and_the_last_one_counts() -> None:
         ((END,), 200, "no_content"),
         ((text("a"), event({"error": {"message": "m"}}), END), 200, "error_payload"),
         ((text("a"), b'error: {"code": 500}\n\n', END), 200, "error_payload"),
+        ((text("a"), b'event: error\ndata: {"detail": "m"}\n\n', END), 200, "error_payload"),
+        ((text("a"), b"event: error\r\ndata: out of memory\r\n\r\n", END), 200, "error_payload"),
+        ((event({"choices": [{"text": "a"}], "error": {"message": "m"}}), END), 200, "error_payload"),
+        ((event({"choices": [{"text": "a"}], "error": "m"}), END), 200, "error_payload"),
+        ((b'{\n  "error": {"message": "not a stream"}\n}\n',), 200, "error_payload"),
+        ((text("a"), b'data: {"choices": [{"text": "\xff\xfe"}], "usage": {}}\n\n', END), 200, "malformed"),
+        ((text("a"), b"data: [DONE]"), 200, "missing_usage"),
         ((b'{"error": {"message": "not a stream"}}',), 200, "error_payload"),
         ((text("a"), b"data: {broken\n\n", END), 200, "malformed"),
         ((), 503, "http_503"),

@@ -1,4 +1,4 @@
-"""CPU accounting: who used what."""
+"""CPU accounting: what is neither ours nor the server's, and when it counts as a disturbance."""
 
 from __future__ import annotations
 
@@ -7,49 +7,92 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from autotuner.benchmark.builtin.host import CpuUse, cpu_use, foreign_share, own_share
+from autotuner.benchmark.builtin.host import DISTURBED_MEAN, DISTURBED_SECOND, CpuTimes, HostWatch, Slice, judge, used
+
+BURN = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
 
 
-def use(at: float, own: float, busy: float | None, server: float | None) -> CpuUse:
-    return CpuUse(at=at, own=own, busy=busy, server=server)
+def times(at: float, idle: float, server: float, ours: dict[int, float], stolen: float = 0.0) -> CpuTimes:
+    return CpuTimes(at=at, cores=2, idle=idle, stolen=stolen, server=server, ours=ours)
+
+
+def slices(*shares: float) -> list[Slice]:
+    return [Slice(0.5 * number, 0.5, share) for number, share in enumerate(shares)]
 
 
 def test_what_is_neither_ours_nor_the_servers_is_foreign() -> None:
-    before, after = use(10.0, 1.0, 100.0, 50.0), use(20.0, 2.0, 125.0, 65.0)
-    assert own_share(before, after) == pytest.approx(0.1)
-    assert foreign_share(before, after) == pytest.approx(0.9)
+    before, after = times(10.0, 100.0, 50.0, {1: 3.0}), times(20.0, 105.0, 59.0, {1: 4.0})
+    assert used(before, after) == pytest.approx((20.0 - 5.0 - 9.0 - 1.0) / 10.0)
+
+
+def test_a_process_of_ours_that_is_new_adds_nothing_and_stolen_time_is_foreign() -> None:
+    before, after = times(0.0, 0.0, 0.0, {}), times(1.0, 2.0, 0.0, {1: 70.0}, stolen=0.25)
+    assert used(before, after) == pytest.approx(0.25)
 
 
 def test_rounding_of_the_counters_never_gives_less_than_nothing() -> None:
-    assert foreign_share(use(0.0, 0.0, 0.0, 0.0), use(1.0, 0.5, 0.5, 0.1)) == 0.0
+    assert used(times(0.0, 0.0, 0.0, {1: 0.0}), times(1.0, 1.9, 0.1, {1: 0.1})) == 0.0
 
 
-@pytest.mark.parametrize(("busy", "server"), [(None, 1.0), (1.0, None)])
-def test_what_is_not_known_is_not_guessed(busy: float | None, server: float | None) -> None:
-    assert foreign_share(use(0.0, 0.0, 0.0, 0.0), use(1.0, 0.5, busy, server)) is None
+def test_a_hog_that_starts_in_the_middle_is_a_disturbance_from_then_on() -> None:
+    found = judge(slices(*[0.02] * 30, *[0.3] * 4))
+    assert found is not None
+    assert found.mean < DISTURBED_MEAN
+    assert (found.disturbed, found.begun) == (True, 14.5)
+    assert found.peak == pytest.approx(0.3)
 
 
-def test_the_servers_children_are_the_server() -> None:
-    burn = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
-    before = cpu_use(None, os.getpid())
-    with subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        child.stdout.readline()
-        after = cpu_use(None, os.getpid())
-        child.communicate(b"\n")
-    reaped = cpu_use(None, os.getpid())
-    assert before.server is not None
-    assert after.server is not None
-    assert reaped.server is not None
-    assert after.server - before.server >= 0.27  # the kernel counts in ticks of 10 ms
-    assert reaped.server >= after.server - 0.03
-    assert before.busy is not None
-    assert after.busy is not None
-    assert after.busy > before.busy
+def test_one_short_burst_in_a_long_window_is_none() -> None:
+    found = judge(slices(*[0.0] * 10, 0.25, *[0.0] * 10))
+    assert found is not None
+    assert (found.disturbed, found.begun) == (False, None)
 
 
-def test_a_server_that_is_gone_is_not_known() -> None:
+@given(st.lists(st.integers(0, 400).map(lambda hundredths: hundredths / 100), min_size=1, max_size=30))
+def test_the_verdict_fits_the_figures(shares: list[float]) -> None:
+    found = judge(slices(*shares))
+    assert found is not None
+    assert min(shares) <= found.mean + 1e-9
+    assert found.mean <= max(shares) + 1e-9
+    assert found.disturbed == (found.begun is not None)
+    assert found.disturbed == (found.mean > DISTURBED_MEAN or (len(shares) > 1 and found.peak > DISTURBED_SECOND))
+
+
+def test_nothing_is_said_of_a_window_without_samples() -> None:
+    assert judge([]) is None
+
+
+def test_the_servers_children_are_the_server_and_those_of_ours_are_foreign() -> None:
+    def burn() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    serving = HostWatch(None, (), os.getpid())
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as server:
+        owning = HostWatch(None, (os.getpid(),), server.pid)
+        serving.take()
+        owning.take()
+        with burn() as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            serving.take()
+            owning.take()
+            child.communicate(b"\n")
+        serving.take()
+        server.communicate(b"\n")
+    served = [sample.server for sample in serving.samples]
+    assert served[1] - served[0] >= 0.27  # the kernel counts in ticks of 10 ms
+    assert served[2] >= served[1] - 0.03  # it has been waited for: its time has moved to its parent
+    before, after = owning.samples
+    assert used(before, after) * (after.at - before.at) >= 0.25
+
+
+def test_of_a_server_that_is_gone_or_unknown_nothing_is_said() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         child.wait()
-    assert cpu_use(None, child.pid).server is None
+    for server in (child.pid, None):
+        watch = HostWatch(None, (os.getpid(),), server)
+        watch.take()
+        assert watch.samples == []

@@ -104,6 +104,10 @@ def test_a_scored_point_without_success_has_no_figures_rather_than_zeros() -> No
     assert found["mean_e2e_latency"] is None
     assert found["p99_e2e_latency"] is None
     assert found["error_rate"] == pytest.approx(1.0)
+    rates = ("mean_output_throughput", "max_total_throughput", "requests_per_second", "goodput")
+    assert [found[name] for name in rates] == [None] * 4
+    (raw,) = found["raw_results"]
+    assert [raw[name] for name in ("output_throughput", "mean_output_throughput_tokens_per_s")] == [None] * 2
     missing = aggregate([failed], scored=["D(1,1)@9"], gpu_count=None)
     assert missing["mean_output_throughput"] is None
     assert missing["success_rate"] is None

@@ -7,6 +7,7 @@ import pytest
 from autotuner.contracts.measurement import RequestRecord
 from autotuner.contracts.workload import Length, LoadPoint, Scenario, Traffic
 from autotuner.metrics import distribution, summarise
+from autotuner.metrics.summary import backlog_grows
 
 POINT = LoadPoint(
     traffic=Traffic(
@@ -87,3 +88,31 @@ def test_percentiles_interpolate_linearly_and_the_mode_is_the_most_frequent_tent
 def test_limits_on_what_a_request_does_not_have_are_refused() -> None:
     with pytest.raises(ValueError, match="itl"):
         summarise([], load_point=POINT, repeat=0, window_s=10, slo_limits={"itl": 1.0})
+
+
+def served(rate: float, capacity: float, window_s: float, slots: int = 4) -> list[RequestRecord]:
+    """What an open loop at a constant rate meets at a server of so many slots and requests per second."""
+    free = [-5.0] * slots
+    records = []
+    for number in range(round((window_s + 5.0) * rate)):
+        due = -5.0 + number / rate
+        slot = free.index(min(free))
+        free[slot] = max(due, free[slot]) + slots / capacity
+        if free[slot] > 0:
+            records.append(RequestRecord(started=due, finished=free[slot], asked_tokens=1, in_window=due >= 0))
+    return records
+
+
+@pytest.mark.parametrize("capacity", [20.0, 60.0, 300.0])
+@pytest.mark.parametrize("window_s", [8.0, 20.0])
+def test_a_load_above_the_capacity_is_told_from_one_below(capacity: float, window_s: float) -> None:
+    assert not backlog_grows(served(0.8 * capacity, capacity, window_s), window_s)
+    assert backlog_grows(served(1.2 * capacity, capacity, window_s), window_s)
+
+
+def test_requests_that_never_end_are_backlog() -> None:
+    hanging = [
+        RequestRecord(started=0.1 * number, finished=0.1 * number, asked_tokens=1, outcome="incomplete")
+        for number in range(100)
+    ]
+    assert backlog_grows(hanging, 10.0)

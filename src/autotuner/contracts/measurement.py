@@ -90,9 +90,17 @@ class Measurement(Frozen):
         None, description="how late the client's own event loop ran, 99th percentile, seconds"
     )
     client_cpu_share: float | None = Field(None, description="CPU time of the client process / window")
+    client_processes: int = Field(1, description="processes of the client that shared the load")
     client_saturated: bool = Field(False, description="the client could not keep up: latencies may be its own")
+    load_not_sustained: bool = Field(
+        False, description="open loop: requests came faster than they were answered, all through the window"
+    )
     foreign_cpu_share: float | None = Field(None, description="CPU used by other programs in the window, in cores")
+    foreign_cpu_peak: float | None = Field(None, description="the same over the worst second of the window, in cores")
     disturbed: bool = Field(False, description="other programs used the cores of server and client too much")
+    disturbed_from_s: float | None = Field(
+        None, description="when the disturbance began, seconds from the window's opening"
+    )
     stopped: str | None = Field(None, description="why the window ended early, if it did")
     predicted: bool = Field(False, description="a prediction, never a measurement")
     samples_path: str | None = Field(None, description="file with the request records, relative to the artefacts")

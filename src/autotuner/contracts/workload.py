@@ -189,6 +189,9 @@ class Workload(Frozen):
     api: Api = Field("completions", description="which of the server's two interfaces is used")
     dataset: Dataset | None = Field(None, description="what scenarios that draw from a dataset mean")
     seed: int = 0
+    client_processes: int | None = Field(
+        None, ge=1, description="processes of the builtin client that share each load; None: as many as it needs"
+    )
     request_body: dict[str, object] = Field(
         default_factory=dict, description="fields added to each request, such as what makes the engine ignore EOS"
     )

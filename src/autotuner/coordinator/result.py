@@ -285,6 +285,12 @@ def _disturbances(ledger: Ledger, confirmation: Mapping[int, Mapping[int, Mappin
     saturated = sum(bool(metrics.get("client_saturated")) for metrics in starts)
     if saturated:
         yield f"in {saturated} of {len(starts)} starts the client itself was at its limit: latencies may be too high"
+    behind = sum(bool(metrics.get("load_not_sustained")) for metrics in starts)
+    if behind:
+        yield (
+            f"in {behind} of {len(starts)} starts requests came faster than the server answered them: latencies at "
+            "such a rate grow with the length of the window"
+        )
     mixed = sum(any(metrics.get("from_other_start") for metrics in of_number) for of_number in measured.values())
     if mixed:
         many = "experiments have" if mixed > 1 else "experiment has"

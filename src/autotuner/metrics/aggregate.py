@@ -17,6 +17,7 @@ LATENCY_NAMES = {"ttft": "ttft", "tpot": "tpot", "itl": "itl", "e2e": "e2e_laten
 """Field of ``Measurement`` → its name in aggregated metrics."""
 
 _E2E_ALWAYS = ("p50", "p90", "p99")
+_RATES = ("output_throughput", "input_throughput", "total_throughput", "requests_per_second", "goodput")
 _THROUGHPUTS = ("mean_output_throughput", "mean_total_throughput", "max_output_throughput", "max_total_throughput")
 
 
@@ -44,6 +45,9 @@ def aggregate(
 
     What the server (``server_metrics``) and its GPUs (``gpu_metrics``) told is among the flat figures where they told
     anything.
+
+    Where no request succeeded there are no rates either: None, which no display takes for a measured zero.
+
     Throughputs (and goodput) are also given as ``<name>_per_gpu`` when ``gpu_count`` is at least 1. A figure without
     any sample is None. Raises ValueError for an unknown metric or percentile and when nothing is scored.
     """
@@ -55,12 +59,14 @@ def aggregate(
         for name in scored
     }
     figures: dict[str, Any] = dict(points[scored[0]])
-    figures["max_output_throughput"] = max((m.output_throughput for m in measurements), default=None)
-    figures["max_total_throughput"] = max((m.total_throughput for m in measurements), default=None)
+    served = [m for m in measurements if m.completed_requests]
+    figures["max_output_throughput"] = max((m.output_throughput for m in served), default=None)
+    figures["max_total_throughput"] = max((m.total_throughput for m in served), default=None)
     figures["scored_load_points"] = list(scored)
     figures["concurrency_levels"] = _distinct(m.concurrency for m in measurements if m.concurrency is not None)
     figures["request_rates"] = _distinct(m.request_rate for m in measurements if m.request_rate is not None)
     figures["client_saturated"] = any(m.client_saturated for m in measurements)
+    figures["load_not_sustained"] = any(m.load_not_sustained for m in measurements)
     figures["disturbed"] = any(m.disturbed for m in measurements)
     figures["samples_errors"] = sorted({m.samples_error for m in measurements if m.samples_error is not None})
     figures["predicted"] = any(m.predicted for m in measurements)
@@ -147,6 +153,8 @@ def _percentile(repeats: Sequence[Measurement], pooled: Pooled | None, metric: s
 
 
 def _rate(repeats: Sequence[Measurement], figure: Callable[[Measurement], float]) -> float | None:
+    if not any(m.completed_requests for m in repeats):
+        return None
     seconds = fsum(m.window_s for m in repeats)
     return fsum(figure(m) * m.window_s for m in repeats) / seconds if seconds else None
 
@@ -161,11 +169,14 @@ def _per_gpu(flat: Mapping[str, Any], gpu_count: int) -> dict[str, float | None]
 
 def _raw(measurement: Measurement, gpu_count: int | None) -> dict[str, Any]:
     figures = measurement.model_dump(mode="json")
-    figures["mean_output_throughput_tokens_per_s"] = measurement.output_throughput
-    figures["mean_total_tokens_throughput_tokens_per_s"] = measurement.total_throughput
+    if not measurement.completed_requests:
+        figures |= dict.fromkeys(_RATES)
+    output, total = figures["output_throughput"], figures["total_throughput"]
+    figures["mean_output_throughput_tokens_per_s"] = output
+    figures["mean_total_tokens_throughput_tokens_per_s"] = total
     if gpu_count is not None and gpu_count >= 1:
-        figures["mean_output_throughput_per_gpu"] = measurement.output_throughput / gpu_count
-        figures["mean_total_throughput_per_gpu"] = measurement.total_throughput / gpu_count
+        figures["mean_output_throughput_per_gpu"] = None if output is None else output / gpu_count
+        figures["mean_total_throughput_per_gpu"] = None if total is None else total / gpu_count
     return figures
 
 

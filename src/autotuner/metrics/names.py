@@ -86,6 +86,11 @@ AGGREGATED: tuple[Described, ...] = (
     Described("concurrency_levels", "requests", "what was measured"),
     Described("request_rates", "requests/s", "what was measured"),
     Described("client_saturated", "yes or no", "of any window"),
+    Described(
+        "load_not_sustained",
+        "yes or no",
+        "whether in any window of an open loop requests came faster than they were answered",
+    ),
     Described("disturbed", "yes or no", "of any window"),
     Described("predicted", "yes or no", "of any window"),
     Described("samples_errors", "text", "why request records could not be written, such as a full disk"),

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import fsum
+from math import fsum, inf, sqrt
 
 from autotuner.contracts.measurement import Distribution, Measurement, RequestRecord
 from autotuner.contracts.workload import LoadPoint
@@ -152,12 +152,36 @@ def summarise(
         loop_lag_p99_s=loop_lag_p99_s,
         client_cpu_share=client_cpu_share,
         client_saturated=client_saturated,
+        load_not_sustained=load_point.request_rate is not None and backlog_grows(records, window_s),
         foreign_cpu_share=foreign_cpu_share,
         disturbed=disturbed,
         stopped=stopped,
         predicted=predicted,
         samples_path=samples_path,
     )
+
+
+def backlog_grows(records: Sequence[RequestRecord], window_s: float) -> bool:
+    """Whether an open loop came faster than it was served, all through the window.
+
+    The backlog is the number of requests that were due and had not ended. It grows when its average rises from each
+    third of the window to the next, in all by more than a twentieth of the window's requests, by more than 2.5 times
+    the square root of what it was (the size of its chance), and by more than 3.
+    """
+    third = window_s / 3
+    first, second, last = (_backlog(records, third * number, third * (number + 1)) for number in range(3))
+    due = sum(0 <= r.started < window_s for r in records)
+    return first < second < last and last - first > max(3.0, due / 20, 2.5 * sqrt(first))
+
+
+def _backlog(records: Iterable[RequestRecord], start: float, end: float) -> float:
+    """Average number of requests in [start, end) that were due and had not ended."""
+    inside = (
+        min(end, inf if r.outcome == "incomplete" else r.finished) - max(start, r.started)
+        for r in records
+        if r.started < end
+    )
+    return fsum(seconds for seconds in inside if seconds > 0) / (end - start)
 
 
 def _prompt_tokens_inside(records: Iterable[RequestRecord], window_s: float) -> int:

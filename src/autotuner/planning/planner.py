@@ -123,6 +123,7 @@ def make_plan(
         api=document.benchmark.api or "completions",
         dataset=dataset,
         seed=document.optimization.seed,
+        client_processes=document.benchmark.client_processes,
         # What the user writes wins over what makes the engine keep the length of answers.
         request_body={**engine.request_body, **document.benchmark.additional_params},
     )

@@ -36,18 +36,32 @@ class Draws:
 
     Parts are dealt by the largest deficit, so any run of requests has nearly the exact shares, and shuffled within
     blocks of 20, so that no pattern meets the concurrency. Equal arguments give equal sequences: every configuration
-    of a task gets the same requests.
+    of a task gets the same requests. Of several workers each gets every n-th: ``share`` is (which, how many).
     """
 
-    def __init__(self, point: LoadPoint, seed: int, repeat: int, rows: Iterator[Row] | None = None) -> None:
+    def __init__(
+        self,
+        point: LoadPoint,
+        seed: int,
+        repeat: int,
+        rows: Iterator[Row] | None = None,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
         self._rows = rows
         self._random = generator(f"{seed}/{point.name}/{repeat}")
         self._traffic = point.traffic
         self._credit = [0.0] * len(point.traffic.parts)
         self._block: list[Scenario] = []
+        self._skipped, self._every = share
 
     def next(self) -> Draw:
         """The next request; each length is at least one token, each turn after the first without the shared prefix."""
+        for _ in range(self._skipped):
+            self._draw()
+        self._skipped = self._every - 1
+        return self._draw()
+
+    def _draw(self) -> Draw:
         if not self._block:
             self._block = self._deal(self._traffic)
         scenario = self._block.pop()

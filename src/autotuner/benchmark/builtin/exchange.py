@@ -12,6 +12,9 @@ from autotuner.contracts.measurement import RequestRecord
 _CONTENT = re.compile(rb'"(?:text|content|reasoning_content|reasoning)"\s*:\s*"(?!")')
 _RARE = re.compile(rb'"usage"\s*:\s*\{|"error"\s*:')
 
+_UNLIKE = b"\n\n\n"
+"""Begins no event."""
+
 _CONTENT_KEYS = ("text", "content", "reasoning_content", "reasoning")
 
 
@@ -19,6 +22,8 @@ class Exchange:
     """A request from its first byte to the end of its answer. Times are seconds of the monotonic clock."""
 
     __slots__ = (
+        "_after",
+        "_before",
         "_pending",
         "arrivals",
         "asked_prompt",
@@ -60,22 +65,38 @@ class Exchange:
         self.retried = False
         self.timer: asyncio.TimerHandle | None = None
         self._pending = b""
+        self._before = _UNLIKE
+        self._after = b""
 
     def feed(self, data: bytes, now: float) -> None:
-        """A piece of the body of a 200 answer that arrived at ``now``."""
+        """A piece of the body of a 200 answer that arrived at ``now``: an event arrives with the line that ends it."""
         if self.body is not None:
             self.body += data
         if self._pending:
             data = self._pending + data
-        lines = data.split(b"\n")
-        self._pending = lines.pop()
-        for text in lines:
-            if not text or text == b"\r":
-                continue
-            if _CONTENT.search(text) and not _RARE.search(text) and text.startswith(b"data:"):
+        elif (
+            # Most events differ from the one before in the text of the model alone.
+            data.startswith(self._before)
+            and data.endswith(self._after)
+            and len(self._before) < data.find(b'"', len(self._before)) == len(data) - len(self._after)
+        ):
+            self.arrivals.append(now)
+            return
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
+        events = data.split(b"\n\n")
+        self._pending = events.pop()
+        for event in events:
+            if (
+                event.startswith(b"data:")
+                and b"\n" not in event
+                and (content := _CONTENT.search(event)) is not None
+                and not _RARE.search(event)
+            ):
                 self.arrivals.append(now)
+                self._before, self._after = event[: content.end()], event[event.find(b'"', content.end()) :] + b"\n\n"
             else:
-                self._rare(text, now)
+                self._rare(event, now)
 
     def settle(self) -> None:
         """The answer has ended: decide what it was, unless that is known already."""
@@ -119,29 +140,38 @@ class Exchange:
             in_window=self.in_window,
         )
 
-    def _rare(self, text: bytes, now: float) -> None:
-        """Everything but a plain piece of content: role, finish reason, usage, end, error."""
-        text = text.strip()
-        if text.startswith(b"error:"):
-            self.error = "error_payload"
-            return
-        payload = text.removeprefix(b"data:").strip()
+    def _rare(self, event: bytes, now: float) -> None:
+        """Everything but a plain piece of content: role, finish reason, usage, end, error, data of several lines."""
+        event = event.strip()
+        payload = event if event.startswith(b"{") else self._data(event)
         if payload == b"[DONE]":
             self.done = True
             return
         if not payload.startswith(b"{"):
-            return  # comments and other fields of server-sent events
+            return  # comments, other fields, and what no model wrote
         try:
             message = json.loads(payload)
         except ValueError:
             self.error = self.error or "malformed"
             return
         if message.get("error"):
-            self.error = "error_payload"
+            self.error = self.error or "error_payload"
             return
         self._usage(message.get("usage"))
-        if any(_has_content(choice) for choice in message.get("choices") or ()):
+        choices = message.get("choices")
+        if isinstance(choices, list) and any(map(_has_content, choices)):
             self.arrivals.append(now)
+
+    def _data(self, event: bytes) -> bytes:
+        """The data of a server-sent event, its lines joined; an event of the type error is one."""
+        lines = []
+        for line in event.split(b"\n"):
+            name, _, value = line.partition(b":")
+            if name == b"data":
+                lines.append(value.removeprefix(b" "))
+            elif name == b"error" or (name == b"event" and value.strip() == b"error"):
+                self.error = self.error or "error_payload"
+        return b"\n".join(lines).strip()
 
     def _usage(self, usage: object) -> None:
         if not isinstance(usage, dict):

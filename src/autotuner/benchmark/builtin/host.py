@@ -1,133 +1,209 @@
-"""CPU use of this host, of the server and of this process, from /proc; and how late our own loop runs."""
+"""What other programs take from the cores of server and client, in slices of a window, from /proc.
+
+It runs in the process that owns the workers, beside their event loops. The time that no core was idle is taken from the
+kernel's exact idle clocks; from it goes the time of the server and of ourselves. What is left was used by others, seen
+or not: programs that come and go between two samples are in it, and time that a hypervisor took is too.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from time import monotonic, process_time
-from types import TracebackType
-from typing import Self
+from time import monotonic
 
-import numpy as np
+SLICE_S = 0.5
+DISTURBED_MEAN = 0.10
+DISTURBED_SECOND = 0.15
+"""In cores: other programs disturb a window with so much over all of it, or over a second anywhere in it."""
 
+PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
-_IDLE_COLUMNS = (3, 4)  # idle, iowait
-_GUEST_COLUMNS = 8  # guest time from here on is in user time already
+_IDLE, _IOWAIT, _STEAL = 3, 4, 7
+_UTIME, _PPID = 11, 1
+"""Places in /proc/PID/stat behind the name."""
 
 
 @dataclass(frozen=True)
-class CpuUse:
-    """CPU seconds so far; ``server`` None when its processes are not known, ``busy`` None without /proc."""
+class CpuTimes:
+    """Counters at one instant, in seconds: idle and stolen time of the watched cores, CPU of ours and of the server."""
 
     at: float
-    own: float
-    busy: float | None
-    server: float | None
+    cores: int
+    idle: float
+    stolen: float
+    server: float
+    ours: dict[int, float]
+    """By process."""
 
 
-def cpu_use(cores: tuple[int, ...] | None, server_pid: int | None) -> CpuUse:
-    """Read the counters; ``busy`` covers the given cores, or all."""
-    return CpuUse(
-        at=monotonic(),
-        own=process_time(),
-        busy=_busy(cores),
-        server=None if server_pid is None else _tree(server_pid),
+@dataclass(frozen=True)
+class Slice:
+    """A piece of a window."""
+
+    begin: float
+    """In seconds from its opening."""
+    seconds: float
+    share: float
+    """CPU of other programs, in cores."""
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """CPU of other programs in a window, in cores."""
+
+    mean: float
+    peak: float
+    """Over the worst second."""
+    disturbed: bool
+    begun: float | None
+    """When the first disturbed second began, in seconds from the opening of the window."""
+
+
+class HostWatch:
+    """Takes samples all the time inside ``running``; asked for a window, it tells what others took from it.
+
+    ``ours`` are processes of which only their own time counts, ``server`` is the root of the server's tree. Without one
+    nothing can be told: what an unknown server uses is not foreign.
+    """
+
+    def __init__(self, cores: tuple[int, ...] | None, ours: Iterable[int], server: int | None) -> None:
+        self._cores = None if cores is None else frozenset(cores)
+        self._ours = set(ours)
+        self._server = server
+        self._family: set[int] = set()
+        self._strangers: set[int] = set()
+        self.samples: list[CpuTimes] = []
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Sample twice a second inside."""
+        task = asyncio.create_task(self._sample())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def foreign(self, opened: float, window_s: float) -> Foreign | None:
+        """What others took between two instants; None when that cannot be told."""
+        if not self.samples or self.samples[-1].at < opened + window_s:
+            await asyncio.to_thread(self.take)
+        slices = [(a, b) for a, b in pairwise(self.samples) if b.at > opened and a.at < opened + window_s]
+        inner = [(a, b) for a, b in slices if opened <= (a.at + b.at) / 2 < opened + window_s]
+        return judge([Slice(a.at - opened, b.at - a.at, used(a, b)) for a, b in inner or slices])
+
+    def take(self) -> None:
+        """Take one sample; nothing happens where there is no /proc or no server."""
+        if self._server is None:
+            return
+        try:
+            sample = self._read(self._server)
+        except OSError:
+            return
+        if sample is not None:
+            self.samples.append(sample)
+
+    async def _sample(self) -> None:
+        while True:
+            await asyncio.to_thread(self.take)
+            await asyncio.sleep(SLICE_S)
+
+    def _read(self, server: int) -> CpuTimes | None:
+        at = monotonic()
+        cores, idle, stolen = _cores(self._cores)
+        self._look_for_children(server)
+        if _stat(server) is None:
+            return None
+        # What children have used moves to their parent when it has waited for them; with ours that is not wanted.
+        family = sum(sum(map(int, fields[_UTIME : _UTIME + 4])) for fields in map(_stat, self._family) if fields)
+        ours = {
+            pid: sum(map(int, fields[_UTIME : _UTIME + 2])) / _TICKS
+            for pid in self._ours - self._family
+            if (fields := _stat(pid)) is not None
+        }
+        return CpuTimes(at, cores, idle / _TICKS, stolen / _TICKS, family / _TICKS, ours)
+
+    def _look_for_children(self, server: int) -> None:
+        """Add to the family who was started by one of it. Everybody is looked at once only."""
+        alive = {int(name) for name in os.listdir(PROC) if name.isdecimal()}  # noqa: PTH208
+        self._family &= alive
+        self._strangers &= alive
+        parents: dict[int, int] = {}
+        for pid in alive - self._strangers - self._family:
+            fields = _stat(pid)
+            if fields is not None:
+                parents[pid] = int(fields[_PPID])
+        self._family.add(server)
+        grown = True
+        while grown:
+            found = {pid for pid, parent in parents.items() if parent in self._family} - self._family
+            self._family |= found
+            grown = bool(found)
+        self._strangers |= parents.keys() - self._family
+        supervisor = parents.get(server)
+        if supervisor is not None and supervisor > 1:
+            self._ours.add(supervisor)
+
+
+def used(before: CpuTimes, after: CpuTimes) -> float:
+    """CPU that neither we nor the server used between two samples, in cores."""
+    elapsed = after.at - before.at
+    busy = elapsed * after.cores - (after.idle - before.idle)
+    # Of one that is gone its last bit is not known, and small.
+    own = sum(seconds - before.ours.get(pid, seconds) for pid, seconds in after.ours.items())
+    return max(busy - own - (after.server - before.server), after.stolen - before.stolen, 0.0) / elapsed
+
+
+def judge(slices: Sequence[Slice]) -> Foreign | None:
+    """The verdict on successive slices; None without any."""
+    if not slices:
+        return None
+    mean = _average(slices)
+    seconds = [(pair[0].begin, _average(pair)) for pair in pairwise(slices)]
+    begun = next((begin for begin, share in seconds if share > DISTURBED_SECOND), None)
+    disturbed = mean > DISTURBED_MEAN or begun is not None
+    if disturbed and begun is None:
+        begun = next((piece.begin for piece in slices if piece.share > DISTURBED_MEAN), 0.0)
+    return Foreign(
+        mean=mean,
+        peak=max([share for _, share in seconds], default=mean),
+        disturbed=disturbed,
+        begun=None if begun is None else max(begun, 0.0),
     )
 
 
-def own_share(before: CpuUse, after: CpuUse) -> float:
-    """CPU of this process between the two, in cores."""
-    return (after.own - before.own) / (after.at - before.at)
+def _average(slices: Sequence[Slice]) -> float:
+    return sum(piece.seconds * piece.share for piece in slices) / sum(piece.seconds for piece in slices)
 
 
-def foreign_share(before: CpuUse, after: CpuUse) -> float | None:
-    """CPU of programs that are neither this process nor the server, in cores; None when that cannot be told."""
-    if before.busy is None or after.busy is None or before.server is None or after.server is None:
-        return None
-    foreign = (after.busy - before.busy) - (after.own - before.own) - (after.server - before.server)
-    return max(foreign / (after.at - before.at), 0.0)
-
-
-def _busy(cores: tuple[int, ...] | None) -> float | None:
-    wanted = {"cpu"} if cores is None else {f"cpu{core}" for core in cores}
-    try:
-        lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    ticks = 0
-    for line in lines:
+def _cores(wanted: frozenset[int] | None) -> tuple[int, int, int]:
+    """Number of the watched cores, their idle and their stolen ticks. OSError without /proc."""
+    number = idle = stolen = 0
+    for line in (PROC / "stat").read_text(encoding="ascii").splitlines():
         name, *columns = line.split()
-        if name in wanted:
-            counted = [int(column) for column in columns[:_GUEST_COLUMNS]]
-            ticks += sum(counted) - sum(counted[column] for column in _IDLE_COLUMNS)
-    return ticks / _TICKS
+        core = name.removeprefix("cpu")
+        if name.startswith("cpu") and core.isdecimal() and (wanted is None or int(core) in wanted):
+            number += 1
+            idle += int(columns[_IDLE]) + int(columns[_IOWAIT])
+            stolen += int(columns[_STEAL])
+    return number, idle, stolen
 
 
-def _tree(pid: int) -> float | None:
-    """CPU of a process, its living descendants, and those they have waited for; None when it is gone."""
-    ticks = _ticks(pid)
-    if ticks is None:
-        return None
-    total, waiting = ticks, _children(pid)
-    while waiting:
-        child = waiting.pop()
-        total += _ticks(child) or 0
-        waiting += _children(child)
-    return total / _TICKS
-
-
-def _ticks(pid: int) -> int | None:
+def _stat(pid: int) -> list[str] | None:
+    """The fields behind the name; None when the process is gone."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
     except OSError:
         return None
-    fields = text.rpartition(")")[2].split()
-    return sum(int(field) for field in fields[11:15])  # utime, stime, cutime, cstime
-
-
-def _children(pid: int) -> list[int]:
-    children: list[int] = []
     try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        for task in tasks:
-            children += map(int, (task / "children").read_text(encoding="ascii").split())
+        text = os.read(descriptor, 2048)
     except OSError:
-        return children
-    return children
-
-
-class LoopLag:
-    """Samples how late the event loop runs its callbacks, inside its context."""
-
-    PERIOD_S = 0.01
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._lags: list[float] = []
-        self._due = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def __enter__(self) -> Self:
-        self._plan()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    @property
-    def p99(self) -> float | None:
-        """The 99th percentile of the lag in seconds; None without a sample."""
-        return float(np.percentile(self._lags, 99)) if self._lags else None
-
-    def _plan(self) -> None:
-        self._due = self._loop.time() + self.PERIOD_S
-        self._timer = self._loop.call_at(self._due, self._tick)
-
-    def _tick(self) -> None:
-        self._lags.append(max(self._loop.time() - self._due, 0.0))
-        self._plan()
+        return None
+    finally:
+        os.close(descriptor)
+    return text.decode("utf-8", "replace").rpartition(")")[2].split()

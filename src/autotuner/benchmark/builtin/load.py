@@ -25,8 +25,8 @@ LONGEST_PAUSE_S = 0.5
 class Load(Protocol):
     """One way of issuing requests."""
 
-    def start(self) -> None:
-        """Issue the first requests."""
+    def start(self, at: float) -> None:
+        """Issue the first requests; a schedule begins at that time of the monotonic clock."""
 
     def ended(self, exchange: Exchange) -> None:
         """A request is over."""
@@ -46,7 +46,7 @@ class ClosedLoop:
         self._failures = 0
         self._stopped = False
 
-    def start(self) -> None:
+    def start(self, at: float) -> None:
         for _ in range(self._concurrency):
             self._next()
 
@@ -70,20 +70,30 @@ class ClosedLoop:
 
 
 class OpenLoop:
-    """Requests at times fixed in advance, by the gaps between them; what is late stays late."""
+    """Requests at times fixed in advance, by the gaps between them; what is late stays late.
 
-    def __init__(self, source: Source, issue: Callable[[Exchange], None], gaps: Iterator[float]) -> None:
+    Of several workers each has the same gaps and serves every n-th time: ``share`` is (which, how many).
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        issue: Callable[[Exchange], None],
+        gaps: Iterator[float],
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
         self._source = source
         self._issue = issue
         self._gaps = gaps
         self._loop = asyncio.get_running_loop()
         self._due = 0.0
+        self._skipped, self._every = share
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[float] = deque()
         self._in_flight = 0
 
-    def start(self) -> None:
-        self._due = self._loop.time()
+    def start(self, at: float) -> None:
+        self._due = at
         self._plan()
 
     def ended(self, exchange: Exchange) -> None:
@@ -97,7 +107,8 @@ class OpenLoop:
             self._timer.cancel()
 
     def _plan(self) -> None:
-        self._due += next(self._gaps)
+        self._due += sum(next(self._gaps) for _ in range(self._skipped + 1))
+        self._skipped = self._every - 1
         self._timer = self._loop.call_at(self._due, self._arrive)
 
     def _arrive(self) -> None:
@@ -118,24 +129,25 @@ def make_load(
     bodies: Bodies,
     content: bytes | None,
     issue: Callable[[Exchange], None],
+    share: tuple[int, int],
 ) -> Load:
-    """The load of one measurement. ``content``: of the workload's dataset, if it has one."""
+    """The load of one measurement, or one worker's share of it. ``content``: of the workload's dataset, if any."""
     seed = f"{workload.seed}/{point.name}/{repeat}/arrivals"
     rows = times = None
     if workload.dataset is not None and content is not None:
         path = Path(workload.dataset.path)
         rows = endless(content, path, _first_row(workload, point, repeat))
         times = (row.at or 0.0 for row in endless(content, path, 0))
-    draws = Draws(point, workload.seed, repeat, rows)
+    draws = Draws(point, workload.seed, repeat, rows, share)
     name = f"{point.name}/{repeat}"
     if point.concurrency is not None:
         return ClosedLoop(Source(bodies, draws, 2 * point.concurrency + 16, name), issue, point.concurrency)
     if point.replay_speed is not None and workload.dataset is not None and times is not None:
         gaps = replayed_gaps(times, workload.dataset.period_s or 1.0, point.replay_speed)
-        return OpenLoop(Source(bodies, draws, 64, name), issue, gaps)
+        return OpenLoop(Source(bodies, draws, 64, name), issue, gaps, share)
     rate = point.request_rate or 1.0
     gaps = drawn_gaps(workload.arrival, rate, workload.burstiness, seed)
-    return OpenLoop(Source(bodies, draws, min(round(2 * rate) + 16, 1024), name), issue, gaps)
+    return OpenLoop(Source(bodies, draws, min(round(2 * rate) + 16, 1024), name), issue, gaps, share)
 
 
 def _first_row(workload: Workload, point: LoadPoint, repeat: int) -> int:

@@ -7,17 +7,18 @@ import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 
 from autotuner.benchmark.builtin.exchange import Exchange
-from autotuner.benchmark.builtin.host import LoopLag, cpu_use, foreign_share, own_share
+from autotuner.benchmark.builtin.lag import LoopLag
 from autotuner.benchmark.builtin.load import Load, make_load
 from autotuner.benchmark.builtin.prompts import Bodies
 from autotuner.benchmark.builtin.sender import Sender, Target
+from autotuner.benchmark.builtin.together import Share, Together, joined, limits_of, point_of
 from autotuner.benchmark.builtin.window import Window
-from autotuner.benchmark.builtin.wire import Measure
+from autotuner.benchmark.builtin.wire import Measure, Progress, Result
 from autotuner.benchmark.samples import try_to_write_samples
-from autotuner.contracts.measurement import LiveFigures, Measurement
+from autotuner.contracts.values import Frozen
 from autotuner.contracts.workload import LoadPoint
 from autotuner.metrics import summarise
 
@@ -25,7 +26,6 @@ PROGRESS_S = 0.25
 
 SATURATED_LAG_S = 0.005
 SATURATED_CPU = 0.9
-DISTURBED_CORES = 0.10
 
 
 async def measure_point(
@@ -36,52 +36,73 @@ async def measure_point(
     target: Target,
     bodies: Bodies,
     content: bytes | None,
-    on_progress: Callable[[LiveFigures], None],
-) -> Measurement:
-    """Warm up, measure, drain, and sum up. Cancelling drops all requests at once. ``content``: of the dataset."""
-    window = Window(order.workload.limits, point.concurrency)
+    together: Together,
+    send: Callable[[Frozen], None],
+) -> None:
+    """Warm up, measure, drain, sum up, and send the result (the first of several workers does). Sends live figures too.
+
+    Cancelling drops all requests at once. ``content``: of the dataset.
+    """
+    limits = order.workload.limits
+    mine = point_of(point, order.share)
+    window = Window(limits_of(limits, together.count), mine.concurrency)
+    together.on_shut = window.shut
     began = monotonic()
+
+    def report() -> None:
+        figures = window.figures(point.name, repeat)
+        send(Progress(number=order.number, figures=figures, started=window.own_started))
+
     with _no_collection():
-        async with _loaded(order, point, repeat, target, bodies, content, window):
-            with _reporting(lambda: on_progress(window.figures(point.name, repeat))):
+        async with _loaded(order, mine, repeat, target, bodies, content, window, together):
+            with _reporting(report):
                 await window.warm()
-                # The load goes on while the counters are read; the window opens after that.
-                before = await asyncio.to_thread(cpu_use, order.cores, order.server_pid)
+                opening = await together.meet()
+                before = process_time()
                 with LoopLag() as lag:
-                    await window.measure()
-                after = await asyncio.to_thread(cpu_use, order.cores, order.server_pid)
+                    await window.measure(opening)
+                cpu = (process_time() - before) / window.seconds
                 await window.drain()
-    cpu, lag_p99 = own_share(before, after), lag.p99
-    foreign = foreign_share(before, after)
+                report()
+                await together.meet()  # the load stays up until the last request of the window has ended
+    shares = await together.gather(Share(window.records(), window.seconds, window.stopped, cpu, lag.p99))
+    if not shares:
+        return
+    saturated = any(map(_saturated, shares))
+    whole = joined(shares, limits)
     header: dict[str, object] = {
         "client": "builtin",
         "load_point": point.name,
         "repeat": repeat,
-        "window_s": window.seconds,
+        "window_s": whole.window_s,
         "opened_monotonic": window.opened,
     }
-    records = window.records()
-    path, unwritten = await asyncio.to_thread(try_to_write_samples, Path(order.artefacts), header, records)
+    path, unwritten = await asyncio.to_thread(try_to_write_samples, Path(order.artefacts), header, whole.records)
     summary = summarise(
-        records,
+        whole.records,
         load_point=point,
         repeat=repeat,
-        window_s=window.seconds,
+        window_s=whole.window_s,
         slo_limits=order.slo_limits,
-        loop_lag_p99_s=lag_p99,
-        client_cpu_share=cpu,
-        client_saturated=cpu > SATURATED_CPU or (lag_p99 or 0.0) > SATURATED_LAG_S,
-        foreign_cpu_share=foreign,
-        disturbed=foreign is not None and foreign > DISTURBED_CORES,
-        stopped=window.stopped,
+        loop_lag_p99_s=whole.loop_lag_p99_s,
+        client_cpu_share=whole.cpu_share,
+        client_saturated=saturated,
+        stopped=whole.stopped,
         samples_path=path,
     )
-    known = {
-        "warmup_s": max(0.0, window.opened - began),
-        "samples_error": unwritten,
-        "opened_monotonic": window.opened,
-    }
-    return summary.model_copy(update=known)
+    measurement = summary.model_copy(
+        update={
+            "warmup_s": max(0.0, window.opened - began),
+            "samples_error": unwritten,
+            "opened_monotonic": window.opened,
+            "client_processes": together.count,
+        }
+    )
+    send(Result(number=order.number, measurement=measurement, opened=window.opened))
+
+
+def _saturated(share: Share) -> bool:
+    return share.cpu_share > SATURATED_CPU or (share.loop_lag_p99_s or 0.0) > SATURATED_LAG_S
 
 
 @asynccontextmanager
@@ -93,6 +114,7 @@ async def _loaded(
     bodies: Bodies,
     content: bytes | None,
     window: Window,
+    together: Together,
 ) -> AsyncIterator[None]:
     """The load is up inside; afterwards every connection is closed."""
     load: Load
@@ -103,8 +125,8 @@ async def _loaded(
         load.ended(exchange)
 
     sender = Sender(target, order.workload.limits.request_timeout_s, window.started, ended)
-    load = make_load(order.workload, point, repeat, bodies, content, sender.issue)
-    load.start()
+    load = make_load(order.workload, point, repeat, bodies, content, sender.issue, order.share)
+    load.start(await together.meet())
     try:
         yield
     finally:

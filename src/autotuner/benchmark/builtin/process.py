@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections import deque
+from dataclasses import dataclass
 
-from autotuner.benchmark.builtin.wire import LINE_LIMIT, REPORTS, Done, Progress, Ready, Result, line
+from autotuner.benchmark.builtin.wire import LINE_LIMIT, REPORTS, Report, line
 from autotuner.contracts.attempt import Failure, FailureClass
 from autotuner.contracts.client import ClientError
 from autotuner.contracts.values import Frozen
@@ -15,7 +17,21 @@ from autotuner.contracts.values import Frozen
 START_S = 60.0
 STOP_S = 2.0
 
-Report = Ready | Progress | Result | Done
+PART = b'{"kind":"part"'
+
+
+@dataclass(frozen=True)
+class RawPart:
+    """A report that is only handed on, so it is not read."""
+
+    number: int
+    text: bytes
+
+
+def _read(text: bytes) -> Report | RawPart:
+    if text.startswith(PART) and (number := re.match(rb'"number":(\d+)', text[len(PART) + 1 :])) is not None:
+        return RawPart(int(number[1]), text)
+    return REPORTS.validate_json(text)
 
 
 class WorkerProcess:
@@ -23,7 +39,7 @@ class WorkerProcess:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._reports: asyncio.Queue[Report | None] = asyncio.Queue()
+        self._reports: asyncio.Queue[Report | RawPart | None] = asyncio.Queue()
         self._errors: deque[bytes] = deque(maxlen=50)
         self._tasks = (asyncio.create_task(self._read_reports()), asyncio.create_task(self._read_errors()))
         self._ended = False
@@ -67,16 +83,23 @@ class WorkerProcess:
 
     async def send(self, order: Frozen) -> None:
         """Give an order; ClientError when the worker is dead."""
+        await self._write(line(order))
+
+    async def pass_on(self, part: RawPart) -> None:
+        """Hand on what another worker has reported; ClientError when this one is dead."""
+        await self._write(part.text)
+
+    async def _write(self, text: bytes) -> None:
         stdin = self._process.stdin
         try:
             if stdin is None or stdin.is_closing():
                 raise ConnectionResetError
-            stdin.write(line(order))
+            stdin.write(text)
             await stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as error:
             raise self.dead("is gone") from error
 
-    async def receive(self) -> Report:
+    async def receive(self) -> Report | RawPart:
         """The next report; ClientError when the worker has died."""
         report = await self._reports.get()
         if report is None:
@@ -123,7 +146,7 @@ class WorkerProcess:
         try:
             if self._process.stdout is not None:
                 while (text := await self._process.stdout.readline()).endswith(b"\n"):  # else cut off by its death
-                    self._reports.put_nowait(REPORTS.validate_json(text))
+                    self._reports.put_nowait(_read(text))
         finally:
             self._reports.put_nowait(None)
 

@@ -46,11 +46,13 @@ class Bodies:
         extra: dict[str, object],
         salt: str,
         token_ids: tuple[int, int] | None,
+        own_salt: str = "",
     ) -> None:
+        """``own_salt`` tells the prompts of one worker from those of others, which share prefixes with it."""
         self._chat = path.rstrip("/").endswith("/chat/completions")
-        self._salt = salt
+        self._salt, self._own_salt = salt, salt + own_salt
         self._ids = None if self._chat else token_ids
-        self._id_sequences = None if self._ids is None else Sequences(salt, *self._ids)
+        self._id_sequences = None if self._ids is None else Sequences(self._own_salt, *self._ids)
         self.calibrated(Calibration())
         authorisation = f"Authorization: Bearer {api_key}\r\n" if api_key is not None else ""
         self._head = (
@@ -70,7 +72,7 @@ class Bodies:
     def calibrated(self, calibration: Calibration) -> None:
         """Make words into prompts as the calibration says."""
         self._calibration = calibration
-        self._word_sequences = Sequences(f"{self._salt}/words", 0, len(calibration.vocabulary))
+        self._word_sequences = Sequences(f"{self._own_salt}/words", 0, len(calibration.vocabulary))
 
     def ids(self, tokens: int, prefix: Sequence[int] = ()) -> list[int]:
         """A prompt of exactly so many token ids, those of the prefix first."""

@@ -30,11 +30,13 @@ class Connection(asyncio.Protocol):
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
         self._parser = httptools.HttpResponseParser(self)
+        self._feed = self._parser.feed_data
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._now = 0.0
         self._silent = True
         self._answers = 0
+        self._dropped = False
 
     @property
     def usable(self) -> bool:
@@ -43,27 +45,35 @@ class Connection(asyncio.Protocol):
 
     def send(self, exchange: Exchange) -> None:
         """Hand the request to the socket; its clock starts with the first byte (sent again: anew)."""
-        self._exchange = exchange
-        self._silent = True
+        self.expect(exchange)
         transport = cast(asyncio.Transport, self._transport)
         exchange.started = monotonic() if exchange.scheduled is None else exchange.scheduled
         transport.write(exchange.request)
 
+    def expect(self, exchange: Exchange) -> None:
+        """What arrives next is the answer to that."""
+        self._exchange = exchange
+        self._silent = True
+
     def abort(self) -> None:
         """Close at once; the exchange on it, if any, is forgotten."""
         self._exchange = None
+        self._dropped = True
         if self._transport is not None:
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._sender.joined(self)
+        if self._dropped:
+            self._transport.abort()
+        else:
+            self._sender.joined(self)
 
     def data_received(self, data: bytes) -> None:
         self._now = monotonic()
         self._silent = False
         try:
-            self._parser.feed_data(data)
+            self._feed(data)
         except httptools.HttpParserError:
             self._end("malformed")
             self.abort()
@@ -206,18 +216,26 @@ class Sender:
     async def _connect_and_send(self, exchange: Exchange) -> None:
         began = monotonic()
         target = self._target
+        connection = Connection(self)
         try:
-            _, connection = await self._loop.create_connection(
-                lambda: Connection(self),
+            await self._loop.create_connection(
+                lambda: connection,
                 target.address,
                 target.port,
                 ssl=target.tls,
                 server_hostname=target.host if target.tls is not None else None,
             )
+        except asyncio.CancelledError:
+            # As good as made, perhaps; then the loop closes it without telling its protocol.
+            connection.abort()
+            self.left(connection)
+            raise
         except ConnectionRefusedError:
             self._fail(exchange, began, "connection_refused")
         except ConnectionResetError:
             self._fail(exchange, began, "connection_reset")
+        except ssl.SSLCertVerificationError:
+            self._fail(exchange, began, "tls_certificate")
         except ssl.SSLError:
             self._fail(exchange, began, "tls")
         except OSError:

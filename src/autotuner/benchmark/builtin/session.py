@@ -12,22 +12,23 @@ from autotuner.benchmark.builtin.exchange import Exchange
 from autotuner.benchmark.builtin.point import measure_point
 from autotuner.benchmark.builtin.prompts import Bodies
 from autotuner.benchmark.builtin.sender import Sender, Target
-from autotuner.benchmark.builtin.sweep import Sweep
+from autotuner.benchmark.builtin.together import Together
 from autotuner.benchmark.builtin.wire import Measure
 from autotuner.benchmark.dataset import content_of
 from autotuner.contracts.attempt import Failure, FailureClass
 from autotuner.contracts.client import ClientError
 from autotuner.contracts.errors import AutotunerError
-from autotuner.contracts.measurement import LiveFigures, Measurement
+from autotuner.contracts.values import Frozen
 from autotuner.contracts.workload import Dataset
 
+HANDSHAKE_S = 10.0
 
-async def run_job(
-    order: Measure,
-    on_progress: Callable[[LiveFigures], None],
-    on_result: Callable[[Measurement], None],
-) -> None:
-    """Take the measurements of the order one after the other. ClientError for an address that cannot be used."""
+
+async def run_job(order: Measure, together: Together, send: Callable[[Frozen], None]) -> None:
+    """Take the measurements of the order one after the other, and send figures and results.
+
+    ClientError for an address that cannot be used.
+    """
     parts = urlsplit(order.base_url)
     target = await _resolve(order.base_url)
     bodies = Bodies(
@@ -37,18 +38,16 @@ async def run_job(
         model=order.model,
         extra=order.workload.request_body,
         salt=f"{order.salt}/{order.number}",
+        own_salt=f"/{together.index}" if together.index else "",
         token_ids=order.prompt_token_ids,
     )
     if needs_words(bodies, order):
         bodies.calibrated(await _calibrate(bodies, target, order.workload.limits.request_timeout_s))
     content = await _content(order.workload.dataset)
-    sweep = Sweep(order.workload.load_points, order.done_rates)
     for point, repeat in order.remaining:
-        measurement = await measure_point(
-            order, sweep.at(point), repeat, target=target, bodies=bodies, content=content, on_progress=on_progress
+        await measure_point(
+            order, point, repeat, target=target, bodies=bodies, content=content, together=together, send=send
         )
-        sweep.learn(measurement)
-        on_result(measurement)
 
 
 def needs_words(bodies: Bodies, order: Measure) -> bool:
@@ -80,6 +79,7 @@ async def _resolve(base_url: str) -> Target:
             )
         )
     port = parts.port or (443 if parts.scheme == "https" else 80)
+    tls = ssl.create_default_context() if parts.scheme == "https" else None
     try:
         found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=1)
     except OSError as error:
@@ -90,12 +90,30 @@ async def _resolve(base_url: str) -> Target:
                 hint="check the address of the endpoint and the name service",
             )
         ) from error
-    return Target(
-        address=str(found[0][4][0]),
-        port=port,
-        host=parts.hostname,
-        tls=ssl.create_default_context() if parts.scheme == "https" else None,
-    )
+    target = Target(address=str(found[0][4][0]), port=port, host=parts.hostname, tls=tls)
+    if tls is not None:
+        await _check_certificate(target)
+    return target
+
+
+async def _check_certificate(target: Target) -> None:
+    """ClientError for a certificate that is not to be trusted: every request would fail. Any other fault is counted."""
+    try:
+        async with asyncio.timeout(HANDSHAKE_S):
+            _, writer = await asyncio.open_connection(
+                target.address, target.port, ssl=target.tls, server_hostname=target.host
+            )
+    except ssl.SSLCertVerificationError as error:
+        raise ClientError(
+            Failure(
+                kind=FailureClass.UNREACHABLE,
+                diagnosis=f"the certificate of {target.host}:{target.port} is not trusted: {error.verify_message}",
+                hint="for a private authority, name the file with its certificate in the variable SSL_CERT_FILE",
+            )
+        ) from error
+    except (OSError, TimeoutError):
+        return
+    writer.close()
 
 
 async def _calibrate(bodies: Bodies, target: Target, timeout_s: float) -> Calibration:

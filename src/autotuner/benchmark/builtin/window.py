@@ -13,6 +13,16 @@ ERRORS_BEFORE_RATE = 20
 """A share of errors is judged from this many finished requests on."""
 
 
+def too_many_errors(limits: MeasureLimits, errors: int, finished: int) -> str | None:
+    """Which limit so many errors among so many finished requests break."""
+    if limits.max_errors is not None and errors >= limits.max_errors:
+        return "max_errors"
+    rate = limits.max_error_rate
+    return (
+        "max_error_rate" if rate is not None and finished >= ERRORS_BEFORE_RATE and errors > rate * finished else None
+    )
+
+
 class Window:
     """Watches requests start and end. Hand ``started`` and ``ended`` to the sender; await the three turning points."""
 
@@ -53,9 +63,9 @@ class Window:
         """Returns when enough requests have finished, or it is plain that none will."""
         await self._warm
 
-    async def measure(self) -> None:
-        """Open the window and return when it has closed."""
-        self._opened = monotonic()
+    async def measure(self, at: float | None = None) -> None:
+        """Open the window, now or at a time of the monotonic clock soon to come; return when it has closed."""
+        self._opened = monotonic() if at is None else at
         length = min(self._limits.window_s, self._limits.max_window_s)
         soft = self._loop.call_at(self._opened + length, self._time_is_up)
         hard = self._loop.call_at(self._opened + self._limits.max_window_s, self._time_is_up, "max_window_s")
@@ -75,10 +85,22 @@ class Window:
         self._check_drained()
         await asyncio.wait({self._drained}, timeout=self._limits.drain_s)
 
+    def shut(self, reason: str | None) -> None:
+        """Close the window, if it is open."""
+        if self._opened is not None:
+            self._close(reason)
+
+    @property
+    def own_started(self) -> int:
+        """Requests started inside the window so far."""
+        return self._own_started
+
     def started(self, exchange: Exchange) -> None:
         """A request was handed to the socket (open loop: was due)."""
         self._live.add(exchange)
-        if self._opened is None or self._closed is not None or (exchange.started or 0.0) < self._opened:
+        start = exchange.started or 0.0
+        # An open loop may hand it over late: it belongs to the window in which it was due.
+        if self._opened is None or start < self._opened or (self._closed is not None and start >= self._closed):
             return
         exchange.in_window = True
         self._own_started += 1
@@ -108,7 +130,7 @@ class Window:
         """Running figures."""
         now = monotonic()
         measuring = self._opened is not None
-        elapsed = now - self.opened
+        elapsed = max(now - self.opened, 0.0)
         return LiveFigures(
             load_point=load_point,
             repeat=repeat,
@@ -140,14 +162,9 @@ class Window:
             self._ttft_sum += exchange.arrivals[0] - (exchange.started or 0.0)
         finished = self._own_ok + self._own_errors
         limits = self._limits
-        if limits.max_errors is not None and self._own_errors >= limits.max_errors:
-            self._close("max_errors")
-        elif (
-            limits.max_error_rate is not None
-            and finished >= ERRORS_BEFORE_RATE
-            and self._own_errors > limits.max_error_rate * finished
-        ):
-            self._close("max_error_rate")
+        hopeless = too_many_errors(limits, self._own_errors, finished)
+        if hopeless is not None:
+            self._close(hopeless)
         elif finished >= limits.min_requests and self.seconds >= limits.window_s:
             self._close(None)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, field_validator
 
 from autotuner.contracts.attempt import Failure
-from autotuner.contracts.measurement import LiveFigures, Measurement
+from autotuner.contracts.measurement import LiveFigures, Measurement, RequestRecord
 from autotuner.contracts.values import Frozen
 from autotuner.contracts.workload import LoadPoint, Workload
 
@@ -23,15 +23,13 @@ class Measure(Frozen):
     path: str = Field(description="of the completions endpoint")
     workload: Workload
     remaining: tuple[tuple[LoadPoint, int], ...] = Field(description="load point and repeat")
-    done_rates: tuple[tuple[str, float], ...] = Field((), description="as in AttemptJob")
     slo_limits: dict[str, float]
     artefacts: str
     salt: str = Field(description="distinguishes the prompts of this server start from those of others")
     prompt_token_ids: tuple[int, int] | None = Field(
         None, description="prompts are token ids drawn from [low, high); None: words"
     )
-    server_pid: int | None = Field(None, description="root of the server's processes, left out of foreign CPU use")
-    cores: tuple[int, ...] | None = Field(None, description="cores watched for foreign CPU use; None: all")
+    share: tuple[int, int] = Field((0, 1), description="which of how many workers that measure together this one is")
 
     @field_validator("prompt_token_ids")
     @classmethod
@@ -48,6 +46,35 @@ class Cancel(Frozen):
     number: int
 
 
+class Go(Frozen):
+    """To each of several workers: all of them wait; go on at that time of the monotonic clock."""
+
+    kind: Literal["go"] = "go"
+    number: int
+    at: float
+
+
+class Shut(Frozen):
+    """To each of several workers: close the window."""
+
+    kind: Literal["shut"] = "shut"
+    number: int
+    reason: str | None = None
+
+
+class Part(Frozen):
+    """From each of several workers but the first, and handed on to that: what it has measured; ``last`` ends it."""
+
+    kind: Literal["part"] = "part"
+    number: int
+    records: tuple[RequestRecord, ...]
+    last: bool
+    window_s: float
+    stopped: str | None
+    cpu_share: float
+    loop_lag_p99_s: float | None
+
+
 class Ready(Frozen):
     """From the worker: started."""
 
@@ -55,20 +82,29 @@ class Ready(Frozen):
     number: int = 0
 
 
+class Waiting(Frozen):
+    """From one of several workers: it goes on when the others have come as far."""
+
+    kind: Literal["waiting"] = "waiting"
+    number: int
+
+
 class Progress(Frozen):
-    """From the worker: live figures."""
+    """From the worker: live figures, and how many requests of the window were started."""
 
     kind: Literal["progress"] = "progress"
     number: int
     figures: LiveFigures
+    started: int = 0
 
 
 class Result(Frozen):
-    """From the worker: a finished measurement."""
+    """From the (first) worker: a finished measurement, and when its window opened by the monotonic clock."""
 
     kind: Literal["result"] = "result"
     number: int
     measurement: Measurement
+    opened: float
 
 
 class Done(Frozen):
@@ -79,11 +115,11 @@ class Done(Frozen):
     failure: Failure | None = None
 
 
-Order = Annotated[Measure | Cancel, Field(discriminator="kind")]
-Report = Annotated[Ready | Progress | Result | Done, Field(discriminator="kind")]
+Order = Measure | Cancel | Go | Shut | Part
+Report = Ready | Waiting | Progress | Part | Result | Done
 
-ORDERS: TypeAdapter[Measure | Cancel] = TypeAdapter(Order)
-REPORTS: TypeAdapter[Ready | Progress | Result | Done] = TypeAdapter(Report)
+ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="kind")])
+REPORTS: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="kind")])
 
 LINE_LIMIT = 64 * 1024 * 1024
 

@@ -13,8 +13,11 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+import uvloop
+
 from autotuner.benchmark.builtin.session import run_job
-from autotuner.benchmark.builtin.wire import LINE_LIMIT, ORDERS, Cancel, Done, Measure, Progress, Ready, Result, line
+from autotuner.benchmark.builtin.together import Together
+from autotuner.benchmark.builtin.wire import LINE_LIMIT, ORDERS, Cancel, Done, Go, Measure, Part, Ready, Shut, line
 from autotuner.contracts.attempt import Failure, FailureClass
 from autotuner.contracts.client import ClientError
 from autotuner.contracts.values import Frozen
@@ -33,28 +36,29 @@ async def work() -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin.buffer)
     send(Ready())
     job: asyncio.Task[None] | None = None
+    together: Together | None = None
+    current = 0
     while text := await orders.readline():
         order = ORDERS.validate_json(text)
+        if isinstance(order, Go | Shut | Part):
+            if together is not None and order.number == current:
+                together.take(order)
+            continue
         if job is not None and (isinstance(order, Measure) or not job.done()):
             job.cancel()
             await asyncio.wait({job})
         if isinstance(order, Cancel):
             send(Done(number=order.number))
         else:
-            job = loop.create_task(_serve(order))
+            together, current = Together(order.number, order.share, send), order.number
+            job = loop.create_task(_serve(order, together))
     if job is not None:
         job.cancel()
         await asyncio.wait({job})
 
 
-async def _serve(order: Measure) -> None:
-    job = asyncio.create_task(
-        run_job(
-            order,
-            lambda figures: send(Progress(number=order.number, figures=figures)),
-            lambda measurement: send(Result(number=order.number, measurement=measurement)),
-        )
-    )
+async def _serve(order: Measure, together: Together) -> None:
+    job = asyncio.create_task(run_job(order, together, send))
     try:
         await asyncio.wait({job})
     finally:
@@ -85,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.sched_setaffinity(0, {int(core) for core in given.cores.split(",")})
     # Ctrl-C reaches the whole foreground group; the parent decides, and closes our input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(work())
+    uvloop.run(work())
     return 0
 
 
