@@ -41,7 +41,7 @@ def test_a_hog_that_starts_in_the_middle_is_a_disturbance_from_then_on() -> None
     found = judge(slices(*[0.02] * 30, *[0.3] * 4))
     assert found is not None
     assert found.mean < DISTURBED_MEAN
-    assert (found.disturbed, found.begun) == (True, 14.5)
+    assert (found.disturbed, found.begun) == (True, 15.0)
     assert found.peak == pytest.approx(0.3)
 
 

@@ -164,15 +164,13 @@ def judge(slices: Sequence[Slice]) -> Foreign | None:
     if not slices:
         return None
     mean = _average(slices)
-    seconds = [(pair[0].begin, _average(pair)) for pair in pairwise(slices)]
-    begun = next((begin for begin, share in seconds if share > DISTURBED_SECOND), None)
-    disturbed = mean > DISTURBED_MEAN or begun is not None
-    if disturbed and begun is None:
-        begun = next((piece.begin for piece in slices if piece.share > DISTURBED_MEAN), 0.0)
+    seconds = [(pair, _average(pair)) for pair in pairwise(slices)]
+    first = next((pair for pair, share in seconds if share > DISTURBED_SECOND), slices if mean > DISTURBED_MEAN else ())
+    begun = next((piece.begin for piece in first if piece.share > DISTURBED_MEAN), 0.0 if first else None)
     return Foreign(
         mean=mean,
         peak=max([share for _, share in seconds], default=mean),
-        disturbed=disturbed,
+        disturbed=begun is not None,
         begun=None if begun is None else max(begun, 0.0),
     )
 
