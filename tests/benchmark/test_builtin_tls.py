@@ -69,7 +69,7 @@ async def test_a_private_authority_is_named_by_the_variable(
         behind_tls(server, certificate) as url,
         BuiltinClient().open(None) as session,
     ):
-        work = job(load(concurrency=2), max_requests=20)
+        work = job(load(concurrency=2), max_requests=20, window_s=60.0)
         (found,) = await measure(session, work, Endpoint(url, "mock"), tmp_path)
     assert (found.completed_requests, found.error_requests) == (20, 0)
     assert found.output_tokens == 160

@@ -107,7 +107,7 @@ async def test_a_conversation_ends_with_a_failed_answer(tmp_path: Path) -> None:
 
 def write_requests(folder: Path, times: Sequence[float] = ()) -> Path:
     path = folder / "requests.jsonl"
-    rows = [{"prompt": f"number {n} of many", "output_tokens": 2 + n % 3} for n in range(20)]
+    rows = [{"prompt": f"number {n} of many", "output_tokens": 2 + n % 3} for n in range(max(20, len(times)))]
     for row, at in zip(rows, times, strict=False):
         row["timestamp"] = at
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -147,7 +147,7 @@ async def test_a_dataset_that_has_changed_is_not_measured(tmp_path: Path) -> Non
 
 
 async def test_a_replay_keeps_its_schedule_however_slow_the_server_is(tmp_path: Path) -> None:
-    times = [100 + 0.04 * n + 0.02 * (n % 2) for n in range(20)]
+    times = [100 + 0.04 * n + 0.02 * (n % 2) for n in range(500)]  # not used up before the window closes
     described = describe(write_requests(tmp_path, times))
     # One slot of more than 20 ms per request: what waits was due all the same.
     options = MockOptions(ttft_s=0.03, token_s=0.001, max_batch=1)

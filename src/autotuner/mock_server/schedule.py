@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import os
-from collections.abc import Callable
-from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count
 from typing import Protocol
+
+from autotuner.timing.alarm import Alarm
 
 _BURST = 32
 """So many steps, then the loop looks for requests: one that waits to be read would get a wrong time of arrival."""
 
 _NEVER = float("inf")
-_MONOTONIC, _NONBLOCK, _CLOEXEC, _ABSOLUTE = 1, 0o4000, 0o2000000, 1
 
 
 class Step(Protocol):
@@ -29,7 +26,7 @@ class Schedule:
     """Calls steps when they are due, those that fall due within a tick together, in the order of their times.
 
     The loop's own timers are rounded up to a millisecond and cost more than a token's bytes; this takes the kernel's
-    timer instead, where there is one.
+    timer instead.
     """
 
     def __init__(self, tick_s: float) -> None:
@@ -41,10 +38,8 @@ class Schedule:
         self._armed = _NEVER
         self._ringing = False
         self._closed = False
-        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
-        self._alarm = _kernel_timer()
-        if self._alarm is not None:
-            self._loop.add_reader(self._alarm.descriptor, self._ring)
+        self._going_on: asyncio.Handle | None = None
+        self._alarm = Alarm(self._ring)
         self.lateness = Lateness()
 
     def put(self, due: float, step: Step) -> None:
@@ -57,18 +52,13 @@ class Schedule:
         """Forget all and give the kernel's timer back."""
         self._heap.clear()
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._alarm is not None:
-            self._loop.remove_reader(self._alarm.descriptor)
-            os.close(self._alarm.descriptor)
-            self._alarm = None
+        if self._going_on is not None:
+            self._going_on.cancel()
+        self._alarm.close()
 
     def _ring(self) -> None:
         if self._closed:
             return
-        if self._alarm is not None:
-            self._alarm.acknowledge()
         self._armed = _NEVER
         self._ringing = True
         heap, order, late, loop = self._heap, self._order, self.lateness, self._loop
@@ -89,7 +79,7 @@ class Schedule:
         if heap and not left:
             # Through the loop, so that requests that came meanwhile are read first.
             self._armed = 0.0
-            self._timer = loop.call_soon(self._ring)
+            self._going_on = loop.call_soon(self._ring)
         elif heap:
             self._arm()
 
@@ -100,12 +90,7 @@ class Schedule:
         if due >= self._armed:
             return
         self._armed = due
-        if self._alarm is not None:
-            self._alarm.set(due)
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._ring)
+        self._alarm.set(due)
 
 
 class Lateness:
@@ -130,34 +115,3 @@ class Lateness:
             if number and seen >= wanted:
                 return min((place + 1) * 1e-5, 0.2)
         return 0.0
-
-
-class _Alarm:
-    """A timerfd. os.timerfd_create only exists from Python 3.13 on."""
-
-    def __init__(self, libc: ctypes.CDLL, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self._spec = (ctypes.c_long * 4)()
-        self._place = ctypes.byref(self._spec)
-        self._settime: Callable[..., int] = libc.timerfd_settime
-
-    def set(self, due: float) -> None:
-        """Ring at that time of the monotonic clock."""
-        seconds = int(due)
-        self._spec[2], self._spec[3] = seconds, int((due - seconds) * 1e9) or 1
-        self._settime(self.descriptor, _ABSOLUTE, self._place, None)
-
-    def acknowledge(self) -> None:
-        """Make it silent until it rings again."""
-        with suppress(BlockingIOError):
-            os.read(self.descriptor, 8)
-
-
-def _kernel_timer() -> _Alarm | None:
-    """None where the system has none."""
-    try:
-        libc = ctypes.CDLL(None)
-        descriptor = libc.timerfd_create(_MONOTONIC, _NONBLOCK | _CLOEXEC)
-    except (OSError, AttributeError):
-        return None
-    return _Alarm(libc, descriptor) if descriptor >= 0 else None

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 from autotuner.benchmark.builtin.arrivals import drawn_gaps, replayed_gaps
@@ -15,6 +16,7 @@ from autotuner.benchmark.builtin.prompts import Bodies
 from autotuner.benchmark.builtin.source import Source
 from autotuner.benchmark.dataset import endless
 from autotuner.contracts.workload import LoadPoint, Workload
+from autotuner.timing.alarm import Alarm
 
 MAX_IN_FLIGHT = 4096
 """Open loop: beyond this, requests wait in the client; their latency counts from their scheduled time all the same."""
@@ -85,16 +87,17 @@ class OpenLoop:
         self._source = source
         self._issue = issue
         self._gaps = gaps
-        self._loop = asyncio.get_running_loop()
         self._due = 0.0
         self._skipped, self._every = share
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm: Alarm | None = None
         self._waiting: deque[float] = deque()
         self._in_flight = 0
 
     def start(self, at: float) -> None:
         self._due = at
+        self._alarm = Alarm(self._arrive)
         self._plan()
+        self._alarm.set(self._due)
 
     def ended(self, exchange: Exchange) -> None:
         self._source.ended(exchange)
@@ -103,17 +106,22 @@ class OpenLoop:
 
     def stop(self) -> None:
         self._waiting.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._alarm is not None:
+            self._alarm.close()
+            self._alarm = None
 
     def _plan(self) -> None:
         self._due += sum(next(self._gaps) for _ in range(self._skipped + 1))
         self._skipped = self._every - 1
-        self._timer = self._loop.call_at(self._due, self._arrive)
 
     def _arrive(self) -> None:
-        self._waiting.append(self._due)
-        self._plan()
+        if self._alarm is None:
+            return
+        now = monotonic()
+        while self._due <= now:
+            self._waiting.append(self._due)
+            self._plan()
+        self._alarm.set(self._due)
         self._pass_on()
 
     def _pass_on(self) -> None:

@@ -9,6 +9,9 @@ from autotuner.benchmark.builtin.exchange import Exchange
 from autotuner.contracts.measurement import LiveFigures, RequestRecord
 from autotuner.contracts.workload import MeasureLimits
 
+EARLY_S = 0.001
+"""The loop's timers may ring this much too early; no window is shorter than asked."""
+
 ERRORS_BEFORE_RATE = 20
 """A share of errors is judged from this many finished requests on."""
 
@@ -67,8 +70,9 @@ class Window:
         """Open the window, now or at a time of the monotonic clock soon to come; return when it has closed."""
         self._opened = monotonic() if at is None else at
         length = min(self._limits.window_s, self._limits.max_window_s)
-        soft = self._loop.call_at(self._opened + length, self._time_is_up)
-        hard = self._loop.call_at(self._opened + self._limits.max_window_s, self._time_is_up, "max_window_s")
+        longest = self._limits.max_window_s
+        soft = self._loop.call_at(self._opened + length + EARLY_S, self._time_is_up)
+        hard = self._loop.call_at(self._opened + longest + EARLY_S, self._time_is_up, "max_window_s")
         try:
             await self._shut
         finally:

@@ -1,0 +1,1 @@
+"""Time on this host, finer than an event loop has it."""
