@@ -19,6 +19,7 @@ from autotuner.benchmark.builtin.together import Share, joined, point_of
 from autotuner.benchmark.samples import read_samples
 from autotuner.contracts.attempt import AttemptJob, FailureClass
 from autotuner.contracts.client import ClientError
+from autotuner.contracts.deployment import Endpoint
 from autotuner.contracts.measurement import LiveFigures, RequestRecord
 from autotuner.contracts.workload import MeasureLimits
 from autotuner.metrics import pool
@@ -156,3 +157,27 @@ async def test_a_worker_that_dies_ends_the_measurement_and_stops_the_others(tmp_
         (found,) = await measure(session, by(2, job(max_requests=10)), endpoint(server), tmp_path)
         assert len(set(first) & set(session.worker_pids)) == 1
     assert found.completed_requests == 10
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_a_server_that_trickles_for_ever_is_left_when_the_time_is_up(tmp_path: Path, processes: int) -> None:
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        try:
+            while not writer.is_closing():
+                writer.write(b'data: {"choices":[{"index":0,"text":"x"}]}\n\n: still here\n\n')
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    endless = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    async with endless, BuiltinClient().open(None) as session:
+        where = Endpoint(f"http://127.0.0.1:{endless.sockets[0].getsockname()[1]}", "mock")
+        work = by(processes, job(window_s=0.5, request_timeout_s=0.2, warmup_requests=2, min_requests=0))
+        (found,) = await measure(session, work, where, tmp_path)
+    assert found.completed_requests == 0
+    assert found.error_codes == {"timeout": found.total_requests}
+    assert (found.ttft, found.tpot, found.itl, found.e2e) == (None, None, None, None)
