@@ -77,6 +77,10 @@ def test_continuous_positions_and_values_agree(low: float, factor: float, unit: 
     assert math.isclose(again, value, rel_tol=1e-6)
 
 
+def test_neighbouring_floats_with_one_logarithm_have_a_position() -> None:
+    assert FloatDimension("x", 9.0, 9.000000000000002, log=True).unit(9.0) == 0.5
+
+
 def test_a_log_axis_spreads_small_values_out() -> None:
     assert IntDimension("x", 1, 1023, log=True).at(0.5) == 32
     middle = FloatDimension("x", 0.01, 1.0, log=True).at(0.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -143,11 +143,10 @@ class FloatDimension:
         if self.size is not None:
             return (self.index(value) + 0.5) / self.size
         number = self._number(value)
-        if self.high == self.low:
-            return 0.5
-        if self.log:
-            return (math.log(number) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
-        return (number - self.low) / (self.high - self.low)
+        place: Callable[[float], float] = math.log if self.log else float
+        low, high = place(self.low), place(self.high)
+        # Neighbouring floats may have one logarithm.
+        return 0.5 if high == low else (place(number) - low) / (high - low)
 
     def value(self, index: int) -> Scalar:
         """The value of that index, free of rounding errors; ValueError for a continuous one."""
