@@ -107,6 +107,7 @@ class WorkerProcess:
             self._reports.put_nowait(None)
             self._kill()  # it may be alive still if what it wrote made no sense
             await self._process.wait()
+            await asyncio.wait(self._tasks, timeout=STOP_S)  # what it said last
             raise self.dead("died")
         return report
 
@@ -133,10 +134,12 @@ class WorkerProcess:
 
     def dead(self, how: str) -> ClientError:
         """The error that says that the worker is no more."""
+        last = next((text for text in reversed(self._errors) if text.strip()), b"").decode(errors="replace").strip()
+        status = f"exit status {self._process.returncode}" + (f"; its last words: {last:.200}" if last else "")
         return ClientError(
             Failure(
                 kind=FailureClass.CLIENT,
-                diagnosis=f"the builtin client's process {how} (exit status {self._process.returncode})",
+                diagnosis=f"the builtin client's process {how} ({status})",
                 hint="it is started again for the next measurement; if it dies again, look for a lack of memory",
                 log_tail=b"".join(self._errors).decode(errors="replace")[-4000:],
             )
