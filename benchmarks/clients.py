@@ -38,7 +38,17 @@ ANSWER_S = TTFT_S + (TOKENS - 1) * TOKEN_S
 YARDSTICK = "yardstick"
 PROBES = 5
 """Requests of our own before a client that is a program of its own is started."""
-COLUMNS = ("first request s", "ttft p50 ms", "ttft p99 ms", "tpot ms", "requests/s", "CPU s", "CPU us/token")
+COLUMNS = (
+    "first request s",
+    "ttft p50 ms",
+    "ttft p99 ms",
+    "tpot ms",
+    "tokens/s",
+    "requests/s",
+    "CPU s",
+    "CPU us/token",
+    "of it the load's",
+)
 
 Row = dict[str, float]
 
@@ -74,8 +84,8 @@ async def measure(name: str, base_url: str, streams: int, seconds: float, core: 
                 "server": work.server.model_copy(update={"dialect": "vllm"}),
             }
         )
-    called = monotonic()
-    async with client.open((core,)) as session:
+    async with client.open((core,)) as session:  # starts what the client has beforehand, as a task does
+        called = monotonic()
         measured = session.measure(work, Endpoint(base_url, "mock"), folder, lambda figures: None)
         found = [measurement async for measurement in measured]
     return {"called": called, "measurement": found[0].model_dump()}
@@ -110,8 +120,14 @@ def row_of(
     warm = streams if name == "genai-bench" else 0  # our own requests, before it is started
     theirs = log[PROBES + warm :] if separate else log
     done = [truth for truth in theirs if truth["tokens"] == TOKENS]
+    found = said.get("measurement") or {}
+    made: Row = {}
+    opened, seconds = found.get("opened_monotonic"), found.get("window_s", 0.0)
+    if opened is not None:
+        made["true tokens/s"] = sum(sent_between(truth, opened, opened + seconds) for truth in done) / seconds
+        done = [truth for truth in done if opened <= truth["received"] < opened + seconds]
     true_ttft = [truth["first"] - truth["received"] for truth in done]
-    made: Row = {
+    made |= {
         "first request s": theirs[0]["received"] - said.get("called", called),
         "true ttft p50 ms": median(true_ttft) * 1e3,
         "true ttft p99 ms": float(np.percentile(true_ttft, 99)) * 1e3,
@@ -120,8 +136,9 @@ def row_of(
         "CPU us/token": cpu_s / sum(truth["tokens"] for truth in theirs) * 1e6,
     }
     if name == YARDSTICK:
-        return {**made, "ttft p50 ms": said["ttft_p50"] * 1e3, "CPU us/token": said["cpu_us_per_token"]}
-    found = said["measurement"]
+        return {**made, "ttft p50 ms": said["ttft_p50"] * 1e3, "of it the load's": said["cpu_us_per_token"]}
+    if found["client_cpu_share"] is not None:
+        made["of it the load's"] = found["client_cpu_share"] / found["output_throughput"] * 1e6
     if found["ttft"] is None:
         raise RuntimeError(f"{name} measured nothing: {found['error_codes']}")
     return {
@@ -129,8 +146,15 @@ def row_of(
         "ttft p50 ms": found["ttft"]["p50"] * 1e3,
         "ttft p99 ms": found["ttft"]["p99"] * 1e3,
         "tpot ms": found["tpot"]["mean"] * 1e3,
+        "tokens/s": found["output_throughput"],
         "requests/s": found["requests_per_second"],
     }
+
+
+def sent_between(truth: dict[str, Any], begin: float, end: float) -> int:
+    """Tokens that the server sent in [begin, end): evenly spread, as it paces them."""
+    gap = (truth["last"] - truth["first"]) / (TOKENS - 1)
+    return sum(begin <= truth["first"] + gap * number < end for number in range(TOKENS))
 
 
 def line(name: str, streams: int, rows: Sequence[Row]) -> str:
@@ -183,7 +207,7 @@ def main() -> int:
                 print(line(name, streams, found[name]), flush=True)
         ideal = ", ".join(f"{streams / ANSWER_S:.1f} at {streams}" for streams in given.streams)
     print(f"Medians of {given.runs} runs of {given.seconds:g} s; true -> reported. Ideal requests/s: {ideal}.")
-    print("CPU: of the whole run with its start; of the yardstick per token: of its load alone.")
+    print("CPU: of the whole run with its start; of it the load's: per token, in the window alone, where it is known.")
     return 0
 
 
