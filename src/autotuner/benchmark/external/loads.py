@@ -14,6 +14,18 @@ POINT = frozenset({"traffic", "concurrency", "request_rate"})
 SCENARIO = frozenset({"text", "prompt", "output"})
 LENGTH = frozenset({"kind", "mean", "deviation", "low", "high"})
 KINDS = ("fixed", "normal", "uniform")
+SAID = {
+    "from_dataset": "dataset of ours",
+    "api": "messages (benchmark.api: chat)",
+    "burstiness": "burstiness",
+    "client_processes": "choice of processes (benchmark.client_processes)",
+    "dataset": "dataset of ours",
+    "prefix": "shared prefixes",
+    "replay_speed": "replay",
+    "sweep_step": "sweep",
+    "turns": "conversations",
+}
+"""Fields in the words of who writes a task; others are named as they are."""
 ERRORS_BEFORE_RATE = 20
 """A share of errors is judged from this many finished requests on, as the builtin client does it."""
 
@@ -61,4 +73,4 @@ def _asked(given: Frozen) -> set[str]:
 
 
 def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(name.replace("_", " ") for name in names))
+    return ", no ".join(sorted({SAID.get(name, name.replace("_", " ")) for name in names}))
