@@ -91,6 +91,9 @@ class MockServer:
             self._log = await asyncio.to_thread(self._log_path.open, "a", encoding="utf-8")
         loop = asyncio.get_running_loop()
         listening = socket.create_server((HOST, self._port), backlog=1024, reuse_port=self._shared_port)
+        # Connections inherit it: Nagle's algorithm would hold small chunks back for 40 ms, and asyncio leaves it on for
+        # sockets whose protocol is not named.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._port = listening.getsockname()[1]
         tls = _tls(self.options)
         self.schedule = Schedule(self.options.tick_s)
