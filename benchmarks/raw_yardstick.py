@@ -27,6 +27,7 @@ class Stream(asyncio.Protocol):
         self.ttfts = ttfts
         self.arrivals: list[float] = []
         self.answers = 0
+        self.end = b""
         self.sent = 0.0
         self.waiting = True
         self.over = asyncio.get_running_loop().create_future()
@@ -51,7 +52,8 @@ class Stream(asyncio.Protocol):
             self.ttfts.append(now - self.sent)
         for _ in range(len(data.split(b"\n\n")) - 1):
             self.arrivals.append(now)
-        if data.endswith(b"0\r\n\r\n"):
+        self.end = data[-5:] if len(data) >= 5 else (self.end + data)[-5:]
+        if self.end == b"0\r\n\r\n":
             self.answers += 1
             self.send()
 

@@ -76,8 +76,9 @@ def child_of(pid: int) -> Process:
 
 
 def servers_of(child: Process) -> set[Process]:
-    """What it has started outside of its own session."""
-    return {process for process in processes.descendants(child) if os.getsid(process.pid) != child.pid}
+    """What it has started outside of its own session, without the supervisors, which end right after their servers."""
+    apart = {process for process in processes.descendants(child) if os.getsid(process.pid) != child.pid}
+    return {p for p in apart if b"supervisor" not in Path(f"/proc/{p.pid}/cmdline").read_bytes()}
 
 
 async def test_the_result_is_that_of_attempts_in_the_same_process(settings: Settings, tmp_path: Path) -> None:
