@@ -114,7 +114,6 @@ async def run(given: argparse.Namespace, folder: Path) -> bool:
             "artefact_dir": str(folder / "server"),
         }
     )
-    Path(work.artefact_dir).mkdir()
     local = LocalDeployment()
 
     async def keep(handle: Handle) -> None:
@@ -143,6 +142,7 @@ def main() -> int:
     add_arguments(parser)
     given = parser.parse_args()
     with quiet_machine(anyway=given.anyway, wait=given.wait), tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "server").mkdir()
         met = asyncio.run(run(given, Path(folder)))
     print("target met" if met else "target missed")
     return 0 if met else 1
