@@ -58,14 +58,14 @@ def check_catalogue_is_consistent(case: Case) -> None:
     assert catalogue.engine == case.engine.name
     owner: dict[str, str] = {}
     for parameter in catalogue.parameters:
-        for spelling in {canonical(s) for s in (parameter.name, parameter.flag, *parameter.aliases)}:
+        for spelling in {canonical(s) for s in parameter.spellings}:
             assert owner.setdefault(spelling, parameter.name) == parameter.name, spelling
             assert catalogue.find(spelling) is parameter
         assert re.fullmatch(r"[a-z][a-z0-9_]*", parameter.name)
         assert parameter.help
-        kinds = {"int": int, "float": (int, float), "bool": bool, "str": str, "choice": (str, int, float)}
+        kinds = {"int": int, "float": (int, float), "bool": bool, "choice": (str, int, float)}
         for value in (*parameter.commonly_tuned, parameter.default):
-            assert value is None or isinstance(value, kinds[parameter.type]), (parameter.name, value)
+            assert value is None or isinstance(value, kinds.get(parameter.type, str)), (parameter.name, value)
             if parameter.type == "choice" and value is not None:
                 assert value in parameter.choices
             if parameter.type in ("int", "float") and isinstance(value, (int, float)):

@@ -138,9 +138,11 @@ def _takes(parameter: CatalogueParameter, value: str | int | float | bool) -> bo
             return isinstance(value, bool)
         case "choice":
             return any(same_value(value, choice) for choice in parameter.choices)
-        case "str":
+        case "str" | "list" | "json":
             return isinstance(value, str)
         case "int" | "float":
+            if value in parameter.words:
+                return True
             number = int if parameter.type == "int" else (int, float)
             return isinstance(value, number) and not isinstance(value, bool) and _within(parameter, float(value))
 
@@ -155,8 +157,10 @@ def _described(parameter: CatalogueParameter) -> str:
         return "true or false"
     if parameter.type == "choice":
         return f"one of {', '.join(map(str, parameter.choices))}"
-    if parameter.type == "str":
+    if parameter.type in ("str", "list"):
         return "text"
+    if parameter.type == "json":
+        return "JSON as text"
     kind = "a whole number, without a point" if parameter.type == "int" else "a number"
     low, high = (None if end is None else repr(int(end) if end == int(end) else end) for end in _ends(parameter))
     if low is not None and high is not None:

@@ -183,7 +183,7 @@ def find_parameter(
     parameter = catalogue.find(spelling)
     if parameter is not None or allow_unknown:
         return parameter
-    spellings = [canonical(s) for p in catalogue.parameters for s in (p.name, p.flag, *p.aliases)]
+    spellings = [canonical(s) for p in catalogue.parameters for s in p.spellings]
     near = difflib.get_close_matches(canonical(spelling), spellings, n=1)
     raise AutotunerError(
         ErrorCode.UNKNOWN_PARAMETER,
