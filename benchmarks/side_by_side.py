@@ -91,7 +91,7 @@ async def measure_again(
     if known is not None:
         return known
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)  # half a comparison of another hour is none
-    scorer = Scorer(document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
+    scorer = Scorer(document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus)
     scorer.settle_from(ledger)
     # Prompts are salted with the attempt's number, so a new one makes them new for the server.
     starts = await _start_all(jobs, scorer, folder, pairs, first_attempt=max(ledger.attempts) + 1)

@@ -22,7 +22,9 @@ class PlannedParameter(Frozen):
 
     name: str
     value: object = Field(description="the value, or the list or range that is searched, as in the document")
-    origin: str = Field(description="searched, fixed (in the document) or engine default")
+    origin: str = Field(
+        description="searched, fixed (in the document), engine default, or from and the settings that it follows from"
+    )
     default: Scalar = Field(description="the engine's own; null: it decides at start")
 
 
@@ -32,6 +34,7 @@ class PlannedCommand(Frozen):
     label: str
     parameters: dict[str, Scalar]
     command: Command
+    layout: str = Field("", description="how the server is spread over GPUs; empty: not known")
 
 
 class PlanCounts(Frozen):
@@ -95,7 +98,7 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
         version = check_ready(plan)
     except AutotunerError as error:
         warnings.append(f"it cannot run here: {error}")
-    scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
+    scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus)
     optimization = plan.document.optimization
     return PlanSummary(
         task_name=plan.task_name,
@@ -168,6 +171,8 @@ def _parameters(plan: Plan) -> tuple[PlannedParameter, ...]:
     for name, provenance in plan.provenance.items():
         known = catalogue.find(name)
         origin = "searched" if provenance.searched else "fixed" if provenance.layer == "document" else provenance.layer
+        if provenance.source:
+            origin = f"from {provenance.source}"
         made.append(
             PlannedParameter(
                 name=name, value=provenance.value, origin=origin, default=known.default if known is not None else None
@@ -205,4 +210,10 @@ def _candidates(plan: Plan) -> Iterator[Configuration]:
 
 
 def _command(plan: Plan, label: str, configuration: Configuration) -> PlannedCommand:
-    return PlannedCommand(label=label, parameters=dict(configuration), command=plan.resolver.command(configuration))
+    resolver = plan.resolver
+    return PlannedCommand(
+        label=label,
+        parameters=dict(configuration),
+        command=resolver.command(configuration),
+        layout=resolver.summary(configuration),
+    )
