@@ -61,15 +61,14 @@ def check_installed(runtime: Runtime, packages: Sequence[str], catalogue: Catalo
             remedy="set runtime.python to the environment that has it",
             place="runtime.python",
         )
-    warning = version_warning(catalogue, version)
-    return RuntimeInfo(version=version, detail=f"{name} {version}" + (f"; {warning}" if warning else ""))
+    return RuntimeInfo(version=version, detail=f"{name} {version}")
 
 
 def version_warning(catalogue: Catalogue, version: str | None) -> str | None:
     """That the engine is of another minor version than the catalogue; None when it is not, or nothing is known."""
     if not version or _minor(version) == _minor(catalogue.version) or not catalogue.version[:1].isdigit():
         return None
-    return f"its parameters are known for {catalogue.version}; this is {version}"
+    return f"the parameters of {catalogue.engine} are known for {catalogue.version}, and {version} is installed"
 
 
 def _minor(version: str) -> list[str]:

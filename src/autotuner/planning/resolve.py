@@ -88,25 +88,7 @@ class Resolver:
 
     def expansion(self, configuration: Configuration) -> Expansion:
         """What becomes of the neutral settings of a configuration and of the document."""
-        if self.neutral is None:
-            return NOTHING
-        known = self.neutral.known
-        given = {
-            key: value
-            for key, value in {**self.fixed, **configuration}.items()
-            if value is not None and key.startswith("__") and known(key) is not None
-        }
-        if not given:
-            return NOTHING
-        context = self._context(configuration)
-        # True and 1 are two values.
-        cached = (context.model, *((key, type(value), value) for key, value in sorted(given.items())))
-        found = self._expansions.get(cached)
-        if found is None:
-            if len(self._expansions) >= KEPT_EXPANSIONS:
-                self._expansions.clear()
-            found = self._expansions[cached] = self.neutral.expand(given, context)
-        return found
+        return self._expanded(configuration)[0]
 
     def world_size(self, configuration: Configuration) -> int | None:
         """GPUs that one server of the configuration takes; None where the engine does not say."""
@@ -182,16 +164,48 @@ class Resolver:
         return {k: v for k, v in self.fixed.items() if not k.startswith("__")}
 
     @cached_property
-    def _expansions(self) -> dict[tuple[object, ...], Expansion]:
+    def _fixed_settings(self) -> dict[str, Scalar]:
+        return {k: v for k, v in self.fixed.items() if self._is_setting(k)}
+
+    @cached_property
+    def _expansions(self) -> dict[tuple[object, ...], tuple[Expansion, dict[str, Scalar]]]:
         return {}
+
+    def _is_setting(self, name: str) -> bool:
+        return name.startswith("__") and self.neutral is not None and self.neutral.known(name) is not None
+
+    def _expanded(self, configuration: Configuration) -> tuple[Expansion, dict[str, Scalar]]:
+        """The expansion, and the values that all configurations with these neutral settings share."""
+        given = {**self._fixed_settings, **{k: v for k, v in configuration.items() if self._is_setting(k)}}
+        context = self._context(configuration)
+        # True and 1 are two values.
+        key = (context.model, *((name, type(value), value) for name, value in sorted(given.items())))
+        found = self._expansions.get(key)
+        if found is None:
+            asked = {name: value for name, value in given.items() if value is not None}
+            expansion = NOTHING if self.neutral is None or not asked else self.neutral.expand(asked, context)
+            if len(self._expansions) >= KEPT_EXPANSIONS:
+                self._expansions.clear()
+            found = self._expansions[key] = expansion, self._shared(expansion)
+        return found
+
+    def _shared(self, expansion: Expansion) -> dict[str, Scalar]:
+        values = {**self._defaults, **expansion.settings}
+        values.update({PROBLEM + block: sentence for block, sentence in expansion.problems.items()})
+        for name, given in {**expansion.parameters, **self._fixed_flat}.items():
+            value = _typed(self._catalogue.get(name), given)
+            if value is None:
+                value = self._defaults.get(name)
+            if value is None:
+                values.pop(name, None)
+            else:
+                values[name] = value
+        return values
 
     def _values(self, configuration: Configuration) -> dict[str, Scalar]:
         """What rules look at: every value that is known, the engine's defaults among them. Called very often."""
-        expansion = self.expansion(configuration)
-        values = dict(self._defaults)
-        values.update(expansion.settings)
-        values.update({PROBLEM + block: sentence for block, sentence in expansion.problems.items()})
-        for name, given in {**expansion.parameters, **self._fixed_flat, **configuration}.items():
+        values = dict(self._expanded(configuration)[1])
+        for name, given in configuration.items():
             if name.startswith("__"):
                 continue
             value = _typed(self._catalogue.get(name), given)

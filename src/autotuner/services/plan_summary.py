@@ -13,6 +13,7 @@ from autotuner.contracts.errors import AutotunerError
 from autotuner.contracts.values import Configuration, Frozen, Scalar
 from autotuner.contracts.workload import Dataset, Workload
 from autotuner.coordinator.scorer import Scorer
+from autotuner.engines.installed import version_warning
 from autotuner.planning.plan import Plan, PlannedExperiment
 from autotuner.services.planning import check_ready
 
@@ -96,6 +97,7 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
     version: str | None = None
     try:
         version = check_ready(plan)
+        warnings += filter(None, [version_warning(plan.resolver.engine.catalogue, version)])
     except AutotunerError as error:
         warnings.append(f"it cannot run here: {error}")
     scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus)
