@@ -207,8 +207,13 @@ def test_verdicts_that_are_known() -> None:
 def test_sentences(policy: MemoryPolicy) -> None:
     fits = judged("qwen3-32b", Layout(tp=2), policy)
     assert fits.sentence.startswith("one GPU needs ")
-    assert f"{policy.parameter} {policy.fraction:g} gives on H200 SXM" in fits.sentence
+    named = f"{policy.parameter} {policy.fraction:g}"
+    of = f"of H200 SXM, with {named} of what is left" if policy is OF_FREE else f"that {named} gives on H200 SXM"
+    assert of in fits.sentence
     assert f"the KV cache holds {fits.sequences} such sequences" in fits.sentence
+    tight = judged("qwen3-235b-a22b", Layout(dp=4, moe_ep=4), policy, max_num_batched_tokens=65536)
+    assert tight.verdict == "tight"
+    assert "not certain that the server starts" in tight.sentence
     refused = judged("qwen3-235b-a22b", Layout(tp=2), policy)
     assert refused.stops_start
     assert f"{refused.need / refused.budget:.2f} times that" in refused.sentence
@@ -229,7 +234,7 @@ def test_a_model_that_is_only_estimated_is_refused_for_its_files_alone() -> None
     found = fit(guess, H200, Layout(), Load(context=4096), OF_TOTAL)
     assert found.need > 2 * found.budget
     assert found.verdict == "tight"
-    assert "not certain" in found.sentence
+    assert found.sentence.endswith("these figures are guesses, so the server may start all the same")
     with_files = guess.model_copy(update={"checkpoint_bytes": 470 * 10**9})
     assert fit(with_files, H200, Layout(), Load(context=4096), OF_TOTAL).stops_start
     small_files = guess.model_copy(update={"checkpoint_bytes": 150 * 10**9})

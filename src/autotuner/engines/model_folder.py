@@ -73,7 +73,7 @@ def _no_config(path: str, given: Path) -> AutotunerError:
         why, remedy = f"the folder has no {CONFIG_FILE}", "Give the folder of a model in Hugging Face format"
     else:
         why = "it is a file, and the facts of a model stand in the config.json of its folder"
-        remedy = f"Give the folder: {given.parent}"
+        remedy = f"Give the folder {given.absolute().parent}"
     return AutotunerError(
         ErrorCode.MISSING_MODEL, f"the model {path} cannot be shown", why=why, remedy=remedy, place="PATH"
     )

@@ -93,7 +93,7 @@ class MemoryParts(Frozen):
 class Fit(Frozen):
     """Whether the fullest GPU of a server can hold its share."""
 
-    verdict: Verdict = Field(description="tight: within the estimate's error of the budget")
+    verdict: Verdict = Field(description="tight: the estimate cannot tell")
     need: int = Field(description="bytes that count against the budget")
     budget: int = Field(description="bytes that the memory fraction gives")
     parts: MemoryParts = Field(description="what the fullest GPU holds")
@@ -228,7 +228,7 @@ def fit(
         kv_bytes_per_token=round(fullest.cache.per_token + fullest.cache.window_per_token),
         kv_room=max(0, fullest.room),
         sequences=sequences,
-        sentence=_sentence(verdict, fullest, sequences, gpu, load, f"{policy.parameter} {fraction:g}"),
+        sentence=_sentence(verdict, fullest, sequences, load, _budget_text(policy, fraction, fullest.budget, gpu)),
     )
 
 
@@ -281,12 +281,19 @@ def _verdict(ratio: float, *, certain: bool) -> Verdict:
     return "cannot fit" if ratio > 1 + MARGIN and certain else "tight"
 
 
-def _sentence(verdict: Verdict, stage: _Stage, sequences: int, gpu: GpuType, load: Load, fraction: str) -> str:
+def _budget_text(policy: MemoryPolicy, fraction: float, budget: int, gpu: GpuType) -> str:
+    named = f"{policy.parameter} {fraction:g}"
+    if policy.meaning == "of_free":
+        return f"{gib(budget)} of {gpu.label}, with {named} of what is left for the KV cache"
+    return f"{gib(budget)} that {named} gives on {gpu.label}"
+
+
+def _sentence(verdict: Verdict, stage: _Stage, sequences: int, load: Load, budget: str) -> str:
     parts = stage.parts
     figures = (
-        f"{gib(stage.need)} of the {gib(stage.budget)} that {fraction} gives on {gpu.label} (weights "
-        f"{gib(parts.weights)}, activations {gib(parts.activations)}, overhead {gib(parts.overhead)}, one sequence of "
-        f"{load.context} tokens {gib(parts.kv_sequence)})"
+        f"{gib(stage.need)} of the {budget} (weights {gib(parts.weights)}, activations "
+        f"{gib(parts.activations)}, overhead {gib(parts.overhead)}, one sequence of {load.context} tokens "
+        f"{gib(parts.kv_sequence)})"
     )
     held = f"the KV cache holds {sequences} such sequences"
     if sequences < load.max_num_seqs:
@@ -295,6 +302,10 @@ def _sentence(verdict: Verdict, stage: _Stage, sequences: int, gpu: GpuType, loa
         case "fits":
             return f"one GPU needs {figures}; {held}"
         case "tight":
+            if stage.ratio > 1 + MARGIN:
+                return (
+                    f"one GPU would need {figures}, but these figures are guesses, so the server may start all the same"
+                )
             return f"one GPU needs {figures}, so it is not certain that the server starts; {held}"
         case "cannot fit":
             return (
