@@ -86,6 +86,9 @@ class Catalogue(Frozen):
     engine: str
     version: str
     parameters: tuple[CatalogueParameter, ...]
+    reserved: tuple[CatalogueParameter, ...] = Field(
+        (), description="what this program sets itself for every start, so that no plan may: the address, the model …"
+    )
     source: CatalogueSource | None = None
     gone: tuple[GoneFlag, ...] = ()
     programs: tuple[tuple[str, ...], ...] = Field((), description="words that start it and stand before its flags")
@@ -103,7 +106,8 @@ class Catalogue(Frozen):
     @cached_property
     def by_flag(self) -> Mapping[str, CatalogueParameter]:
         """Exact flag → parameter, the flags that mean false among them."""
-        return {flag: p for p in self.parameters for flag in (p.flag, *p.flags, *p.off_flags) if flag}
+        known = (*self.parameters, *self.reserved)
+        return {flag: p for p in known for flag in (p.flag, *p.flags, *p.off_flags) if flag}
 
     @cached_property
     def _by_spelling(self) -> Mapping[str, CatalogueParameter]:

@@ -111,7 +111,7 @@ def _problems(catalogue: Catalogue, argv: Sequence[str], whole: bool) -> Iterato
         position += taken
         yield from _cautions(parameter, flag, seen, single_key)
     if whole and len(free) == len(catalogue.positionals):
-        for parameter in catalogue.parameters:
+        for parameter in (*catalogue.reserved, *catalogue.parameters):
             if parameter.required and parameter.name not in seen:
                 yield ArgvProblem(
                     position=len(argv),

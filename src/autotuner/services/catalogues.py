@@ -15,7 +15,8 @@ from autotuner.engines.registry import ENGINES, engine
 from autotuner.services.settings import Settings
 
 FOLDER = "catalogues"
-_SHOWN_FIELDS = ("flag", "flags", "off_flags", "key", "type", "arity", "choices", "words", "default", "low", "high")
+_MEANING = ("type", "arity", "items", "choices", "words", "suffixes", "default", "low", "high")
+_SPELLING = ("flag", "flags", "off_flags", "key")
 
 
 class CatalogueSummary(Frozen):
@@ -29,9 +30,9 @@ class CatalogueSummary(Frozen):
 
 
 class Change(Frozen):
-    """How one parameter differs between two versions."""
+    """How one parameter differs between two versions. ``spelling``: only its other flags, or those that mean false."""
 
-    kind: Literal["new", "gone", "renamed", "changed"]
+    kind: Literal["new", "gone", "renamed", "changed", "spelling"]
     flag: str
     was: str | None = Field(None, description="flag in the older version, when renamed")
     fields: dict[str, tuple[object, object]] = Field(default_factory=dict, description="field → old and new value")
@@ -117,7 +118,7 @@ def changes(one: Catalogue, other: Catalogue) -> list[Change]:
     found += [
         Change(kind="new", flag=_spelling(entry), hint=entry.help) for name, entry in after.items() if name not in taken
     ]
-    order = ("new", "gone", "renamed", "changed")
+    order = ("new", "gone", "renamed", "changed", "spelling")
     return sorted(found, key=lambda change: (order.index(change.kind), change.flag))
 
 
@@ -128,15 +129,16 @@ def _spelling(entry: CatalogueParameter) -> str:
 def _changed(old: CatalogueParameter, new: CatalogueParameter) -> list[Change]:
     fields = {
         name: (getattr(old, name), getattr(new, name))
-        for name in _SHOWN_FIELDS
+        for name in (*_MEANING, *_SPELLING)
         if getattr(old, name) != getattr(new, name)
     }
     if not fields:
         return []
     renamed = _spelling(old) != _spelling(new)
+    kind: Literal["renamed", "changed", "spelling"] = "changed" if fields.keys() & set(_MEANING) else "spelling"
     return [
         Change(
-            kind="renamed" if renamed else "changed",
+            kind="renamed" if renamed else kind,
             flag=_spelling(new),
             was=_spelling(old) if renamed else None,
             fields=fields,

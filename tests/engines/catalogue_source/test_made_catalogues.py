@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from autotuner.contracts.engine import Catalogue
 from autotuner.engines.catalogue_source.__main__ import CACHE, FOLDER, main
 from autotuner.engines.catalogue_source.making import ENGINES, made
 from autotuner.engines.catalogue_source.wheels import WHEELS, WheelError, wheel
@@ -13,9 +12,6 @@ from autotuner.engines.catalogues.shelf import Shelf, as_text, file_name
 
 WHEEL_FOLDER = Path(os.environ.get("AUTOTUNER_TEST_WHEELS", CACHE))
 WITHOUT_WHEELS = ("llamacpp", "tensorrt-llm")
-
-# What a real parser of these versions has: its actions, the help of argparse among them.
-ACTIONS = {("vllm", "0.32.0"): 318, ("vllm", "0.33.0"): 322, ("sglang", "0.5.23"): 532}
 
 
 @pytest.mark.parametrize("engine", WITHOUT_WHEELS)
@@ -43,10 +39,6 @@ def compare(folder: Path, engine: str) -> None:
     for one in held:
         name = file_name(engine, one.version)
         assert (folder / name).read_bytes() == (FOLDER / name).read_bytes(), f"run: make catalogues ({name})"
-
-
-def actions(catalogue: Catalogue) -> int:
-    raise NotImplementedError
 
 
 def test_an_unknown_engine_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,7 @@ def test_a_file_is_what_writing_its_catalogue_gives(engine: str, version: str) -
 def test_a_catalogue_is_consistent(engine: str, version: str) -> None:
     catalogue = read(engine, version)
     owner: dict[str, str] = {}
-    for entry in catalogue.parameters:
+    for entry in (*catalogue.reserved, *catalogue.parameters):
         assert re.fullmatch(r"[a-z][a-z0-9_]*", entry.name), entry.name
         assert bool(entry.flag) != bool(entry.key), entry.name
         assert entry.help
@@ -67,7 +67,7 @@ def test_a_catalogue_is_consistent(engine: str, version: str) -> None:
         assert bool(entry.danger) == bool(entry.danger_rule)
         for spelling in filter(None, (entry.flag, *entry.flags, *entry.off_flags)):
             assert owner.setdefault(spelling, entry.name) == entry.name, spelling
-        assert catalogue.find(entry.name) is entry
+        assert catalogue.find(entry.name) is (entry if entry in catalogue.parameters else None)
         for value in (entry.default, *entry.commonly_tuned):
             if entry.type == "choice" and value is not None:
                 assert value in entry.choices, (entry.name, value)
@@ -89,6 +89,17 @@ def test_no_beginning_of_a_flag_is_known(engine: str, version: str) -> None:
             assert refused(engine, beginning, version=version)[:1] == ["unknown flag"] or any(
                 one.flag == beginning for one in catalogue.gone
             )
+
+
+# What the real parsers of these versions have, run where their engines are installed: the help of argparse, positionals
+# and options.
+ACTIONS = {("vllm", "0.32.0"): 318, ("vllm", "0.33.0"): 322, ("sglang", "0.5.23"): 532}
+
+
+@pytest.mark.parametrize(("engine", "version"), ACTIONS)
+def test_no_option_of_the_real_parser_is_missing(engine: str, version: str) -> None:
+    catalogue = read(engine, version)
+    assert 1 + len(catalogue.positionals) + len(catalogue.parameters) == ACTIONS[engine, version]
 
 
 def test_the_catalogue_of_llamacpp_is_the_engines_own() -> None:

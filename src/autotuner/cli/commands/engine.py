@@ -144,7 +144,7 @@ def show_engine(
         if (entry.commonly_tuned or not tuned) and (entry.dangerous or not dangerous) and _holds(entry, search)
     ]
     if state.json:
-        data = found.model_dump(mode="json", exclude={"parameters", "gone"})
+        data = found.model_dump(mode="json", exclude={"parameters", "reserved", "gone"})
         say_json({**data, "parameters": [entry.model_dump(mode="json") for entry in listed]})
         return
     say(f"{found.engine} {found.version}: {len(listed)} parameters")
@@ -205,7 +205,8 @@ def _show_one(state: State, entry: CatalogueParameter) -> None:
 def diff(state: State, name: str, old: str, new: str) -> None:
     """Show what changed in the command line of the engine NAME from version OLD to version NEW.
 
-    New, gone and renamed parameters, and those with another default or other values.
+    New, gone and renamed parameters, those with another default or other values, and in one line those that can be
+    spelt otherwise (--json has all of them).
 
     \b
     Example:
@@ -223,8 +224,14 @@ def diff(state: State, name: str, old: str, new: str) -> None:
         say_json({"engine": after.engine, "old": before.version, "new": after.version, "changes": listed})
         return
     say(f"{after.engine} {before.version} → {after.version}: {len(found)} changes")
-    if found:
-        show(table(("", "flag", "what"), [(change.kind, change.flag, _told(change)) for change in found]))
+    rows: list[tuple[str, str, str]] = [
+        (change.kind, change.flag, _told(change)) for change in found if change.kind != "spelling"
+    ]
+    spelt = [change for change in found if change.kind == "spelling"]
+    if spelt:
+        rows.append(("spelling", f"{len(spelt)} flags", f"such as {spelt[0].flag}: {_told(spelt[0])}"))
+    if rows:
+        show(table(("", "flag", "what"), rows))
 
 
 def _told(change: Change) -> str:
@@ -240,7 +247,15 @@ def _told(change: Change) -> str:
 
 
 def _shown(value: object) -> str:
-    return "none" if value in (None, "") else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        "engine's choice"
+        if value is None
+        else "none"
+        if value == ""
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
 
 
 @engine.command(context_settings={"ignore_unknown_options": True})

@@ -107,7 +107,7 @@ def _short(entry: CatalogueParameter) -> tuple[str, ...]:
 
 def _changed(newest: Catalogue, older: Catalogue) -> Iterator[tuple[str, str]]:
     found = changes(older, newest)
-    for kind in ("new", "gone", "renamed", "changed"):
+    for kind in ("new", "gone", "renamed", "changed", "spelling"):
         flags = [
             change.flag if change.was is None else f"{change.was} → {change.flag}"
             for change in found

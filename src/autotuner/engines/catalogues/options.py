@@ -136,11 +136,13 @@ def _parameter(option: ParserOption, more_opposites: Sequence[str]) -> Catalogue
 
 
 def _said_deprecated(text: str) -> str:
-    """What a help text says that begins with its being deprecated."""
-    found = re.match(r"\s*[\[(]?deprecated[\])]?[:.]?\s*(.*)", text, re.IGNORECASE | re.DOTALL)
-    if found is None:
+    """What a help text says that begins with its being deprecated, or with ``… is deprecated``."""
+    begun = re.match(r"\s*[\[(]?deprecated[\])]?[:.,]?\s*(.*)", text, re.IGNORECASE | re.DOTALL)
+    if begun is None:
+        begun = re.match(r"\s*--\S+ is deprecated(?: and)?\s*(.*)", text, re.DOTALL)
+    if begun is None:
         return ""
-    return first_sentence(found[1].partition(")")[0]).strip("(), ") or "the engine's own help says so"
+    return first_sentence(begun[1].partition(")")[0]).strip("(), ") or "the engine's own help says so"
 
 
 def _snake(text: str) -> str:

@@ -121,9 +121,9 @@ def version_key(version: str) -> tuple[tuple[int, int | str], ...]:
 
 def as_text(catalogue: Catalogue) -> str:
     """As it is stored: one parameter per line, in order of their names, without fields that say nothing."""
-    data = catalogue.model_dump(mode="json", exclude_defaults=True, exclude={"parameters", "gone"})
+    data = catalogue.model_dump(mode="json", exclude_defaults=True, exclude={"parameters", "reserved", "gone"})
     lines = [f" {_text(key)}: {_text(data[key])}" for key in sorted(data)]
-    for name in ("gone", "parameters"):
+    for name in ("gone", "reserved", "parameters"):
         entries = [entry.model_dump(mode="json", exclude_defaults=True) for entry in getattr(catalogue, name)]
         if entries:
             rows = ",\n".join(f"  {_text(entry)}" for entry in entries)
