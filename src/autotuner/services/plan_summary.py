@@ -168,10 +168,11 @@ def _objective(plan: Plan, scorer: Scorer) -> tuple[str, str]:
 
 
 def _parameters(plan: Plan) -> tuple[PlannedParameter, ...]:
-    catalogue = plan.resolver.engine.catalogue
+    catalogue, neutral = plan.resolver.engine.catalogue, plan.resolver.neutral
     made: list[PlannedParameter] = []
     for name, provenance in plan.provenance.items():
-        known = catalogue.find(name)
+        setting = None if neutral is None else neutral.known(name)
+        known = catalogue.find(name) if setting is None else setting
         origin = "searched" if provenance.searched else "fixed" if provenance.layer == "document" else provenance.layer
         if provenance.source:
             origin = f"from {provenance.source}"
