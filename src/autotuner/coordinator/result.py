@@ -6,30 +6,30 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Phase
+from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.result import (
     ConfirmationPoint,
     ExperimentSummary,
     GainFigure,
+    RuledOut,
     SloLine,
     TaskResult,
 )
 from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentRecord, ExperimentStatus, TaskRecord
 from autotuner.contracts.values import MODEL_KEY, Scalar
 from autotuner.coordinator.failure_statistics import failure_counts
+from autotuner.coordinator.finalists import Assessor, Evidence
 from autotuner.coordinator.ledger import Figures, Ledger, duration
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.verdicts import verdicts
 from autotuner.planning.plan import Plan
-from autotuner.scoring.conclusion import conclude, conclude_infeasible, conclude_nothing
-from autotuner.scoring.evidence import Gain, paired_gain, pooled_noise
+from autotuner.scoring.conclusion import Conclusion, conclude, conclude_infeasible, conclude_nothing
+from autotuner.scoring.evidence import Gain, pooled_noise
 from autotuner.scoring.slo import SloResult
-from autotuner.scoring.verdict import Verdict, eligible_front, nearest, rank
+from autotuner.scoring.verdict import Nearest, Verdict, eligible_front, nearest, rank
 
 BULKY = ("raw_results", "scenarios")
 """Parts of the metrics that are stored per measurement already and left out of summaries."""
-
-ALPHA = 0.01
-"""A gain is claimed at 1 % after correction for the number of finalists (search.md, Evidence)."""
 
 
 def summarise(
@@ -101,20 +101,19 @@ def build_result(
     """The result of a task as it stands; the scorer must be settled if anything succeeded."""
     judged = verdicts(ledger, scorer)
     summaries = {number: summarise(e, ledger) for number, e in ledger.experiments.items()}
-    starts = _confirmation_starts(ledger, scorer)
-    over_starts = {n: v for n, v in ((n, _over(list(s.values()), scorer)) for n, s in starts.items()) if v is not None}
+    evidence = Assessor(ledger, scorer, plan.document.optimization).evidence()
     baseline = ledger.baseline
     base = baseline.number if baseline is not None and baseline.number in judged else None
-    gains = _gains(starts, base, scorer, over_starts)
-    chosen = _winner(judged, over_starts, gains, base)
-    gain = gains.get(chosen) if chosen is not None else None
+    chosen = _winner(judged, evidence, base)
+    gain = evidence.gains.get(chosen) if chosen is not None else None
     objective = scorer.objectives[0]
     attempts = ledger.of_the_task()
     last = next((a for a in reversed(attempts) if a.engine_version), None)
     winner = summaries.get(chosen) if chosen is not None else None
-    near = nearest(judged) if chosen is None else None
+    near = nearest({**judged, **evidence.verdicts}) if chosen is None else None
     front = tuple(eligible_front(judged)) if len(scorer.objectives) > 1 else ()
     predicted = "Predicted: " if plan.predicted else ""
+    conclusion = _conclusion(task, chosen, base, near, judged, evidence, summaries, ledger, scorer)
     return TaskResult(
         task_id=task.id,
         task_name=task.name,
@@ -133,15 +132,18 @@ def build_result(
             f"{rule.label} ≤ {rule.text(rule.threshold)}" + (" (hard)" if rule.hard_fail else "")
             for rule in scorer.slo.rules
         ),
-        headline=predicted
-        + _headline(task, chosen, base, gain, judged, over_starts, summaries, ledger, scorer)
-        + _among_several(scorer, chosen, front),
+        verdict=conclusion.kind,
+        headline=predicted + conclusion.sentence + _among_several(scorer, chosen, front),
         winner=winner,
         baseline=summaries.get(baseline.number) if baseline is not None else None,
         references=tuple(s for s in summaries.values() if s.origin is ExperimentOrigin.REFERENCE),
         nearest=summaries.get(near.number) if near is not None else None,
-        gain=None if gain is None or chosen is None else _figure(chosen, gain, over_starts.get(chosen)),
-        finalists=tuple(_figure(n, g, over_starts.get(n)) for n, g in gains.items()),
+        gain=None if gain is None or chosen is None else _figure(chosen, gain, evidence),
+        finalists=tuple(_figure(n, g, evidence) for n, g in evidence.gains.items()),
+        ruled_out=tuple(
+            RuledOut(experiment=number, starts=len(evidence.starts.get(number, {})), reason=why)
+            for number, why in evidence.out.items()
+        ),
         front=front,
         reference_gains=_reference_gains(winner, summaries.values(), scorer),
         confirmation=tuple(
@@ -151,10 +153,11 @@ def build_result(
                 score=objective.value(metrics),
                 metrics=without_bulk(metrics),
             )
-            for number, of_number in starts.items()
+            for number, of_number in evidence.starts.items()
             for block, metrics in sorted(of_number.items())
         ),
-        noise=_noise(starts, scorer),
+        noise=_noise(evidence, scorer),
+        noise_within=_noise_within(ledger, scorer),
         differences=_differences(summaries.get(base) if base is not None else None, winner),
         experiments=tuple(summaries.values()),
         counts=_counts(ledger),
@@ -164,110 +167,78 @@ def build_result(
         attempts=len(attempts),
         failures=failure_counts(ledger),
         host=dict(host),
-        warnings=tuple(dict.fromkeys((*warnings, *_failed_confirmations(ledger), *_disturbances(ledger, starts)))),
+        warnings=tuple(
+            dict.fromkeys((*warnings, *_failed_confirmations(ledger), *_disturbances(ledger, evidence.starts)))
+        ),
     )
 
 
-def _confirmation_starts(ledger: Ledger, scorer: Scorer) -> dict[int, dict[int, dict[str, Any]]]:
-    """Metrics of each confirmation start: experiment number → round → metrics."""
-    found: dict[int, dict[int, dict[str, Any]]] = {}
-    for experiment in ledger.confirmed:
-        for block, attempt in ledger.confirmations(experiment).items():
-            figures = ledger.figures(attempt)
-            if figures.measurements:
-                metrics = scorer.metrics(figures.measurements, figures.inherited)
-                found.setdefault(experiment.number, {})[block] = metrics
-    return found
+def _winner(judged: Mapping[int, Verdict], evidence: Evidence, base: int | None) -> int | None:
+    """The best candidate: among the confirmed ones by all their starts, else by the search alone.
 
-
-def _over(starts: Sequence[Mapping[str, Any]], scorer: Scorer) -> Verdict | None:
-    verdict = scorer.judge_starts(starts) if starts else None
-    return verdict if isinstance(verdict, Verdict) else None
-
-
-def _gains(
-    starts: Mapping[int, Mapping[int, Mapping[str, Any]]],
-    base: int | None,
-    scorer: Scorer,
-    over_starts: Mapping[int, Verdict],
-) -> dict[int, Gain]:
-    """The paired gain of each finalist that has at least one round together with the baseline."""
-    objective = scorer.objectives[0]
-    if base is None or base not in starts:
-        return {}
-    finalists = [number for number in starts if number != base and number in over_starts]
-    gains: dict[int, Gain] = {}
-    for number in finalists:
-        pairs = [
-            (theirs, ours)
-            for block in sorted(starts[base].keys() & starts[number].keys())
-            if (theirs := objective.value(starts[base][block])) is not None
-            and (ours := objective.value(starts[number][block])) is not None
-            and theirs > 0
-            and ours > 0
-        ]
-        if pairs:
-            gains[number] = paired_gain(
-                [theirs for theirs, _ in pairs],
-                [ours for _, ours in pairs],
-                direction=objective.direction,
-                alpha=ALPHA,
-                finalists=len(finalists),
-            )
-    return gains
-
-
-def _winner(
-    judged: Mapping[int, Verdict], over_starts: Mapping[int, Verdict], gains: Mapping[int, Gain], base: int | None
-) -> int | None:
-    """The best eligible configuration: among the confirmed ones by all their starts, else by the search alone.
-
-    A finalist that violates a hard SLO in any of its starts is out; what the search measured of the others counts.
+    A finalist whose gain is shown goes before those of which nothing is. One that was ruled out cannot win. Where none
+    is left, the baseline stays if it keeps the hard SLOs; else what the search measured of the others counts.
     """
-    confirmed = {n: over_starts[n] for n in (*gains, *((base,) if base is not None else ())) if n in over_starts}
-    eligible = {n: v for n, v in confirmed.items() if not v.violated}
-    if gains and eligible:
-        return rank(eligible)[0]
-    rest = {n: v for n, v in judged.items() if not v.violated and n not in confirmed}
+    alive = {n: v for n, v in evidence.verdicts.items() if n not in evidence.out and not v.violated}
+    if any(number in evidence.gains for number in alive):
+        ranked = rank(alive)
+        upto = ranked.index(base) if base in ranked else len(ranked)
+        shown = [number for number in ranked[:upto] if number in evidence.gains and evidence.gains[number].significant]
+        return shown[0] if shown else ranked[0]
+    if base is not None and base in judged and evidence.out:
+        own = evidence.verdicts.get(base, judged[base])
+        if not own.violated:
+            return base
+    rest = {n: v for n, v in judged.items() if not v.violated and n not in evidence.out}
+    if base is not None and base in evidence.verdicts and evidence.verdicts[base].violated:
+        rest.pop(base, None)
     return rank(rest)[0] if rest else None
 
 
-def _headline(
+def _conclusion(
     task: TaskRecord,
     chosen: int | None,
     base: int | None,
-    gain: Gain | None,
+    near: Nearest | None,
     judged: Mapping[int, Verdict],
-    over_starts: Mapping[int, Verdict],
+    evidence: Evidence,
     summaries: Mapping[int, ExperimentSummary],
     ledger: Ledger,
     scorer: Scorer,
-) -> str:
+) -> Conclusion:
     if not judged:
         failures = [e.failure for e in ledger.experiments.values() if e.failure is not None]
         if task.error is not None or failures:
-            return conclude_nothing(failures[0].diagnosis if failures else "the task failed").sentence
-        return conclude_nothing("nothing was measured yet").sentence
+            return conclude_nothing(failures[0].diagnosis if failures else "the task failed")
+        return conclude_nothing("nothing was measured yet")
     baseline = summaries.get(base) if base is not None else None
     if chosen is None:
-        near = nearest(judged)
         if near is None:
-            return conclude_nothing("every finalist missed a hard SLO when it was started again").sentence
-        return conclude_infeasible(describe(summaries[near.number], baseline), near).sentence
-    verdict = over_starts.get(chosen, judged[chosen])
+            return conclude_nothing("the server of every finalist failed when it was started again")
+        return conclude_infeasible(describe(summaries[near.number], baseline), near)
+    verdict = evidence.verdicts.get(chosen, judged[chosen])
     if len(judged) == 1 and chosen == base:
         return _measured_alone(summaries[chosen], verdict, scorer)
     name = describe(summaries[chosen], baseline)
+    of_base = None if base is None else evidence.verdicts.get(base, judged[base])
+    others = [n for n in rank(evidence.verdicts) if n in evidence.gains and n not in evidence.out]
     return conclude(
-        name, verdict, baseline=None if base is None else name if base == chosen else "baseline", gain=gain
-    ).sentence
+        name,
+        verdict,
+        baseline=None if base is None else name if base == chosen else "baseline",
+        gain=evidence.gains.get(chosen),
+        baseline_violates=of_base.reasons[0] if of_base is not None and of_base.violated else None,
+        candidate=(describe(summaries[others[0]], baseline), evidence.gains[others[0]]) if others else None,
+        ruled_out=[describe(summaries[number], baseline) for number in evidence.out],
+    )
 
 
-def _measured_alone(summary: ExperimentSummary, verdict: Verdict, scorer: Scorer) -> str:
-    """The headline of a task that had nothing to compare, such as a server that somebody else runs."""
+def _measured_alone(summary: ExperimentSummary, verdict: Verdict, scorer: Scorer) -> Conclusion:
+    """The conclusion of a task that had nothing to compare, such as a server that somebody else runs."""
     objective = scorer.objectives[0]
     missed = "" if verdict.met else f"; it misses its SLO: {'; '.join(verdict.reasons)}"
-    return f"Measured {objective.label}: {summary.score or 0:.4g} {objective.unit}. Nothing was searched{missed}."
+    sentence = f"Measured {objective.label}: {summary.score or 0:.4g} {objective.unit}. Nothing was searched{missed}."
+    return Conclusion(kind="measured", sentence=sentence)
 
 
 def _disturbances(ledger: Ledger, confirmation: Mapping[int, Mapping[int, Mapping[str, Any]]]) -> Iterator[str]:
@@ -353,7 +324,8 @@ def shown(value: Scalar) -> str:
     return str(value).rsplit("/", 1)[-1]
 
 
-def _figure(number: int, gain: Gain, verdict: Verdict | None) -> GainFigure:
+def _figure(number: int, gain: Gain, evidence: Evidence) -> GainFigure:
+    verdict = evidence.verdicts.get(number)
     return GainFigure(
         experiment=number,
         gain=gain.gain,
@@ -363,7 +335,9 @@ def _figure(number: int, gain: Gain, verdict: Verdict | None) -> GainFigure:
         pairs=gain.pairs,
         significant=gain.significant,
         worst_slo=_lines(verdict.slo) if verdict is not None else (),
-        eligible=verdict is not None and not verdict.violated,
+        eligible=number not in evidence.out,
+        standing=evidence.standings.get(number, "open"),
+        vague=gain.vague,
     )
 
 
@@ -402,13 +376,27 @@ def _reference_gains(
     }
 
 
-def _noise(starts: Mapping[int, Mapping[int, Mapping[str, Any]]], scorer: Scorer) -> float | None:
+def _noise(evidence: Evidence, scorer: Scorer) -> float | None:
     objective = scorer.objectives[0]
     groups = [
         [score for metrics in of_number.values() if (score := objective.value(metrics)) is not None and score > 0]
-        for of_number in starts.values()
+        for of_number in evidence.starts.values()
     ]
     return pooled_noise([group for group in groups if group])
+
+
+def _noise_within(ledger: Ledger, scorer: Scorer) -> float | None:
+    """The noise between the repeats of one start, pooled over the starts of the confirmation that count."""
+    objective = scorer.objectives[0]
+    groups: list[list[float]] = []
+    for experiment in ledger.confirmed:
+        for attempt in ledger.confirmations(experiment).values():
+            repeats: dict[int, list[Measurement]] = {}
+            for measurement in ledger.figures(attempt).measurements:
+                repeats.setdefault(measurement.repeat, []).append(measurement)
+            scores = [objective.value(scorer.metrics(taken)) for taken in repeats.values()] if len(repeats) > 1 else []
+            groups.append([score for score in scores if score is not None and score > 0])
+    return pooled_noise(groups)
 
 
 def _differences(

@@ -20,6 +20,7 @@ from autotuner.contracts.values import Scalar, digest
 from autotuner.engines.simulated.catalogue import CATALOGUE
 from autotuner.engines.simulated.options import SimulationOptions, read_options
 from autotuner.engines.simulated.prediction import CurvePoint, Prediction
+from autotuner.engines.simulated.recorded import RecordedNoise, read_recorded
 from autotuner.engines.simulated.surface import Row, Surface
 from autotuner.engines.simulated.tables import TOOL_VERSION, Tables
 
@@ -37,6 +38,7 @@ class SimulatedEngine:
 
     def __init__(self) -> None:
         self._tables = Tables()
+        self._noises: dict[str, RecordedNoise] = {}
 
     @property
     def catalogue(self) -> Catalogue:
@@ -81,6 +83,7 @@ class SimulatedEngine:
             ),
             failure=_failure(surface, row, options.crash_share),
             noise=options.noise,
+            recorded=self._recorded(options.recorded_noise),
             startup_s=options.startup_s,
         )
         return prediction.model_dump(mode="json")
@@ -99,6 +102,11 @@ class SimulatedEngine:
             {p.name: p.commonly_tuned for p in CATALOGUE.parameters if p.commonly_tuned},
             reason="layout, precision and limits vary in the table of predictions",
         )
+
+    def _recorded(self, path: str | None) -> RecordedNoise | None:
+        if path is not None and path not in self._noises:
+            self._noises[path] = read_recorded(path)
+        return None if path is None else self._noises[path]
 
     def _surface(self, context: PlanContext) -> tuple[Surface, SimulationOptions]:
         options = read_options(context.options)

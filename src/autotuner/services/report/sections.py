@@ -20,6 +20,7 @@ from autotuner.services.report.wording import (
     gain_of,
     gain_text,
     model_name,
+    noise_text,
     one_line,
     parameter_name,
     parameter_value,
@@ -31,9 +32,11 @@ from autotuner.services.report.wording import (
     shown_metrics,
     signed_percent,
     slo_status,
+    standing_text,
     verdict_of,
     verification_rows,
     verification_sentence,
+    winner_name,
     with_unit,
 )
 
@@ -72,15 +75,21 @@ def evidence(result: TaskResult, plot: Plot) -> Html:
     """Why the verdict holds: the confirmed gain, the starts behind it, SLOs at their worst, and the noise."""
     parts: list[Child] = []
     if result.gain is not None:
-        claim = f"Gain of the winner over the baseline: {gain_text(result.gain)}. "
+        claim = f"Gain of the {winner_name(result)} over the baseline: {gain_text(result.gain)}. "
         parts.append(tag("p", claim, _predicted(result)))
+    elif result.finalists:
+        parts.append(tag("p", "The gains of the finalists stand below; none of them has won."))
     elif result.winner is None:
         parts.append(tag("p", "There is no winner whose gain could be confirmed."))
     else:
         parts.append(tag("p", "The gain was not confirmed by repeated starts; figures below are of one start each."))
-    if result.noise is not None:
-        noise = f"Noise: the score varies by {percent(result.noise)} (standard deviation) from start to start."
-        parts.append(tag("p", noise))
+    parts += [
+        tag("p", f"Ruled out when started again: #{out.experiment}, {one_line(out.reason)}.")
+        for out in result.ruled_out
+    ]
+    noise = noise_text(result)
+    if noise is not None:
+        parts.append(tag("p", f"Noise: {noise}."))
     parts += [
         tag("p", f"Against {label}: {signed_percent(gain)} (one start each, without interval).")
         for label, gain in result.reference_gains.items()
@@ -97,7 +106,7 @@ def evidence(result: TaskResult, plot: Plot) -> Html:
     caption = "SLOs at their worst over all confirmation starts"
     if not worst and result.winner is not None:
         worst = [(experiment_title(result.winner), line) for line in result.winner.slo]
-        caption = "SLOs of the winner"
+        caption = f"SLOs of the {winner_name(result)}"
     if worst:
         parts.append(_slo_table(caption, worst))
     return _section("Evidence", parts)
@@ -110,7 +119,7 @@ def comparison(result: TaskResult) -> Html | None:
     columns = list({s.number: s for s in columns}.values())
     if not columns:
         return None
-    name = "Winner" if result.winner else "Nearest to the SLOs"
+    name = winner_name(result).capitalize() if result.winner else "Nearest to the SLOs"
     titles = [
         f"{name} {experiment_title(s)}" if chosen and s.number == chosen.number else experiment_title(s)
         for s in columns
@@ -228,7 +237,12 @@ def experiments(result: TaskResult) -> Html | None:
         kept = "kept" if s.eligible else "violated" if s.score is not None else MISSING
         tone = "good" if s.eligible else "bad" if s.score is not None else None
         cells: list[Child] = [
-            tag("th", experiment_title(s) + " (winner)" * (s.number == winner), scope="row", data_sort=s.number),
+            tag(
+                "th",
+                experiment_title(s) + f" ({winner_name(result)})" * (s.number == winner),
+                scope="row",
+                data_sort=s.number,
+            ),
             tag("td", s.failure.kind.value if s.failure else s.status.value, class_="bad" if s.failure else None),
             _figure_cell(s.score, with_unit(s.score, result.unit)),
             tag("td", kept, class_=tone, title=s.slo_reason),
@@ -333,7 +347,7 @@ def _value_cell(name: str, summary: ExperimentSummary) -> Html:
 
 
 def _finalists(result: TaskResult, finalists: Sequence[GainFigure]) -> Html:
-    names = ("gain", "interval", "pairs", "significant", "hard SLOs in every start")
+    names = ("gain", "interval", "pairs", "significant", "hard SLOs in every start", "starts ended")
     head = tag("tr", tag("th", "finalist"), [tag("th", name, class_="figure") for name in names])
     titles = {s.number: experiment_title(s) for s in result.experiments}
     rows = [
@@ -341,10 +355,11 @@ def _finalists(result: TaskResult, finalists: Sequence[GainFigure]) -> Html:
             titles.get(gain.experiment, f"#{gain.experiment}"),
             [
                 signed_percent(gain.gain),
-                MISSING if gain.low is None else f"{signed_percent(gain.low)} to {signed_percent(gain.high)}",
+                "too few to tell" if gain.vague else f"{signed_percent(gain.low)} to {signed_percent(gain.high)}",
                 str(gain.pairs),
                 "yes" if gain.significant else "no",
                 "kept" if gain.eligible else "violated",
+                standing_text(gain) or MISSING,
             ],
         )
         for gain in finalists
@@ -393,7 +408,7 @@ def _slo_table(caption: str, lines: Sequence[tuple[str, SloLine]]) -> Html:
 def _differences(result: TaskResult) -> Html | None:
     if not result.differences:
         return None
-    head = tag("tr", tag("th", "parameter"), tag("th", "baseline"), tag("th", "winner"))
+    head = tag("tr", tag("th", "parameter"), tag("th", "baseline"), tag("th", winner_name(result)))
     rows = [
         _row(parameter_name(name), [parameter_value(name, old), parameter_value(name, new)], figure=False)
         for name, (old, new) in result.differences.items()
