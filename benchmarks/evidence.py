@@ -2,11 +2,12 @@
 
     python benchmarks/evidence.py --tasks 500 --kinds aa ab --noise noise.json [--jobs 2]
 
-Each task is a whole one (baseline, search, choice, confirmation, result) through the coordinator and a store, on a
-space of sixteen configurations of the simulated engine. In an A/A task all of them are equally fast in truth; in A/B
-one that is not the baseline is 10 % faster. Starts deviate as recorded ones did (`benchmarks/noise.py`), or normally by
-a given share. Printed are the shares of tasks with a claim, and how often intervals cover the truth, with exact
-binomial bounds. Nothing is timed, so the machine need not be quiet; but the noise file must have been recorded on one.
+Each task is a whole one (baseline, search, choice, confirmation, result) through the coordinator, with a store in
+memory, on a space of sixteen configurations of the simulated engine. In an A/A task all of them are equally fast in
+truth; in an A/B task one that is not the baseline is 10 % faster. Starts deviate as recorded ones did
+(`benchmarks/noise.py`), or normally by a given share. Printed are the shares of tasks with a claim, and how often
+intervals cover the truth, with exact binomial bounds. Nothing is timed, so the machine need not be quiet; but the noise
+file must have been recorded on one that was.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, Literal
 
+from memory_store import MemoryStore
+
 from autotuner.config.identity import fingerprint, identity
 from autotuner.config.load import to_data, validate
 from autotuner.contracts.attempt import AttemptReason
@@ -41,7 +44,6 @@ from autotuner.search.registry import make_strategy
 from autotuner.services.planning import plan_document
 from autotuner.services.plugins import InstalledPlugins
 from autotuner.services.settings import Settings, load_settings
-from autotuner.store import open_store
 
 Kind = Literal["aa", "ab"]
 
@@ -55,7 +57,6 @@ GAIN = 0.1
 """True gain of the better configuration of an A/B task."""
 
 CHUNK = 10
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 a folder of its own is made in it
 
 
 class Finding(Frozen):
@@ -153,10 +154,10 @@ def task_document(kind: Kind, seed: int, surface: Path, noise: str, changes: dic
 
 
 async def run_one(
-    store: Any, settings: Settings, folder: Path, kind: Kind, seed: int, noise: str, changes: dict[str, Any]
+    settings: Settings, folder: Path, kind: Kind, seed: int, noise: str, changes: dict[str, Any]
 ) -> Outcome:
     """One whole task."""
-    begun = time.perf_counter()
+    begun, store = time.perf_counter(), MemoryStore()
     better = better_one(kind, seed)
     surface = folder / f"{kind}-{seed}.csv"
     write_surface(surface, better)
@@ -208,13 +209,10 @@ def outcome_of(kind: Kind, seed: int, result: TaskResult, better: tuple[Scalar, 
 
 
 async def run_some(kind: Kind, seeds: Sequence[int], noise: str, changes: dict[str, Any]) -> list[Outcome]:
-    """Tasks one after the other in a store of their own, in shared memory where there is such a folder."""
-    place = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None  # noqa: ASYNC240 nothing else runs here
-    with tempfile.TemporaryDirectory(prefix="autotuner-evidence-", dir=place) as name:
-        folder = Path(name)
+    """Tasks one after the other, each with a store of its own in memory."""
+    with tempfile.TemporaryDirectory(prefix="autotuner-evidence-") as name:
         settings = load_settings({"AUTOTUNER_DATA_DIR": name, "HOME": name})
-        async with open_store(str(folder / "tasks.db")) as store:
-            return [await run_one(store, settings, folder, kind, seed, noise, changes) for seed in seeds]
+        return [await run_one(settings, Path(name), kind, seed, noise, changes) for seed in seeds]
 
 
 def _chunk(kind: Kind, seeds: Sequence[int], noise: str, changes: dict[str, Any]) -> list[Outcome]:

@@ -325,7 +325,7 @@ async def test_patience_counts_from_the_best_so_far_the_baseline_included(world:
 
 
 async def test_an_exhausted_space_ends_the_search(world: World) -> None:
-    data = {**document(max_iterations=50), "parameters": {"a": [1, 2, 3]}}
+    data = {**document(max_iterations=50, confirm={"starts": 0}), "parameters": {"a": [1, 2, 3]}}
     result = await world.run(data)
     assert result.stop_reason == "every valid configuration was measured"
     assert len(await world.experiments()) == 3

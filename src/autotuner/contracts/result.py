@@ -27,7 +27,7 @@ with; that nothing keeps the hard SLOs; figures alone, where nothing was searche
 
 Standing = Literal["open", "gain", "no_useful_gain", "worse", "beaten"]
 """What the paired starts of a finalist say: nothing yet; a gain; that none of a useful size is there; that it is worse
-than the baseline; that another finalist, whose gain is shown, is better than it can be."""
+than the baseline; that it measured less than another finalist, whose gain is shown."""
 
 
 class SloLine(Frozen):

@@ -83,10 +83,10 @@ def repeated_gain(
 def standings(gains: Mapping[int, Gain | None], *, useful: float) -> dict[int, Standing]:
     """The standing of each finalist by number, from its gain at its last look (None: before its first).
 
-    ``useful``: the least gain that would matter, relative.
+    ``useful``: the least gain that would matter, relative. Once a gain is shown there is a winner, and a finalist that
+    measured less need not show one of its own. No claim hangs on that, so it spends no α.
     """
-    shown = [gain.low for gain in gains.values() if gain is not None and gain.low is not None and gain.significant]
-    best = max(shown, default=None)
+    best = max((gain.gain for gain in gains.values() if gain is not None and gain.significant), default=None)
     found: dict[int, Standing] = {}
     for number, gain in gains.items():
         if gain is None or gain.low is None or gain.high is None:
@@ -97,7 +97,7 @@ def standings(gains: Mapping[int, Gain | None], *, useful: float) -> dict[int, S
             found[number] = "worse"
         elif gain.high < useful:
             found[number] = "no_useful_gain"
-        elif best is not None and gain.high < best:
+        elif best is not None and gain.gain < best:
             found[number] = "beaten"
         else:
             found[number] = "open"

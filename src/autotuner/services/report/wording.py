@@ -200,7 +200,7 @@ def standing_text(gain: GainFigure) -> str:
         "gain": "a gain is shown",
         "no_useful_gain": "a useful gain is excluded",
         "worse": "worse than the baseline",
-        "beaten": "another finalist is better than it can be",
+        "beaten": "it measured less than one whose gain is shown",
     }[gain.standing]
 
 
