@@ -165,6 +165,7 @@ def result(**changes: Any) -> TaskResult:
         "direction": "maximize",
         "scored_at": ("D(100,100)@4",),
         "slo_sentences": ("p90 TTFT at most 0.5 s (hard)",),
+        "verdict": "gain",
         "headline": "threads=2, batch_size=512 is 43 % better than the baseline, confirmed by 5 pairs of starts",
         "winner": winner,
         "baseline": baseline,
@@ -216,6 +217,7 @@ def infeasible() -> TaskResult:
     first = missing[0].model_copy(update={"origin": ExperimentOrigin.BASELINE})
     return result(
         experiments=[first, *missing[1:]],
+        verdict="infeasible",
         headline="No configuration keeps the SLOs; #0 comes nearest",
         nearest=first,
         stop_reason=None,
@@ -230,7 +232,7 @@ def predicted() -> TaskResult:
 
 
 def unconfirmed() -> TaskResult:
-    return result(gain=None, finalists=(), confirmation=(), noise=None)
+    return result(verdict="unconfirmed", gain=None, finalists=(), confirmation=(), noise=None)
 
 
 def running() -> TaskResult:
@@ -250,7 +252,7 @@ def running() -> TaskResult:
         "host": {},
         "warnings": (),
     }
-    fields |= dict.fromkeys(("winner", "baseline", "gain", "noise", "stop_reason", "engine_version"))
+    fields |= dict.fromkeys(("verdict", "winner", "baseline", "gain", "noise", "stop_reason", "engine_version"))
     return TaskResult.model_validate(fields)
 
 

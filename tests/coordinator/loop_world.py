@@ -48,10 +48,10 @@ def document(**optimization: Any) -> dict[str, Any]:
             "objective": "maximize_throughput",
             "strategy": "random",
             "max_iterations": 5,
-            "confirm": {"top_k": 2, "starts": 2},
+            "confirm": {"top_k": 2, "starts": 2, "max_starts": 2},
             **optimization,
         },
-        "benchmark": {"traffic_scenarios": ["D(10,10)"], "num_concurrency": [4]},
+        "benchmark": {"traffic_scenarios": ["D(10,10)"], "num_concurrency": [4], "max_time_per_iteration": 1},
     }
 
 

@@ -39,13 +39,14 @@ def steady() -> datetime:
 
 
 def budgeted() -> dict[str, Any]:
-    return document(max_iterations=30, budget={"wall_clock_s": 20}, confirm={"top_k": 2, "starts": 2})
+    confirm = {"top_k": 2, "starts": 2, "max_starts": 2}
+    return document(max_iterations=30, budget={"wall_clock_s": 200}, confirm=confirm)
 
 
 async def cut_and_run_again(folder: Path, clock: Callable[[], datetime]) -> tuple[World, TaskResult, dict[str, Any]]:
-    """One second per start on the monotonic clock; killed in the fifth start and run again."""
+    """Ten seconds per start on the monotonic clock; killed in the fifth start and run again."""
     async with open_store(str(folder / "tasks.db"), clock=clock) as store:
-        world = World(store, folder / "artefacts")
+        world = World(store, folder / "artefacts", 10.0)
         counting = CuttingStore(store, 38, after=True, kill=True)
         with pytest.raises(Killed):
             await world.run(budgeted(), store=cast(Store, counting))

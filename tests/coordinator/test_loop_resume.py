@@ -15,7 +15,8 @@ from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.store import EventType, ExperimentStatus, Store, TaskStatus
 from autotuner.contracts.workload import LoadPoint
-from autotuner.coordinator.confirmation import finalists, missing_starts
+from autotuner.coordinator.confirmation import Confirmation, Over
+from autotuner.coordinator.finalists import candidates
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.scorer import Scorer
 from conformance.fake_parts import failure, measurement
@@ -241,7 +242,7 @@ async def test_finalists_stay_the_same_through_the_confirmation(world: World) ->
             ledger = await Ledger.read(world.store, 1)
             scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus)
             scorer.settle_from(ledger)
-            seen.append(finalists(ledger, scorer, 2))
+            seen.append(candidates(ledger, scorer)[:2])
 
     def figures(job: AttemptJob, point: LoadPoint, repeat: int) -> Measurement:
         a, b = configuration(job)
@@ -304,13 +305,16 @@ async def test_a_larger_budget_continues_and_new_finalists_get_rounds_of_their_o
     assert result.gain is not None
     assert result.gain.pairs == 2
     ledger = await Ledger.read(world.store, 1)
-    assert list(missing_starts(ledger, [0, 3, 4], 2, 0, tries=1)) == []
+    plan = world.plan(document(max_iterations=4))
+    scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
+    scorer.settle_from(ledger)
+    assert isinstance(Confirmation(plan, ledger, scorer).next(), Over)
 
 
 async def test_more_rounds_continue_the_confirmation(world: World) -> None:
     await world.run(document(max_iterations=2))
     before = len(await world.starts())
-    await world.run(document(max_iterations=2, confirm={"top_k": 2, "starts": 3}))
+    await world.run(document(max_iterations=2, confirm={"top_k": 2, "starts": 3, "max_starts": 3}))
     later = (await world.starts())[before:]
     assert later
     assert {block for _, _, block in later} == {2}

@@ -325,7 +325,7 @@ async def test_patience_counts_from_the_best_so_far_the_baseline_included(world:
 
 
 async def test_an_exhausted_space_ends_the_search(world: World) -> None:
-    data = {**document(max_iterations=50), "parameters": {"a": [1, 2, 3]}}
+    data = {**document(max_iterations=50, confirm={"starts": 0}), "parameters": {"a": [1, 2, 3]}}
     result = await world.run(data)
     assert result.stop_reason == "every valid configuration was measured"
     assert len(await world.experiments()) == 3
@@ -338,17 +338,19 @@ async def test_nothing_to_search_is_said(world: World) -> None:
     assert len(await world.experiments()) == 1
 
 
-async def test_a_quarter_of_the_time_is_kept_for_the_confirmation(world: World) -> None:
-    result = await world.run(document(max_iterations=30, budget={"wall_clock_s": 20}, confirm={"starts": 5}))
-    starts = await world.starts()
-    # One second each: 15 starts before the reserve, 5 in it.
-    assert sum(reason is AttemptReason.FIRST for _, reason, _ in starts) == 15
-    assert sum(reason is AttemptReason.CONFIRM for _, reason, _ in starts) == 5
-    assert result.stop_reason == (
-        "the time for searching (15 s of 20 s) is used; the confirmation was cut short by the time budget of 20 s"
-    )
-    assert (await world.stored()).stop_reason == result.stop_reason
-    assert result.elapsed_s == 20
+async def test_a_quarter_of_the_time_is_kept_for_the_confirmation(tmp_path: Path) -> None:
+    async with make_world(tmp_path, seconds_per_start=10) as world:
+        result = await world.run(document(max_iterations=30, budget={"wall_clock_s": 200}, confirm={"starts": 5}))
+        starts = await world.starts()
+        # 15 starts before the reserve, 5 in it: they take longer than the plan thought.
+        assert sum(reason is AttemptReason.FIRST for _, reason, _ in starts) == 15
+        assert sum(reason is AttemptReason.CONFIRM for _, reason, _ in starts) == 5
+        assert result.stop_reason == (
+            "the time for searching (150 s of 200 s) is used; "
+            "the confirmation was cut short by the time budget of 200 s"
+        )
+        assert (await world.stored()).stop_reason == result.stop_reason
+        assert result.elapsed_s == 200
 
 
 async def test_without_confirmation_nothing_is_kept(world: World) -> None:
@@ -397,11 +399,16 @@ async def test_a_finalist_that_breaks_the_slo_when_started_again_cannot_win(worl
         return measurement(point, throughput=100 + 20 * a + b, ttft=0.9 if late else 0.1)
 
     world.client.figures = figures
-    result = await world.run({**document(confirm={"top_k": 1, "starts": 2}), "slo": slo(0.5, hard=True)})
-    (finalist,) = result.finalists
-    assert not finalist.eligible
-    assert finalist.worst_slo[0].actual == 0.9
-    assert result.winner is None or result.winner.number != finalist.experiment
+    result = await world.run(
+        {**document(confirm={"top_k": 1, "starts": 2, "max_starts": 2}), "slo": slo(0.5, hard=True)}
+    )
+    (out,) = result.ruled_out
+    assert (out.starts, "mean TTFT is 0.9 s" in out.reason) == (1, True)
+    assert not any(finalist.eligible for finalist in result.finalists)
+    assert result.winner is not None
+    assert result.winner.number == 0
+    assert result.stop_reason is not None
+    assert "1 finalist was ruled out; the reserve cannot pay 2 pairs of the next" in result.stop_reason
 
 
 async def test_a_soft_slo_missed_by_the_winner_is_labelled(world: World) -> None:

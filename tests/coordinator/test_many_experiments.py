@@ -126,7 +126,9 @@ async def costs_per_start(folder: Path, stored: int, monkeypatch: pytest.MonkeyP
         copy_experiment(folder / "tasks.db", 1, stored)
         monkeypatch.setattr(Scorer, "judge", judging)
         world.deployment.hooks["start"] = sample
-        longer = document(max_iterations=stored + 7, patience=10 * stored, confirm={"top_k": 2, "starts": 2})
+        longer = document(
+            max_iterations=stored + 7, patience=10 * stored, confirm={"top_k": 2, "starts": 2, "max_starts": 2}
+        )
         store: Any = CountingStore(world.store, counts)
         with lines_of_the_loop(counts):
             result = await world.run(longer, store=store, strategy=AfterThat)
@@ -165,7 +167,9 @@ async def test_one_more_start_costs_the_same_however_many_experiments_are_stored
 
 async def test_a_ledger_holds_no_bulk_of_what_is_finished(tmp_path: Path) -> None:
     async with make_world(tmp_path) as world:
-        await world.run(document(max_iterations=3, confirm={"top_k": 1, "starts": 2}), strategy=InOrder)
+        await world.run(
+            document(max_iterations=3, confirm={"top_k": 1, "starts": 2, "max_starts": 2}), strategy=InOrder
+        )
         ledger = await Ledger.read(world.store, 1)
         attempts = {a.id: a for a in await world.attempts()}
     for attempt in ledger.attempts.values():

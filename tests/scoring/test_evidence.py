@@ -178,7 +178,7 @@ def test_no_gain_is_a_normal_answer() -> None:
     said = conclude("threads=4", verdict(), baseline="default", gain=gain)
     assert said.kind == "no_significant_gain"
     assert said.sentence.startswith(
-        "No significant gain: threads=4 measured 0.8 % worse than the baseline (99 % interv"
+        "No significant gain: the best candidate, threads=4, measured 0.8 % worse than the baseline (99 % interv"
     )
     assert " to " in said.sentence
     itself = conclude("default", verdict(), baseline="default", gain=None)
@@ -212,3 +212,40 @@ def test_nothing_feasible_names_the_nearest() -> None:
         "p90 TTFT is 0.65 s, 30 % above the limit of 0.5 s."
     )
     assert conclude_nothing("all 4 starts failed").kind == "no_result"
+
+
+def test_a_baseline_that_breaks_its_slo_is_beaten_without_a_gain() -> None:
+    none = paired_gain(BASE, [101.0, 99.0, 103.0, 98.0, 97.0], direction="maximize")
+    why = "p90 TTFT is 0.65 s, 30 % above the limit of 0.5 s"
+    said = conclude("threads=4", verdict(), baseline="default", gain=none, baseline_violates=why)
+    assert said.kind == "only_eligible"
+    assert said.sentence.startswith(
+        f"threads=4 keeps the hard SLOs in all 5 starts, the baseline does not: {why}; it measured 0.8 % worse"
+    )
+    shown = paired_gain(BASE, FASTER, direction="maximize")
+    said = conclude("threads=4", verdict(), baseline="default", gain=shown, baseline_violates=why)
+    assert said.kind == "gain"
+    assert said.sentence.endswith(f"and keeps the hard SLOs, which the baseline does not: {why}.")
+
+
+def test_too_few_starts_are_said_in_words() -> None:
+    absurd = paired_gain([100.0, 101.0], [90.0, 130.0], direction="maximize")
+    assert absurd.high is not None
+    assert absurd.high > 100
+    said = conclude("threads=4", verdict(), baseline="default", gain=absurd)
+    assert said.kind == "unconfirmed"
+    assert said.sentence == (
+        "threads=4 is the best candidate and measured 7.6 % better than the baseline, but 2 paired starts are too few "
+        "to tell, so no gain is claimed."
+    )
+
+
+def test_where_the_baseline_stays_the_best_of_the_others_is_told() -> None:
+    gain = paired_gain(BASE, [91.0, 93.0, 92.0, 90.0, 94.0], direction="maximize")
+    said = conclude("default", verdict(), baseline="default", gain=None, candidate=("threads=4", gain))
+    assert said.kind == "no_significant_gain"
+    assert "nothing better than the baseline was found; the best candidate, threads=4, measured 8.4 % worse" in (
+        said.sentence
+    )
+    out = conclude("default", verdict(), baseline="default", gain=None, ruled_out=["threads=4", "threads=8"])
+    assert out.sentence.endswith("that could be confirmed; ruled out when started again: threads=4, threads=8.")

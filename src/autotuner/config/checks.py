@@ -286,6 +286,13 @@ def _optimization(document: TaskDocument) -> Iterator[Problem]:
             "the objective minimize_cost needs the price of a GPU",
             "Set optimization.price_per_gpu_hour",
         )
+    confirm = chosen.confirm
+    if confirm.wanted and confirm.most < confirm.starts:
+        yield _problem(
+            "optimization.confirm.max_starts",
+            f"at least {confirm.starts} starts are wanted and at most {confirm.most}",
+            "Raise max_starts, or lower starts",
+        )
 
 
 def _slo(document: TaskDocument) -> Iterator[Problem]:

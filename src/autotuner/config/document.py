@@ -121,6 +121,9 @@ class Simulation(Block):
     isl: int | None = Field(None, ge=1, description="prompt length whose rows are used, tokens", examples=[4000])
     osl: int | None = Field(None, ge=1, description="answer length whose rows are used, tokens", examples=[500])
     noise: float = Field(0.0, ge=0, le=1, description="relative standard deviation of each figure, 0 to 1")
+    recorded_noise: Name | None = Field(
+        None, description="file of noise recorded on real starts, used in place of noise", examples=["noise.json"]
+    )
     crash_share: float = Field(0.0, ge=0, le=1, description="share of starts that crash by chance, 0 to 1")
     startup_s: float = Field(0.0, ge=0, description="time that a start takes, seconds")
 

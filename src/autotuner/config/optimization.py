@@ -68,14 +68,31 @@ class Budget(Block):
 
 
 class Confirm(Block):
-    """Confirmation: the best few and the baseline are started and measured again. 0 in either field: none."""
+    """Confirmation: the best few and the baseline are started and measured again. 0 in top_k or starts: none."""
 
     later: ClassVar[frozenset[str]] = frozenset({"fill_node"})
 
     top_k: int = Field(2, ge=0, description="number of finalists")
     starts: Annotated[int, AfterValidator(_pairs)] = Field(
-        5, ge=0, description="number of interleaved starts of each finalist and of the baseline"
+        5, ge=0, description="least number of interleaved starts of each finalist and of the baseline"
     )
+    max_starts: int | None = Field(
+        None,
+        ge=1,
+        description="greatest number of these starts, used while a verdict is not clear; default: twice starts",
+        examples=[10],
+    )
+    useful_gain: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="a finalist is not started any further once a gain of this size is excluded (a share)",
+    )
+
+    @property
+    def most(self) -> int:
+        """Most starts of each finalist and of the baseline."""
+        return 2 * self.starts if self.max_starts is None else self.max_starts
 
     @property
     def wanted(self) -> bool:

@@ -11,6 +11,24 @@ from autotuner.contracts.attempt import Failure, FailureClass, Phase
 from autotuner.contracts.store import ExperimentOrigin, ExperimentStatus, TaskStatus
 from autotuner.contracts.values import Frozen, Scalar
 
+VerdictKind = Literal[
+    "gain",
+    "only_eligible",
+    "no_significant_gain",
+    "unconfirmed",
+    "no_baseline",
+    "infeasible",
+    "measured",
+    "no_result",
+]
+"""What a task found out: a gain over the baseline; a configuration that keeps the hard SLOs in every start where the
+baseline does not; no gain that could be shown; a best one that was not confirmed, or had no baseline to be compared
+with; that nothing keeps the hard SLOs; figures alone, where nothing was searched; nothing."""
+
+Standing = Literal["open", "gain", "no_useful_gain", "worse", "beaten"]
+"""What the paired starts of a finalist say: nothing yet; a gain; that none of a useful size is there; that it is worse
+than the baseline; that it measured less than another finalist, whose gain is shown."""
+
 
 class SloLine(Frozen):
     """One SLO of one experiment."""
@@ -59,6 +77,18 @@ class GainFigure(Frozen):
     significant: bool
     worst_slo: tuple[SloLine, ...] = Field((), description="each SLO at its worst over the starts")
     eligible: bool = Field(True, description="hard SLOs kept in every start")
+    standing: Standing = Field("open", description="why its starts ended; open: for want of further ones")
+    vague: bool = Field(
+        False, description="too few starts to tell: no interval, or one wider than 100 % that holds no gain"
+    )
+
+
+class RuledOut(Frozen):
+    """A finalist that cannot win, by what happened when it was started again."""
+
+    experiment: int = Field(description="number of the experiment")
+    starts: int = Field(description="measured starts of the confirmation")
+    reason: str = Field(description="the SLO that it missed, or how its server failed, without a full stop")
 
 
 class ConfirmationPoint(Frozen):
@@ -147,13 +177,19 @@ class TaskResult(Frozen):
     direction: Literal["minimize", "maximize"]
     scored_at: tuple[str, ...] = Field(description="names of the load points that the score is of")
     slo_sentences: tuple[str, ...] = ()
+    verdict: VerdictKind | None = Field(
+        None, description="what kind of answer the headline is; None: stored by an earlier version"
+    )
     headline: str = Field(description="the verdict in one line")
-    winner: ExperimentSummary | None = None
+    winner: ExperimentSummary | None = Field(
+        None, description="the best candidate; it has won where the verdict is gain or only_eligible"
+    )
     baseline: ExperimentSummary | None = None
     references: tuple[ExperimentSummary, ...] = ()
     nearest: ExperimentSummary | None = Field(None, description="when nothing keeps the hard SLOs")
     gain: GainFigure | None = Field(None, description="of the winner")
     finalists: tuple[GainFigure, ...] = ()
+    ruled_out: tuple[RuledOut, ...] = Field((), description="finalists that cannot win, in the order of their numbers")
     front: tuple[int, ...] = Field(
         (), description="several objectives: numbers of the eligible experiments that no other beats in all of them"
     )
@@ -161,7 +197,10 @@ class TaskResult(Frozen):
         default_factory=dict, description="winner against a reference by label, one start each, without interval"
     )
     confirmation: tuple[ConfirmationPoint, ...] = ()
-    noise: float | None = Field(None, description="standard deviation of the score over starts, relative")
+    noise: float | None = Field(
+        None, description="from start to start: standard deviation of the log of the score, pooled over configurations"
+    )
+    noise_within: float | None = Field(None, description="the same from repeat to repeat within one start")
     differences: dict[str, tuple[Scalar, Scalar]] = Field(
         default_factory=dict, description="parameter → (baseline, winner), only where they differ"
     )

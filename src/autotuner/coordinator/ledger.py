@@ -142,8 +142,21 @@ class Ledger:
         return [a for a in self.attempts_of(experiment) if a.reason is AttemptReason.CONFIRM]
 
     def confirmations(self, experiment: ExperimentRecord) -> Mapping[int, AttemptRow]:
-        """Measured starts of the confirmation by the number of their round."""
-        return {a.block: a for a in self.confirming(experiment) if a.block is not None and self.measured(a)}
+        """The measured start of each round of the confirmation that counts, by the number of the round.
+
+        The first one that nothing disturbed; where all of a round were disturbed, the last of them.
+        """
+        found: dict[int, AttemptRow] = {}
+        for attempt in self.confirming(experiment):
+            if attempt.block is None or not self.measured(attempt):
+                continue
+            if attempt.block not in found or self.disturbed(found[attempt.block]):
+                found[attempt.block] = attempt
+        return found
+
+    def disturbed(self, attempt: AttemptRow) -> bool:
+        """Whether other programs disturbed one of the measurements of an attempt."""
+        return any(measurement.disturbed for measurement in self.figures(attempt).measurements)
 
     # ---- figures
 
@@ -173,11 +186,11 @@ class Ledger:
     def left_over(self, attempts: Iterable[AttemptRow]) -> dict[Place, Measurement]:
         """Good measurements of starts of one purpose that were cut off, which the next one need not take again.
 
-        A start that failed or succeeded uses up what those before it have left: it stands for all of them.
+        A start that failed or has all its figures uses up what those before it have left: it stands for all of them.
         """
         left: dict[Place, Measurement] = {}
         for attempt in attempts:
-            if attempt.status is not AttemptStatus.INTERRUPTED:
+            if attempt.status is not AttemptStatus.INTERRUPTED or self.measured(attempt):
                 left.clear()
                 continue
             for measurement in self._measurements.get(attempt.id, ()):

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from autotuner.contracts.attempt import Phase
-from autotuner.contracts.result import ConfirmationPoint, ExperimentSummary, TaskResult
+from autotuner.contracts.result import ConfirmationPoint, ExperimentSummary, RuledOut, TaskResult
 from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentStatus, TaskRecord
 from autotuner.contracts.values import Scalar
 from autotuner.coordinator.disturbances import disturbances, failed_confirmations
 from autotuner.coordinator.failure_statistics import failure_counts
-from autotuner.coordinator.gains import choose, confirmation_starts, gain_figure, gains_of, noise_of, over_all
-from autotuner.coordinator.headline import among_several, headline
+from autotuner.coordinator.finalists import Assessor
+from autotuner.coordinator.gains import choose, gain_figure, noise_of, noise_within
+from autotuner.coordinator.headline import among_several, conclusion_of
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.summaries import summarise, without_bulk
@@ -34,22 +35,19 @@ def build_result(
     """The result of a task as it stands; the scorer must be settled if anything succeeded."""
     judged = verdicts(ledger, scorer)
     summaries = {number: summarise(e, ledger) for number, e in ledger.experiments.items()}
-    starts = confirmation_starts(ledger, scorer)
-    over_starts = {
-        n: v for n, v in ((n, over_all(list(s.values()), scorer)) for n, s in starts.items()) if v is not None
-    }
+    evidence = Assessor(ledger, scorer, plan.document.optimization).evidence()
     baseline = ledger.baseline
     base = baseline.number if baseline is not None and baseline.number in judged else None
-    gains = gains_of(starts, base, scorer, over_starts)
-    chosen = choose(judged, over_starts, gains, base)
-    gain = gains.get(chosen) if chosen is not None else None
+    chosen = choose(judged, evidence, base)
+    gain = evidence.gains.get(chosen) if chosen is not None else None
     objective = scorer.objectives[0]
     attempts = ledger.of_the_task()
     last = next((a for a in reversed(attempts) if a.engine_version), None)
     winner = summaries.get(chosen) if chosen is not None else None
-    near = nearest(judged) if chosen is None else None
+    near = nearest({**judged, **evidence.verdicts}) if chosen is None else None
     front = tuple(eligible_front(judged)) if len(scorer.objectives) > 1 else ()
     predicted = "Predicted: " if plan.predicted else ""
+    conclusion = conclusion_of(task, chosen, base, near, judged, evidence, summaries, ledger, scorer)
     return TaskResult(
         task_id=task.id,
         task_name=task.name,
@@ -68,15 +66,18 @@ def build_result(
             f"{rule.label} ≤ {rule.text(rule.threshold)}" + (" (hard)" if rule.hard_fail else "")
             for rule in scorer.slo.rules
         ),
-        headline=predicted
-        + headline(task, chosen, base, gain, judged, over_starts, summaries, ledger, scorer)
-        + among_several(scorer, chosen, front),
+        verdict=conclusion.kind,
+        headline=predicted + conclusion.sentence + among_several(scorer, chosen, front),
         winner=winner,
         baseline=summaries.get(baseline.number) if baseline is not None else None,
         references=tuple(s for s in summaries.values() if s.origin is ExperimentOrigin.REFERENCE),
         nearest=summaries.get(near.number) if near is not None else None,
-        gain=None if gain is None or chosen is None else gain_figure(chosen, gain, over_starts.get(chosen)),
-        finalists=tuple(gain_figure(n, g, over_starts.get(n)) for n, g in gains.items()),
+        gain=None if gain is None or chosen is None else gain_figure(chosen, gain, evidence),
+        finalists=tuple(gain_figure(n, g, evidence) for n, g in evidence.gains.items()),
+        ruled_out=tuple(
+            RuledOut(experiment=number, starts=len(evidence.starts.get(number, {})), reason=why)
+            for number, why in evidence.out.items()
+        ),
         front=front,
         reference_gains=_reference_gains(winner, summaries.values(), scorer),
         confirmation=tuple(
@@ -86,10 +87,11 @@ def build_result(
                 score=objective.value(metrics),
                 metrics=without_bulk(metrics),
             )
-            for number, of_number in starts.items()
+            for number, of_number in evidence.starts.items()
             for block, metrics in sorted(of_number.items())
         ),
-        noise=noise_of(starts, scorer),
+        noise=noise_of(evidence, scorer),
+        noise_within=noise_within(ledger, scorer),
         differences=_differences(summaries.get(base) if base is not None else None, winner),
         experiments=tuple(summaries.values()),
         counts=_counts(ledger),
@@ -99,7 +101,9 @@ def build_result(
         attempts=len(attempts),
         failures=failure_counts(ledger),
         host=dict(host),
-        warnings=tuple(dict.fromkeys((*warnings, *failed_confirmations(ledger), *disturbances(ledger, starts)))),
+        warnings=tuple(
+            dict.fromkeys((*warnings, *failed_confirmations(ledger), *disturbances(ledger, evidence.starts)))
+        ),
     )
 
 

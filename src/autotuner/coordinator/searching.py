@@ -10,9 +10,7 @@ from autotuner.contracts.store import ExperimentOrigin
 from autotuner.coordinator.experiments import add, measure, outcome
 from autotuner.coordinator.ledger import FINISHED
 from autotuner.coordinator.run import Run
-
-CONFIRM_SHARE = 0.25
-"""Share of a wall-clock budget that is kept for the confirmation (search.md, Evidence)."""
+from autotuner.planning.confirmation import RESERVE
 
 MakeStrategy = Callable[[SearchSetup], SearchStrategy]
 
@@ -63,7 +61,7 @@ def _over(run: Run) -> str | None:
         return f"the budget of {limit} configurations is used"
     wall = optimization.budget.wall_clock_s
     if wall is not None:
-        share = wall * (1 - CONFIRM_SHARE) if run.plan.confirm_starts else wall
+        share = wall * (1 - RESERVE) if run.plan.confirm_starts else wall
         if not run.time_for_another(share):
             return f"the time for searching ({share:.0f} s of {wall:.0f} s) is used"
     patience = optimization.patience

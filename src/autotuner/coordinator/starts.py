@@ -152,7 +152,7 @@ class Starter:
             workload=plan.workload,
             done=tuple(left),
             done_rates=tuple((m.load_point, m.requests_per_second) for m in left.values()),
-            draw_key=_draw_key(experiment, row, before),
+            draw_key=self._draw_key(experiment, row, before),
             slo_limits=self._slo_limits,
             budgets=plan.budgets,
             cores=plan.cores,
@@ -160,12 +160,11 @@ class Starter:
             options=resolver.options(experiment.parameters),
         )
 
-
-def _draw_key(experiment: ExperimentRecord, row: AttemptRow, before: Sequence[AttemptRow]) -> str:
-    """The same for a start and for the one that replaces it after it was cut off, and for no other start of a task."""
-    purpose = "own" if row.reason in OWN else f"{row.reason.value}-{row.block}"
-    failed = sum(attempt.status is AttemptStatus.FAILED for attempt in before)
-    return f"{experiment.number}/{purpose}/{failed}"
+    def _draw_key(self, experiment: ExperimentRecord, row: AttemptRow, before: Sequence[AttemptRow]) -> str:
+        """The same for a start and for the one that replaces it after it was cut off, and for no other of a task."""
+        purpose = "own" if row.reason in OWN else f"{row.reason.value}-{row.block}"
+        ended = sum(a.status is AttemptStatus.FAILED or self._ledger.measured(a) for a in before)
+        return f"{experiment.number}/{purpose}/{ended}"
 
 
 def _over_time(limit: float | None) -> Failure:

@@ -39,11 +39,20 @@ class PlannedExperiment:
 
 @dataclass(frozen=True)
 class Estimate:
-    """How long the task will take, in seconds. A guess from the windows and a typical start, not a promise."""
+    """How long the task will take, in seconds. A guess from the windows and a typical start, not a promise.
+
+    ``starts`` and ``total_s``: with the least starts of the confirmation; ``most_starts``: with the most of them.
+    """
 
     per_start_s: float
     starts: int
     total_s: float
+    most_starts: int
+
+    @property
+    def most_s(self) -> float:
+        """Time with the most starts, seconds."""
+        return self.per_start_s * self.most_starts
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,9 @@ class Plan:
     """Configurations that the search will propose: the budget, or what the space holds."""
     confirm_top_k: int
     confirm_starts: int
-    """Starts of each finalist and of the baseline; 0: no confirmation."""
+    """Least starts of each finalist and of the baseline; 0: no confirmation."""
+    confirm_most: int
+    """Most of them, when verdicts do not become clear."""
     workload: Workload
     scored_at: tuple[str, ...]
     budgets: PhaseBudgets
@@ -81,5 +92,5 @@ class Plan:
 
     @property
     def planned_starts(self) -> int:
-        """Server starts: baseline, references, search, confirmation."""
+        """Server starts: baseline, references, search, and the least of the confirmation."""
         return self.estimate.starts

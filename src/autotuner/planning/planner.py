@@ -15,6 +15,7 @@ from autotuner.contracts.search import RandomSource
 from autotuner.contracts.store import ExperimentOrigin
 from autotuner.contracts.values import MODEL_KEY, Configuration, Scalar
 from autotuner.contracts.workload import Dataset, LoadPoint, Workload
+from autotuner.planning.confirmation import ConfirmationPlan, plan_confirmation
 from autotuner.planning.cores import split_cores
 from autotuner.planning.dimensions import AnyDimension, FloatDimension, IntDimension, choices
 from autotuner.planning.neutral import Neutral
@@ -120,11 +121,6 @@ def make_plan(
         if planned[p.identity] != p.label
     ]
     searched = _searched(document.optimization.max_iterations, space, count, experiments)
-    confirm = document.optimization.confirm
-    others = searched + len(planned) - (baseline is not None)
-    finalists = min(confirm.top_k, others) if baseline is not None and confirm.wanted else 0
-    confirm_starts = confirm.starts if finalists else 0
-    starts = len(planned) + searched + (finalists + 1) * confirm_starts
     workload = Workload(
         load_points=points,
         limits=limits(document),
@@ -138,6 +134,16 @@ def make_plan(
         # What the user writes wins over what makes the engine keep the length of answers.
         request_body={**engine.request_body, **document.benchmark.additional_params},
     )
+    per_start_s = _per_start(workload, start_s, predicted=engine.predicted)
+    before = len(planned) + searched
+    confirmation = plan_confirmation(
+        document.optimization.confirm,
+        others=before - 1 if baseline is not None else 0,
+        wall_clock_s=document.optimization.budget.wall_clock_s,
+        search_s=before * per_start_s,
+        per_start_s=per_start_s,
+    )
+    warnings += [confirmation.note] if confirmation.note is not None else []
     return Plan(
         document=document,
         task_name=document.task_name or "task",
@@ -151,8 +157,9 @@ def make_plan(
         baseline=baseline,
         references=references,
         searched=searched,
-        confirm_top_k=finalists,
-        confirm_starts=confirm_starts,
+        confirm_top_k=confirmation.finalists,
+        confirm_starts=confirmation.least,
+        confirm_most=confirmation.most,
         workload=workload,
         scored_at=scored_points(document),
         budgets=phase_budgets(document),
@@ -161,7 +168,7 @@ def make_plan(
         endpoint_url=document.deployment.endpoint_url,
         server=engine.server,
         provenance=provenance(document, given, dimensions, engine.catalogue, models, resolver),
-        estimate=_estimate(starts, workload, start_s, predicted=engine.predicted),
+        estimate=_estimate(before, confirmation, per_start_s),
         warnings=tuple(warnings),
     )
 
@@ -368,10 +375,20 @@ def _empty(count: Count) -> AutotunerError:
     )
 
 
-def _estimate(starts: int, workload: Workload, start_s: float, *, predicted: bool) -> Estimate:
+def _per_start(workload: Workload, start_s: float, *, predicted: bool) -> float:
     windows = len(workload.load_points) * workload.repeats
-    per_start = PREDICTED_START_S if predicted else start_s + windows * (workload.limits.window_s + DRAIN_S)
-    return Estimate(per_start_s=per_start, starts=starts, total_s=per_start * starts)
+    return PREDICTED_START_S if predicted else start_s + windows * (workload.limits.window_s + DRAIN_S)
+
+
+def _estimate(before: int, confirmation: ConfirmationPlan, per_start_s: float) -> Estimate:
+    """``before``: starts before the confirmation."""
+    starts = before + confirmation.least_starts
+    return Estimate(
+        per_start_s=per_start_s,
+        starts=starts,
+        total_s=per_start_s * starts,
+        most_starts=before + confirmation.most_starts,
+    )
 
 
 def _served_name(model: str) -> str:

@@ -33,6 +33,11 @@ class Gain:
     significant: bool
     noise: float | None
 
+    @property
+    def vague(self) -> bool:
+        """Whether there are too few starts to tell: no interval, or one wider than 100 % that holds no gain."""
+        return self.low is None or self.high is None or (not self.significant and self.high - self.low > 1)
+
 
 def paired_gain(
     baseline: Sequence[float],

@@ -55,8 +55,10 @@ class PlannedRuns(Frozen):
     references: tuple[str, ...]
     searched: int
     finalists: int
-    confirm_starts: int = Field(description="of each finalist and of the baseline")
-    starts: int = Field(description="all server starts")
+    confirm_starts: int = Field(description="least, of each finalist and of the baseline")
+    confirm_most: int = Field(description="most, while a verdict is not clear")
+    starts: int = Field(description="all server starts, with the least of the confirmation")
+    most_starts: int = Field(description="with the most of them")
 
 
 class PlanSummary(Frozen):
@@ -87,7 +89,9 @@ class PlanSummary(Frozen):
     budgets: PhaseBudgets
     wall_clock_s: float | None
     commands: tuple[PlannedCommand, ...]
-    estimate_s: float
+    estimate_s: float = Field(description="with the least starts of the confirmation, seconds")
+    most_s: float = Field(description="with the most of them, seconds")
+    confirm_s: tuple[float, float] = Field(description="least and most time of the confirmation, seconds")
     warnings: tuple[str, ...]
 
 
@@ -132,7 +136,9 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
             searched=plan.searched,
             finalists=plan.confirm_top_k,
             confirm_starts=plan.confirm_starts,
+            confirm_most=plan.confirm_most,
             starts=plan.planned_starts,
+            most_starts=plan.estimate.most_starts,
         ),
         load_points=tuple(point.name for point in plan.workload.load_points),
         arrivals=_arrivals(plan.workload),
@@ -145,8 +151,16 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
         wall_clock_s=optimization.budget.wall_clock_s,
         commands=() if plan.endpoint_url is not None else tuple(itertools.islice(_commands(plan), commands)),
         estimate_s=plan.estimate.total_s,
+        most_s=plan.estimate.most_s,
+        confirm_s=_confirm_s(plan),
         warnings=tuple(warnings),
     )
+
+
+def _confirm_s(plan: Plan) -> tuple[float, float]:
+    everything = plan.confirm_top_k + 1
+    per_start_s = plan.estimate.per_start_s
+    return everything * plan.confirm_starts * per_start_s, everything * plan.confirm_most * per_start_s
 
 
 def _arrivals(workload: Workload) -> str | None:

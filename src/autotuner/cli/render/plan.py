@@ -72,11 +72,6 @@ def _facts(plan: PlanSummary) -> RenderableType:
         *(f"reference {one_line(label)}" for label in runs.references),
         f"{runs.searched} by {plan.strategy}",
     ]
-    confirmation = (
-        f"{runs.confirm_starts} starts of each of {runs.finalists} finalists and of the baseline, in turns"
-        if runs.confirm_starts
-        else "none"
-    )
     windows = f"{plan.repeats} × {duration(plan.window_s)} each"
     cores = f"server {_cores(plan.cores.server)}, client {_cores(plan.cores.client)}"
     limit = f", limit {duration(plan.wall_clock_s)}" if plan.wall_clock_s is not None else ""
@@ -86,15 +81,34 @@ def _facts(plan: PlanSummary) -> RenderableType:
         ("configurations", _counts(plan.counts)),
         *(("excluded", f"{number} × {reason}") for reason, number in plan.counts.excluded.items()),
         ("experiments", ", ".join(experiments)),
-        ("confirmation", confirmation),
-        ("server starts", str(runs.starts)),
+        ("confirmation", _confirmation(plan)),
+        ("server starts", _span(str(runs.starts), str(runs.most_starts))),
         ("load points", f"{', '.join(plan.load_points)}; {windows}"),
         *([("arrivals", plan.arrivals)] if plan.arrivals is not None else []),
         *([("dataset", _dataset(plan.dataset))] if plan.dataset is not None else []),
         ("cores", cores),
-        ("time", f"about {duration(plan.estimate_s)}{limit}"),
+        ("time", f"about {_span(duration(plan.estimate_s), duration(plan.most_s))}{limit}"),
     ]
     return table(("plan", ""), rows)
+
+
+def _confirmation(plan: PlanSummary) -> str:
+    runs = plan.runs
+    if not runs.confirm_starts:
+        return "none" + (": the winner will not be confirmed" if runs.searched or runs.references else "")
+    finalists = "1 finalist" if runs.finalists == 1 else f"each of {runs.finalists} finalists"
+    of_each = _span(str(runs.confirm_starts), str(runs.confirm_most))
+    everything = runs.finalists + 1
+    starts = _span(str(everything * runs.confirm_starts), str(everything * runs.confirm_most))
+    least_s, most_s = plan.confirm_s
+    return (
+        f"{of_each} starts of {finalists} and of the baseline, in turns, until the verdicts are clear: {starts} "
+        f"starts, about {_span(duration(least_s), duration(most_s))}"
+    )
+
+
+def _span(least: str, most: str) -> str:
+    return least if least == most else f"{least} to {most}"
 
 
 def _dataset(dataset: Dataset) -> str:

@@ -20,6 +20,7 @@ from autotuner.services.report.wording import (
     gain_of,
     gain_text,
     model_name,
+    noise_text,
     one_line,
     parameter_name,
     parameter_value,
@@ -31,6 +32,7 @@ from autotuner.services.report.wording import (
     slo_status,
     slo_text,
     verification_sentence,
+    winner_name,
     with_unit,
 )
 
@@ -48,8 +50,10 @@ def result_tables(result: TaskResult, *, files: Mapping[str, str] | None = None)
     chosen = result.winner or result.nearest
     columns = _distinct([chosen, result.baseline, *result.references])
     if columns:
-        name = "winner" if result.winner else "nearest"
-        titles = [f"{name} #{s.number}" if s is chosen else experiment_title(s) for s in columns]
+        name = winner_name(result) if result.winner else "nearest"
+        baseline = result.baseline.number if result.baseline else None
+        own = [s is chosen and s.number != baseline for s in columns]
+        titles = [f"{name} #{s.number}" if o else experiment_title(s) for s, o in zip(columns, own, strict=True)]
         parts.append(_side_by_side(columns, titles, result))
     lines = [*_evidence(result), *_slos(result), *_grid(result)]
     if lines:
@@ -175,10 +179,14 @@ def _evidence(result: TaskResult) -> list[str]:
     lines: list[str] = []
     if result.gain is not None:
         lines.append(f"Evidence: {gain_text(result.gain)}" + (f" ({PREDICTED})" if result.predicted else ""))
+    elif result.finalists:
+        lines += [f"Evidence: #{gain.experiment} {gain_text(gain)}" for gain in result.finalists]
     elif result.winner is not None:
         lines.append("Evidence: not confirmed by repeated starts")
-    if result.noise is not None:
-        lines.append(f"Noise: {percent(result.noise)} from start to start")
+    lines += [f"Ruled out when started again: #{out.experiment}, {one_line(out.reason)}" for out in result.ruled_out]
+    noise = noise_text(result)
+    if noise is not None:
+        lines.append(f"Noise: {noise}")
     lines += [
         f"Against {one_line(label)}: {signed_percent(gain)}, one start each"
         for label, gain in result.reference_gains.items()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autotuner.contracts.attempt import AttemptJob, Failure, FailureClass
 from autotuner.contracts.client import ClientError, ClientSession, OnProgress
@@ -13,8 +16,13 @@ from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.values import digest
 from autotuner.contracts.workload import LoadPoint, MeasureLimits
 from autotuner.engines.simulated.deployment import job_prediction
-from autotuner.engines.simulated.prediction import Prediction
+from autotuner.engines.simulated.prediction import Figures, Prediction
+from autotuner.engines.simulated.recorded import Deviation
 from autotuner.metrics.distribution import distribution
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _TTFT_NOISE = 3.0
 """Between real runs ttft differs about three times as much as tpot."""
@@ -82,27 +90,28 @@ def _closed_loop(point: LoadPoint, prediction: Prediction) -> int:
     )
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """Figures of one measurement with their noise. Times of requests in seconds, throughput in output tokens/s."""
+
+    output_throughput: float
+    window_s: float
+    ttft: NDArray[np.float64]
+    tpot: NDArray[np.float64]
+
+
 def _measure(job: AttemptJob, prediction: Prediction, point: LoadPoint, concurrency: int, repeat: int) -> Measurement:
-    """The prediction with noise: one factor for the whole run, and one of the same size for each request."""
     import numpy as np
 
-    start = job.draw_key or f"attempt {job.attempt_id}"
-    seed = digest([job.workload.seed, job.task_name, job.experiment_number, start, point.name, repeat])
-    rng = np.random.default_rng(int(seed, 16))
-    figures = prediction.at(concurrency)
-    noise = prediction.noise
-    tpot_mean = figures.tpot_s * np.exp(noise * rng.standard_normal())
-    ttft_mean = figures.ttft_s * np.exp(_TTFT_NOISE * noise * rng.standard_normal())
-
-    # Little's law at a fixed concurrency: a run that is slower by a factor finishes fewer requests by that factor.
+    figures, start = prediction.at(concurrency), job.draw_key or f"attempt {job.attempt_id}"
+    if prediction.recorded is None:
+        drawn = _with_noise(job, prediction, figures, [job.experiment_number, start, point.name, repeat])
+    else:
+        deviation = prediction.recorded.drawn([job.workload.seed, job.task_name], start)
+        drawn = _as_recorded(job, prediction, figures, deviation, prediction.recorded.spread(deviation))
     osl, isl = prediction.osl, prediction.isl
-    expected_latency = figures.ttft_s + figures.tpot_s * (osl - 1)
-    output_throughput = float(figures.throughput * expected_latency / (ttft_mean + tpot_mean * (osl - 1)))
-    rate = output_throughput / osl
-    count, window_s = _window(job.workload.limits, rate)
-
-    tpot = tpot_mean * np.exp(noise * rng.standard_normal(count))
-    ttft = ttft_mean * np.exp(_TTFT_NOISE * noise * rng.standard_normal(count))
+    output_throughput, window_s, ttft, tpot = drawn.output_throughput, drawn.window_s, drawn.ttft, drawn.tpot
+    rate, count = output_throughput / osl, len(ttft)
     e2e = ttft + tpot * (osl - 1)
     values = {"ttft": ttft, "tpot": tpot, "e2e": e2e}
     goodput = None
@@ -135,6 +144,40 @@ def _measure(job: AttemptJob, prediction: Prediction, point: LoadPoint, concurre
         prompt_tokens=count * isl,
         predicted=True,
     )
+
+
+def _with_noise(job: AttemptJob, prediction: Prediction, figures: Figures, seed: Sequence[object]) -> _Drawn:
+    """Normal noise: one factor for the whole run, and one of the same size for each request."""
+    import numpy as np
+
+    rng = np.random.default_rng(int(digest([job.workload.seed, job.task_name, *seed]), 16))
+    noise = prediction.noise
+    tpot_mean = figures.tpot_s * np.exp(noise * rng.standard_normal())
+    ttft_mean = figures.ttft_s * np.exp(_TTFT_NOISE * noise * rng.standard_normal())
+
+    # Little's law at a fixed concurrency: a run that is slower by a factor finishes fewer requests by that factor.
+    osl = prediction.osl
+    expected_latency = figures.ttft_s + figures.tpot_s * (osl - 1)
+    output_throughput = float(figures.throughput * expected_latency / (ttft_mean + tpot_mean * (osl - 1)))
+    count, window_s = _window(job.workload.limits, output_throughput / osl)
+    tpot = tpot_mean * np.exp(noise * rng.standard_normal(count))
+    ttft = ttft_mean * np.exp(_TTFT_NOISE * noise * rng.standard_normal(count))
+    return _Drawn(output_throughput, window_s, ttft, tpot)
+
+
+def _as_recorded(
+    job: AttemptJob, prediction: Prediction, figures: Figures, deviation: Deviation, spread: float
+) -> _Drawn:
+    """The deviations of a recorded start, the same in each of its measurements; ttft spreads over the requests."""
+    import numpy as np
+    from scipy.special import ndtri
+
+    output_throughput = figures.throughput * math.exp(deviation.throughput)
+    count, window_s = _window(job.workload.limits, output_throughput / prediction.osl)
+    shape = np.exp(spread * ndtri((np.arange(count) + 0.5) / count))
+    ttft = figures.ttft_s * math.exp(deviation.ttft_mean) * shape / shape.mean()
+    tpot = np.full(count, figures.tpot_s * math.exp(deviation.tpot_mean))
+    return _Drawn(output_throughput, window_s, ttft, tpot)
 
 
 def _window(limits: MeasureLimits, rate: float) -> tuple[int, float]:

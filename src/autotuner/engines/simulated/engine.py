@@ -21,6 +21,7 @@ from autotuner.engines.simulated.catalogue import CATALOGUE
 from autotuner.engines.simulated.neutral import TABLE
 from autotuner.engines.simulated.options import SimulationOptions, read_options
 from autotuner.engines.simulated.prediction import CurvePoint, Prediction
+from autotuner.engines.simulated.recorded import RecordedNoise, read_recorded
 from autotuner.engines.simulated.surface import Row, Surface
 from autotuner.engines.simulated.tables import TOOL_VERSION, Tables
 
@@ -38,6 +39,7 @@ class SimulatedEngine:
 
     def __init__(self) -> None:
         self._tables = Tables()
+        self._noises: dict[str, RecordedNoise] = {}
 
     @property
     def catalogue(self) -> Catalogue:
@@ -92,6 +94,7 @@ class SimulatedEngine:
             ),
             failure=_failure(surface, row, options.crash_share),
             noise=options.noise,
+            recorded=self._recorded(options.recorded_noise),
             startup_s=options.startup_s,
         )
         return prediction.model_dump(mode="json")
@@ -110,6 +113,11 @@ class SimulatedEngine:
             {p.name: p.commonly_tuned for p in CATALOGUE.parameters if p.commonly_tuned},
             reason="layout, precision and limits vary in the table of predictions",
         )
+
+    def _recorded(self, path: str | None) -> RecordedNoise | None:
+        if path is not None and path not in self._noises:
+            self._noises[path] = read_recorded(path)
+        return None if path is None else self._noises[path]
 
     def _surface(self, context: PlanContext) -> tuple[Surface, SimulationOptions]:
         options = read_options(context.options)

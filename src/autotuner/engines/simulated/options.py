@@ -18,6 +18,9 @@ class SimulationOptions(Frozen):
     isl: int | None = Field(None, ge=1, description="prompt length, tokens; None: the workload's, or the only one")
     osl: int | None = Field(None, ge=1, description="answer length, tokens; None: the workload's, or the only one")
     noise: float = Field(0.0, ge=0, le=1, description="standard deviation of log tpot; three times that for ttft")
+    recorded_noise: str | None = Field(
+        None, description="path of noise that benchmarks/noise.py recorded on real starts; then ``noise`` is not used"
+    )
     crash_share: float = Field(0.0, ge=0, le=1, description="share of configurations that crash at launch")
     startup_s: float = Field(0.0, ge=0, description="pretended time until the server answers, seconds; never waited")
 

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from autotuner.contracts.attempt import Failure
 from autotuner.contracts.values import Frozen
+from autotuner.engines.simulated.recorded import RecordedNoise
 
 
 class CurvePoint(Frozen):
@@ -47,6 +48,7 @@ class Prediction(Frozen):
     curve: tuple[CurvePoint, ...] = Field(description="by batch size")
     failure: Failure | None = Field(None, description="why the server doesn't start")
     noise: float = 0.0
+    recorded: RecordedNoise | None = Field(None, description="noise of real starts, in place of ``noise``")
     startup_s: float = 0.0
 
     @model_validator(mode="after")

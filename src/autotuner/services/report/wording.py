@@ -188,9 +188,36 @@ def gain_of(score: float | None, baseline: float | None, direction: str) -> floa
     return score / baseline - 1 if direction == "maximize" else 1 - score / baseline
 
 
+def winner_name(result: TaskResult) -> str:
+    """What the best candidate is called: it has won only where the verdict says so."""
+    return "winner" if result.verdict in (None, "gain", "only_eligible", "measured") else "best candidate"
+
+
+def standing_text(gain: GainFigure) -> str:
+    """Why a finalist was not started any further; empty where starts were wanted and not to be had."""
+    return {
+        "open": "",
+        "gain": "a gain is shown",
+        "no_useful_gain": "a useful gain is excluded",
+        "worse": "worse than the baseline",
+        "beaten": "it measured less than one whose gain is shown",
+    }[gain.standing]
+
+
+def noise_text(result: TaskResult) -> str | None:
+    """How much starts, and repeats within one, differ by chance; None where it is not known."""
+    if result.noise is None:
+        return None
+    within = f", {percent(result.noise_within)} from repeat to repeat" if result.noise_within is not None else ""
+    return f"the score varies by {percent(result.noise)} from start to start{within} (standard deviations)"
+
+
 def gain_text(gain: GainFigure) -> str:
     """The gain, its interval, its starts and whether it counts."""
     text = signed_percent(gain.gain)
+    if gain.vague:
+        starts = "pair of starts is" if gain.pairs == 1 else "pairs of starts are"
+        return f"{text}, but {gain.pairs} {starts} too few to tell"
     if gain.low is not None and gain.high is not None:
         text += f" (from {signed_percent(gain.low)} to {signed_percent(gain.high)}"
         text += f" at {number(gain.confidence * 100)} % confidence)" if gain.confidence is not None else ")"

@@ -35,8 +35,12 @@ def gain_figure(result: TaskResult) -> Figure | None:
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [((gain.high if gain.high is not None else gain.gain) - gain.gain) * 100 for gain in gains],
-            "arrayminus": [(gain.gain - (gain.low if gain.low is not None else gain.gain)) * 100 for gain in gains],
+            "array": [
+                ((gain.gain if gain.high is None or gain.vague else gain.high) - gain.gain) * 100 for gain in gains
+            ],
+            "arrayminus": [
+                (gain.gain - (gain.gain if gain.low is None or gain.vague else gain.low)) * 100 for gain in gains
+            ],
             "thickness": 2,
             "width": 8,
             "color": BLUE,

@@ -20,6 +20,7 @@ from autotuner.services.report.wording import (
     shown_metrics,
     signed_percent,
     slo_status,
+    winner_name,
     with_unit,
 )
 
@@ -31,7 +32,7 @@ def comparison(result: TaskResult) -> Html | None:
     columns = list({s.number: s for s in columns}.values())
     if not columns:
         return None
-    name = "Winner" if result.winner else "Nearest to the SLOs"
+    name = winner_name(result).capitalize() if result.winner else "Nearest to the SLOs"
     titles = [
         f"{name} {experiment_title(s)}" if chosen and s.number == chosen.number else experiment_title(s)
         for s in columns
@@ -60,7 +61,7 @@ def comparison(result: TaskResult) -> Html | None:
 def _differences(result: TaskResult) -> Html | None:
     if not result.differences:
         return None
-    head = tag("tr", tag("th", "parameter"), tag("th", "baseline"), tag("th", "winner"))
+    head = tag("tr", tag("th", "parameter"), tag("th", "baseline"), tag("th", winner_name(result)))
     rows = [
         row(parameter_name(name), [parameter_value(name, old), parameter_value(name, new)], figure=False)
         for name, (old, new) in result.differences.items()

@@ -12,15 +12,18 @@ from autotuner.services.report.wording import (
     MISSING,
     experiment_title,
     gain_text,
+    noise_text,
     one_line,
     parameters_text,
     percent,
     score_text,
     signed_percent,
     slo_status,
+    standing_text,
     verdict_of,
     verification_rows,
     verification_sentence,
+    winner_name,
     with_unit,
 )
 
@@ -29,15 +32,21 @@ def evidence(result: TaskResult, plot: Plot) -> Html:
     """Why the verdict holds: the confirmed gain, the starts behind it, SLOs at their worst, and the noise."""
     parts: list[Child] = []
     if result.gain is not None:
-        claim = f"Gain of the winner over the baseline: {gain_text(result.gain)}. "
+        claim = f"Gain of the {winner_name(result)} over the baseline: {gain_text(result.gain)}. "
         parts.append(tag("p", claim, predicted_mark(result)))
+    elif result.finalists:
+        parts.append(tag("p", "The gains of the finalists stand below; none of them has won."))
     elif result.winner is None:
         parts.append(tag("p", "There is no winner whose gain could be confirmed."))
     else:
         parts.append(tag("p", "The gain was not confirmed by repeated starts; figures below are of one start each."))
-    if result.noise is not None:
-        noise = f"Noise: the score varies by {percent(result.noise)} (standard deviation) from start to start."
-        parts.append(tag("p", noise))
+    parts += [
+        tag("p", f"Ruled out when started again: #{out.experiment}, {one_line(out.reason)}.")
+        for out in result.ruled_out
+    ]
+    noise = noise_text(result)
+    if noise is not None:
+        parts.append(tag("p", f"Noise: {noise}."))
     parts += [
         tag("p", f"Against {label}: {signed_percent(gain)} (one start each, without interval).")
         for label, gain in result.reference_gains.items()
@@ -54,7 +63,7 @@ def evidence(result: TaskResult, plot: Plot) -> Html:
     caption = "SLOs at their worst over all confirmation starts"
     if not worst and result.winner is not None:
         worst = [(experiment_title(result.winner), line) for line in result.winner.slo]
-        caption = "SLOs of the winner"
+        caption = f"SLOs of the {winner_name(result)}"
     if worst:
         parts.append(_slo_table(caption, worst))
     return section("Evidence", parts)
@@ -103,7 +112,7 @@ def grid(result: TaskResult, plot: Plot) -> Html | None:
 
 
 def _finalists(result: TaskResult, finalists: Sequence[GainFigure]) -> Html:
-    names = ("gain", "interval", "pairs", "significant", "hard SLOs in every start")
+    names = ("gain", "interval", "pairs", "significant", "hard SLOs in every start", "starts ended")
     head = tag("tr", tag("th", "finalist"), [tag("th", name, class_="figure") for name in names])
     titles = {s.number: experiment_title(s) for s in result.experiments}
     rows = [
@@ -111,10 +120,11 @@ def _finalists(result: TaskResult, finalists: Sequence[GainFigure]) -> Html:
             titles.get(gain.experiment, f"#{gain.experiment}"),
             [
                 signed_percent(gain.gain),
-                MISSING if gain.low is None else f"{signed_percent(gain.low)} to {signed_percent(gain.high)}",
+                "too few to tell" if gain.vague else f"{signed_percent(gain.low)} to {signed_percent(gain.high)}",
                 str(gain.pairs),
                 "yes" if gain.significant else "no",
                 "kept" if gain.eligible else "violated",
+                standing_text(gain) or MISSING,
             ],
         )
         for gain in finalists

@@ -15,6 +15,7 @@ from autotuner.services.report.wording import (
     parameter_name,
     percent,
     shown_metrics,
+    winner_name,
     with_unit,
 )
 
@@ -69,7 +70,12 @@ def experiments(result: TaskResult) -> Html | None:
         kept = "kept" if s.eligible else "violated" if s.score is not None else MISSING
         tone = "good" if s.eligible else "bad" if s.score is not None else None
         cells: list[Child] = [
-            tag("th", experiment_title(s) + " (winner)" * (s.number == winner), scope="row", data_sort=s.number),
+            tag(
+                "th",
+                experiment_title(s) + f" ({winner_name(result)})" * (s.number == winner),
+                scope="row",
+                data_sort=s.number,
+            ),
             tag("td", s.failure.kind.value if s.failure else s.status.value, class_="bad" if s.failure else None),
             figure_cell(s.score, with_unit(s.score, result.unit)),
             tag("td", kept, class_=tone, title=s.slo_reason),

@@ -1,0 +1,104 @@
+"""When a confirmation has seen enough: looks at growing numbers of pairs, and the share of α that each may spend.
+
+The intervals are repeated confidence intervals (Jennison and Turnbull, "Interim analyses: the repeated confidence
+interval approach", Journal of the Royal Statistical Society B 51, 1989): all of them together hold with confidence
+1 − α, so a confirmation may stop at any look for any reason. α is divided among the looks in advance (Bonferroni, which
+needs nothing known of how the looks hang together), as a spending function does (Lan and DeMets, Biometrika 70, 1983).
+Each look spends half of what is left, however many may follow. So a larger reserve, also one that is granted later,
+changes no earlier level, and the sum stays below α.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from autotuner.contracts.result import Standing
+from autotuner.contracts.search import Direction
+from autotuner.scoring.evidence import Gain, paired_gain
+
+ALPHA = 0.01
+"""A gain is claimed at 1 % over all looks and finalists."""
+
+
+def next_look(pairs: int) -> int:
+    """The number of pairs at the look after one at ``pairs``: two fifths more, one at least."""
+    return max(pairs + 1, -(-7 * pairs // 5))
+
+
+def look_of(pairs: int, least: int) -> int | None:
+    """The number (from 0) of the look at which so many pairs are judged; None before the first one.
+
+    Between two looks it is the later one, brought forward by the end of the reserve.
+    """
+    if pairs < least:
+        return None
+    number, at = 0, least
+    while at < pairs:
+        number, at = number + 1, next_look(at)
+    return number
+
+
+def last_look(pairs: int, least: int) -> int | None:
+    """How many of the pairs there were at the last whole look; None before the first one."""
+    if pairs < least:
+        return None
+    at = least
+    while next_look(at) <= pairs:
+        at = next_look(at)
+    return at
+
+
+def spent_at(look: int, alpha: float = ALPHA) -> float:
+    """What a look spends: half of what those before it have left."""
+    return alpha / 2.0 ** (look + 1)
+
+
+def repeated_gain(
+    baseline: Sequence[float],
+    candidate: Sequence[float],
+    *,
+    direction: Direction,
+    least: int,
+    finalists: int = 1,
+    alpha: float = ALPHA,
+) -> Gain:
+    """As ``paired_gain``, with an interval that holds at every look together with those of all finalists.
+
+    With fewer pairs than ``least`` there is no look, so there is no interval.
+    """
+    look = look_of(len(baseline), least)
+    gain = paired_gain(
+        baseline,
+        candidate,
+        direction=direction,
+        alpha=alpha if look is None else spent_at(look, alpha),
+        finalists=finalists,
+    )
+    if look is None:
+        return replace(gain, low=None, high=None, significant=False, confidence=1 - alpha)
+    return replace(gain, confidence=1 - alpha)
+
+
+def standings(gains: Mapping[int, Gain | None], *, useful: float) -> dict[int, Standing]:
+    """The standing of each finalist by number, from its gain at its last look (None: before its first).
+
+    ``useful``: the least gain that would matter, relative. Once a gain is shown there is a winner, and a finalist that
+    measured less need not show one of its own. No claim hangs on that, so it spends no α.
+    """
+    best = max((gain.gain for gain in gains.values() if gain is not None and gain.significant), default=None)
+    found: dict[int, Standing] = {}
+    for number, gain in gains.items():
+        if gain is None or gain.low is None or gain.high is None:
+            found[number] = "open"
+        elif gain.significant:
+            found[number] = "gain"
+        elif gain.high < 0:
+            found[number] = "worse"
+        elif gain.high < useful:
+            found[number] = "no_useful_gain"
+        elif best is not None and gain.gain < best:
+            found[number] = "beaten"
+        else:
+            found[number] = "open"
+    return found
