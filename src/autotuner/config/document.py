@@ -112,6 +112,12 @@ class Simulation(Block):
     backend: Name | None = Field(None, description="back end whose rows of the table are used")
     isl: int | None = Field(None, ge=1, description="prompt length whose rows are used, tokens", examples=[4000])
     osl: int | None = Field(None, ge=1, description="answer length whose rows are used, tokens", examples=[500])
+    replicas: int | None = Field(
+        None,
+        ge=1,
+        description="number of identical servers that share the load; default: as many as fill the node of the table",
+        examples=[1],
+    )
     noise: float = Field(0.0, ge=0, le=1, description="relative standard deviation of each figure, 0 to 1")
     crash_share: float = Field(0.0, ge=0, le=1, description="share of starts that crash by chance, 0 to 1")
     startup_s: float = Field(0.0, ge=0, description="time that a start takes, seconds")

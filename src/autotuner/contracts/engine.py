@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -180,3 +180,11 @@ class Engine(Protocol):
 
     def suggest(self, model: Mapping[str, object], cores: int | None, concurrency: int) -> Suggestion:
         """What ``autotuner quick`` searches."""
+
+
+@runtime_checkable
+class GpuEngine(Engine, Protocol):
+    """An engine that knows from its parameters how many GPUs a server takes."""
+
+    def gpus(self, launch: LaunchRequest) -> int | None:
+        """GPUs of one server of this configuration (all of its ranks). None: not known, or it cannot be launched."""

@@ -47,7 +47,11 @@ def summarise(
     slo = _stored_slo(experiment)
     violated = bool((experiment.slo or {}).get("slo_violation", False))
     if start is not None and scorer is not None:
-        metrics = scorer.metrics(start.measurements, start.inherited) if start.measurements else {}
+        metrics = (
+            scorer.metrics(start.measurements, start.inherited, configuration=experiment.parameters)
+            if start.measurements
+            else {}
+        )
         verdict = scorer.judge(metrics)
         if isinstance(verdict, Verdict):
             score, penalised, slo, violated = (
@@ -175,7 +179,7 @@ def _confirmation_starts(ledger: Ledger, scorer: Scorer) -> dict[int, dict[int, 
         for block, attempt in ledger.confirmations(experiment).items():
             figures = ledger.figures(attempt)
             if figures.measurements:
-                metrics = scorer.metrics(figures.measurements, figures.inherited)
+                metrics = scorer.metrics(figures.measurements, figures.inherited, configuration=experiment.parameters)
                 found.setdefault(experiment.number, {})[block] = metrics
     return found
 

@@ -7,11 +7,16 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from autotuner.config.document import TaskDocument
+from autotuner.contracts.load_search import LoadLimit
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.search import Direction
+from autotuner.contracts.values import Configuration
+from autotuner.coordinator.found_load import found_load
 from autotuner.coordinator.ledger import Ledger
 from autotuner.metrics.aggregate import aggregate
+from autotuner.planning.plan import Plan
 from autotuner.scoring.figures import Missing
+from autotuner.scoring.load_search import load_limits
 from autotuner.scoring.objectives import (
     LATENCY,
     PER_GPU,
@@ -35,9 +40,17 @@ class Scorer:
     a cost without a number of GPUs.
     """
 
-    def __init__(self, document: TaskDocument, *, scored_at: Sequence[str], gpu_count: int | None) -> None:
+    def __init__(
+        self,
+        document: TaskDocument,
+        *,
+        scored_at: Sequence[str],
+        gpu_count: int | None,
+        plan: Plan | None = None,
+    ) -> None:
         self._document = document
         self._scored_at = tuple(scored_at)
+        self._plan = plan
         self._gpu_count = gpu_count
         self._settled = False
         self.slo: SloSet = slo_set(document.slo.model_dump(mode="json", exclude_none=True))
@@ -45,6 +58,16 @@ class Scorer:
         figure = PER_GPU if gpu_count else TOTAL
         # Before anything was measured only labels and units are read, so any baseline will do.
         self.objectives: tuple[Objective, ...] = self._make(figure, {LATENCY: 1.0, figure: 1.0})
+
+    @classmethod
+    def of(cls, plan: Plan) -> Scorer:
+        """The scorer of a plan. Figures per GPU are by the GPUs of each configuration."""
+        return cls(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpus_of({}), plan=plan)
+
+    @property
+    def load_limits(self) -> tuple[LoadLimit, ...]:
+        """What a load must meet, for a search for the highest one that does."""
+        return load_limits(self.slo)
 
     @property
     def request_limits(self) -> dict[str, float]:
@@ -78,22 +101,35 @@ class Scorer:
         return self.settle(first, baseline)
 
     def metrics(
-        self, measurements: Sequence[Measurement], inherited: AbstractSet[tuple[str, int]] = frozenset()
+        self,
+        measurements: Sequence[Measurement],
+        inherited: AbstractSet[tuple[str, int]] = frozenset(),
+        *,
+        configuration: Configuration | None = None,
     ) -> dict[str, Any]:
-        """Aggregated metrics of one start. ``inherited``: load point and repeat of what another start measured."""
+        """Aggregated metrics of one start of a configuration.
+
+        ``inherited``: load point and repeat of what another start measured.
+        """
         asked: dict[str, set[str]] = {}
         for rule in self.slo.rules:
             if rule.metric != "error_rate" and rule.statistic != "mean":
                 asked.setdefault(_METRICS[rule.metric], set()).add(rule.statistic)
         asked.setdefault("ttft", set()).update({"p50", "p90", "p99"})
         asked.setdefault("tpot", set()).update({"p50", "p90", "p99"})
-        return aggregate(
+        plan, given = self._plan, configuration or {}
+        workload = None if plan is None else plan.workload_of(given)
+        gpus = self._gpu_count if plan is None else plan.gpus_of(given)
+        load = None if workload is None else found_load(measurements, workload, self.load_limits)
+        figures = aggregate(
             measurements,
             scored=self._scored_at,
-            gpu_count=self._gpu_count,
+            gpu_count=gpus,
             percentiles=asked,
             other_start=inherited,
+            at_load=None if load is None else load.at,
         )
+        return figures if load is None else load.into(figures, gpus)
 
     def judge(self, metrics: Mapping[str, Any]) -> Verdict | Missing:
         """The verdict on one start; ``Missing`` is a failure."""

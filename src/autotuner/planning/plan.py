@@ -10,6 +10,7 @@ from autotuner.contracts.attempt import CoreSplit, PhaseBudgets, ServerFacts
 from autotuner.contracts.store import ExperimentOrigin
 from autotuner.contracts.values import Configuration
 from autotuner.contracts.workload import Workload
+from autotuner.planning.fair_load import AS_GIVEN, FairLoad
 from autotuner.planning.resolve import Resolver
 from autotuner.planning.space import Count, ParameterSpace
 
@@ -65,6 +66,7 @@ class Plan:
     confirm_starts: int
     """Starts of each finalist and of the baseline; 0: no confirmation."""
     workload: Workload
+    """As the document gives it; ``workload_of`` has the load of a configuration."""
     scored_at: tuple[str, ...]
     budgets: PhaseBudgets
     cores: CoreSplit
@@ -74,8 +76,18 @@ class Plan:
     provenance: Mapping[str, Provenance]
     estimate: Estimate
     warnings: tuple[str, ...] = field(default=())
+    fair_load: FairLoad = AS_GIVEN
+    """What the document's loads are given for."""
     client_python: str | None = None
     """Interpreter of the environment of a client that is a program of its own."""
+
+    def gpus_of(self, configuration: Configuration) -> int | None:
+        """GPUs of the server of a configuration: what the engine says, else all that may be used; None: unknown."""
+        return self.resolver.gpus(configuration) or self.gpu_count
+
+    def workload_of(self, configuration: Configuration) -> Workload:
+        """What the server of a configuration is measured with."""
+        return self.fair_load.of(self.workload, self.resolver.gpus(configuration))
 
     @property
     def planned_starts(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autotuner.config.document import TaskDocument
 from autotuner.config.parameters import Choices, Fixed, FloatRange, IntRange, dump_spec
-from autotuner.config.workload import arrival, limits, load_points, phase_budgets, scored_points
+from autotuner.config.workload import arrival, limits, load_points, load_search, phase_budgets, scored_points
 from autotuner.contracts.attempt import CoreSplit
 from autotuner.contracts.engine import Catalogue, Engine, PlanContext, Runtime
 from autotuner.contracts.errors import AutotunerError, ErrorCode
@@ -17,6 +17,7 @@ from autotuner.contracts.values import MODEL_KEY, Configuration, Scalar
 from autotuner.contracts.workload import Dataset, LoadPoint, Workload
 from autotuner.planning.cores import split_cores
 from autotuner.planning.dimensions import AnyDimension, FloatDimension, IntDimension, choices
+from autotuner.planning.fair_load import fair_load
 from autotuner.planning.parameters import Given, read_parameters, read_reference
 from autotuner.planning.plan import Estimate, Plan, PlannedExperiment, Provenance
 from autotuner.planning.resolve import ENV_PREFIX, ModelFile, Resolver, env_text
@@ -37,6 +38,9 @@ DRAIN_S = 1.0
 
 PREDICTED_START_S = 0.02
 """What a start costs when figures are looked up in a table, seconds."""
+
+TYPICAL_PROBES = 10
+"""Measurements that a search for a load usually takes (benchmarks/load_search.py)."""
 
 WEIGHT_FILES = frozenset({"gguf", "safetensors", "bin", "pt", "pth", "onnx"})
 """File types of weights; any other text behind a dot belongs to the model's name (0.6B)."""
@@ -97,6 +101,8 @@ def make_plan(
             baseline = PlannedExperiment(ExperimentOrigin.BASELINE, BASELINE, default, resolver.identity(default))
         else:
             warnings.append(f"the engine's default cannot be the baseline ({broken}), so no gain will be claimed")
+    fair, unfair = fair_load(document.benchmark.load_per, resolver, dimensions, default)
+    warnings += [unfair] if unfair is not None else []
     changes = [{**{name: _value(g) for name, g in flags.items()}, **own} for flags, own in asked]
     references = _references(document, changes, resolver, default)
     experiments = (*([baseline] if baseline else ()), *references)
@@ -116,6 +122,7 @@ def make_plan(
     starts = len(planned) + searched + (finalists + 1) * confirm_starts
     workload = Workload(
         load_points=points,
+        load_search=load_search(document),
         limits=limits(document),
         repeats=document.benchmark.repeats,
         arrival=arrival(document),
@@ -152,6 +159,7 @@ def make_plan(
         provenance=_provenance(document, given, dimensions, engine.catalogue, models),
         estimate=_estimate(starts, workload, start_s, predicted=engine.predicted),
         warnings=tuple(warnings),
+        fair_load=fair,
     )
 
 
@@ -364,8 +372,15 @@ def _provenance(
     return shown
 
 
+def expected_windows(workload: Workload) -> int:
+    """Windows of one start; of a search as many as it usually takes."""
+    if workload.load_search is not None:
+        return min(TYPICAL_PROBES, workload.load_search.probes)
+    return len(workload.load_points) * workload.repeats
+
+
 def _estimate(starts: int, workload: Workload, start_s: float, *, predicted: bool) -> Estimate:
-    windows = len(workload.load_points) * workload.repeats
+    windows = expected_windows(workload)
     per_start = PREDICTED_START_S if predicted else start_s + windows * (workload.limits.window_s + DRAIN_S)
     return Estimate(per_start_s=per_start, starts=starts, total_s=per_start * starts)
 

@@ -13,6 +13,7 @@ from autotuner.contracts.engine import (
     Catalogue,
     CatalogueParameter,
     Engine,
+    GpuEngine,
     LaunchRequest,
     PlanContext,
     Rule,
@@ -90,6 +91,12 @@ class Resolver:
         facts = self.model(configuration).facts
         shared = {key: facts[key] for key in ("prompt_token_ids",) if key in facts}
         return {**shared, **self.engine.options(self.launch(configuration))}
+
+    def gpus(self, configuration: Configuration) -> int | None:
+        """GPUs that the server of a configuration takes; None where the engine does not say."""
+        if not isinstance(self.engine, GpuEngine):
+            return None
+        return self.engine.gpus(self.launch(configuration))
 
     def identity(self, configuration: Configuration) -> str:
         """Hash of what is launched: equal for two configurations of a task exactly if their command is equal.

@@ -10,10 +10,12 @@ from pydantic import Field
 
 from autotuner.contracts.attempt import Command, CoreSplit, PhaseBudgets
 from autotuner.contracts.errors import AutotunerError
+from autotuner.contracts.load_search import LoadSearch
 from autotuner.contracts.values import Configuration, Frozen, Scalar
 from autotuner.contracts.workload import Dataset, Workload
 from autotuner.coordinator.scorer import Scorer
 from autotuner.planning.plan import Plan, PlannedExperiment
+from autotuner.planning.planner import expected_windows
 from autotuner.services.planning import check_ready
 
 
@@ -74,6 +76,9 @@ class PlanSummary(Frozen):
     counts: PlanCounts
     runs: PlannedRuns
     load_points: tuple[str, ...]
+    load_search: LoadSearch | None = Field(description="how the load is searched; null: the load points are measured")
+    load_per: str = Field(description="what loads are given for: server, gpu or node")
+    usual_probes: int | None = Field(description="measurements that the search usually takes in a start")
     arrivals: str | None = Field(description="when requests of an open loop start; null: there is none")
     dataset: Dataset | None
     scored_at: tuple[str, ...]
@@ -95,7 +100,7 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
         version = check_ready(plan)
     except AutotunerError as error:
         warnings.append(f"it cannot run here: {error}")
-    scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
+    scorer = Scorer.of(plan)
     optimization = plan.document.optimization
     return PlanSummary(
         task_name=plan.task_name,
@@ -130,6 +135,9 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
             starts=plan.planned_starts,
         ),
         load_points=tuple(point.name for point in plan.workload.load_points),
+        load_search=plan.workload.load_search,
+        load_per=plan.fair_load.per,
+        usual_probes=None if plan.workload.load_search is None else expected_windows(plan.workload),
         arrivals=_arrivals(plan.workload),
         dataset=plan.workload.dataset,
         scored_at=plan.scored_at,

@@ -54,10 +54,11 @@ class SimulatedEngine:
 
         Raises AutotunerError (UNSUPPORTED) for a configuration that the table doesn't hold, and what reading it raises.
         """
-        surface, row, _ = self._row(launch)
+        surface, row, options = self._row(launch)
         workload = surface.workload
         argv = ["simulate", "--surface", surface.name, "--backend", workload.backend]
         argv += ["--isl", str(workload.isl), "--osl", str(workload.osl)]
+        argv += ["--replicas", str(options.replicas)] if options.replicas is not None else []
         for parameter in CATALOGUE.parameters:
             if row.values[parameter.name] != parameter.default:
                 argv += [parameter.flag, str(row.values[parameter.name])]
@@ -66,17 +67,23 @@ class SimulatedEngine:
     def options(self, launch: LaunchRequest) -> Mapping[str, object]:
         """The whole prediction, so that deployment and client need no table and can run anywhere."""
         surface, row, options = self._row(launch)
+        replicas = options.replicas or row.replicas
         prediction = Prediction(
             surface=surface.name,
             backend=surface.workload.backend,
             isl=surface.workload.isl,
             osl=surface.workload.osl,
-            gpus=row.gpus,
-            ranks=row.ranks,
+            gpus=_gpus(row, options),
+            ranks=row.ranks * replicas // row.replicas,
             max_num_seqs=row.bs,
             kv_capacity=row.kv_capacity,
             curve=tuple(
-                CurvePoint(bs=point.bs, ttft_s=point.ttft_s, tpot_s=point.tpot_s, throughput=point.throughput)
+                CurvePoint(
+                    bs=point.bs,
+                    ttft_s=point.ttft_s,
+                    tpot_s=point.tpot_s,
+                    throughput=point.throughput * replicas / row.replicas,
+                )
                 for point in surface.curve(row)
             ),
             failure=_failure(surface, row, options.crash_share),
@@ -84,6 +91,15 @@ class SimulatedEngine:
             startup_s=options.startup_s,
         )
         return prediction.model_dump(mode="json")
+
+    def gpus(self, launch: LaunchRequest) -> int | None:
+        """GPUs of all replicas together; None for a configuration that the table does not hold."""
+        surface, options = self._surface(launch.context)
+        try:
+            row = surface.find(_complete(launch.parameters))
+        except ValueError:  # no such number
+            return None
+        return None if row is None else _gpus(row, options)
 
     def check_runtime(self, runtime: Runtime) -> RuntimeInfo:
         """Nothing is started; the version is that of the tool which made the packaged tables."""
@@ -105,7 +121,7 @@ class SimulatedEngine:
         return self._tables.surface(options, context.longest_request), options
 
     def _check(self, values: Mapping[str, Scalar], context: PlanContext) -> str | None:
-        surface, _ = self._surface(context)
+        surface, options = self._surface(context)
         workload = surface.workload
         if context.longest_request not in {0, workload.isl + workload.osl}:
             return (
@@ -121,8 +137,8 @@ class SimulatedEngine:
             return f"there is no prediction for {_layout(complete)}"
         if row.status in {"invalid", "unsupported", "no_data"}:
             return f"{workload.backend} can't run {_layout(complete)}: {row.error or row.status}"
-        if context.total_gpus is not None and row.gpus > context.total_gpus:
-            return f"the predictions are for {row.gpus} GPUs, there are {context.total_gpus}"
+        if context.total_gpus is not None and _gpus(row, options) > context.total_gpus:
+            return f"the predictions are for {_gpus(row, options)} GPUs, there are {context.total_gpus}"
         return None
 
     def _row(self, launch: LaunchRequest) -> tuple[Surface, Row, SimulationOptions]:
@@ -139,6 +155,10 @@ class SimulatedEngine:
                 place="parameters",
             )
         return surface, row, options
+
+
+def _gpus(row: Row, options: SimulationOptions) -> int:
+    return row.gpus // row.replicas * (options.replicas or row.replicas)
 
 
 def _complete(values: Mapping[str, Scalar]) -> dict[str, Scalar]:
