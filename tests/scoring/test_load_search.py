@@ -16,6 +16,7 @@ from autotuner.contracts.workload import MeasureLimits
 from autotuner.scoring.load_search import (
     HIGHEST_LOAD,
     NOTHING_MEETS,
+    PROBES_USED,
     Ask,
     Found,
     ask,
@@ -127,6 +128,27 @@ def test_everything_meets() -> None:
     assert Counter(p.load for p in told)[256] >= 2
 
 
+def test_probes_that_are_used_up_before_the_bracket_is_there_claim_no_more_than_they_know() -> None:
+    going_up, _ = run(spec(start=1, stride=1.2, probes=3), power(200))
+    assert (going_up.limited_by, going_up.high, going_up.precise) == (PROBES_USED, 256, False)
+    assert going_up.load is not None
+    assert going_up.load < 10
+    going_down, told = run(spec(start=256, stride=1.2, probes=3), power(10))
+    assert (going_down.load, going_down.limited_by) == (None, PROBES_USED)
+    assert going_down.below == min(p.load for p in told) > 1
+
+
+def test_a_load_just_below_the_lowest_that_was_measured() -> None:
+    told = [Probe(load=43, repeat=n, margins={"x": 0.02}) for n in range(11)]
+    told.append(Probe(load=47, repeat=0, margins={"x": 0.12}))
+    came = ask(spec(start=43, stride=1.15, probes=12), told)
+    assert isinstance(came, Found)
+    assert (came.load, came.below, came.above, came.limited_by, came.precise) == (42, 43, None, "x", False)
+    assert came.low is not None
+    assert came.low <= 42
+    assert came.margins["x"] <= 0
+
+
 @pytest.mark.parametrize("start", [0.2, 1, 4, 256, 5000])
 def test_the_limits_are_kept_wherever_it_begins(start: float) -> None:
     _, told = run(spec(lowest=2, highest=100, start=start), power(30))
@@ -151,7 +173,7 @@ def test_never_more_probes_than_allowed_and_always_an_answer(
         assert came.load == int(came.load)
         assert all(margin <= 0 for margin in came.margins.values())
         assert 0 <= came.share < 1
-        assert came.below <= came.load
+        assert came.below <= came.load or (not came.precise and came.above is None)
         assert (came.above is None) == (came.share == 0)
         assert came.above is None or came.load < came.above
 

@@ -53,6 +53,22 @@ def search_contradictions(document: TaskDocument) -> Iterator[Problem]:
     yield from _limits(document)
 
 
+def goodput_warnings(document: TaskDocument) -> list[str]:
+    """What can be done, and is not what was meant: goodput where the load is limited by a mean."""
+    if document.benchmark.profile != "search" or "maximize_goodput" not in document.optimization.objectives:
+        return []
+    slo = {"ttft": document.slo.ttft, "tpot": document.slo.tpot, "latency": document.slo.latency}
+    means = [name for name, targets in slo.items() if targets is not None and set(targets.given()) == {"mean"}]
+    if not means:
+        return []
+    sentence = (
+        f"at the highest load that keeps the mean of {' and '.join(means)} within its limit about half of the requests "
+        "are beyond it, and goodput counts the other half: it is low there and differs from start to start; limit a "
+        f"percentile instead, such as slo.{means[0]}.p90"
+    )
+    return [sentence]
+
+
 def _limits(document: TaskDocument) -> Iterator[Problem]:
     search = load_search(document)
     given = document.benchmark.load_search

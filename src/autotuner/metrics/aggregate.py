@@ -143,7 +143,7 @@ def _at_load(load: AtLoad, flat: Callable[[str], dict[str, Any]]) -> dict[str, A
     if load.above is not None:
         figures = interpolated(figures, flat(load.above), load.share)
     known = {name: value for name, value in load.fitted.items() if figures.get(name) is not None}
-    return {**figures, **known, "interpolated": load.above is not None}
+    return {**figures, **known, "interpolated": load.name != load.below}
 
 
 def _distributions(repeats: Sequence[Measurement], metric: str) -> list[Distribution]:

@@ -12,8 +12,8 @@ class AtLoad:
     """A load that a search found, and what tells of it.
 
     Fields: ``name`` of its load point; ``below`` and ``above``, names of the measured load points on both sides (above
-    None: the load is ``below`` itself); ``share``, where it lies between them, in logarithms of the load; ``fitted``,
-    figures that are known from a fit over all measured loads.
+    None: the figures are those of ``below``); ``share``, where it lies between them, in logarithms of the load;
+    ``fitted``, figures that are known from a fit over all measured loads.
     """
 
     name: str

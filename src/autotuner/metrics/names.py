@@ -95,7 +95,7 @@ AGGREGATED: tuple[Described, ...] = (
     Described(
         "max_load_limited_by",
         "text",
-        "the figure whose SLO limits the load, `load_not_sustained`, `highest_load` (of the search) or `nothing_meets`",
+        "the figure whose SLO limits the load, `load_not_sustained`; or `highest_load`, `nothing_meets`, `probes_used`",
     ),
     Described("max_load_cliff", "yes or no", "whether the SLO is kept with room and, by the next load, far exceeded"),
     Described("max_load_precise", "yes or no", "whether it is known to the tolerance; no: the probes were used up"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autotuner.config.document import TaskDocument
 from autotuner.config.parameters import Choices, Fixed, FloatRange, IntRange, dump_spec
+from autotuner.config.search_checks import goodput_warnings
 from autotuner.config.workload import arrival, limits, load_points, load_search, phase_budgets, scored_points
 from autotuner.contracts.attempt import CoreSplit
 from autotuner.contracts.engine import Catalogue, Engine, PlanContext, Runtime
@@ -103,6 +104,7 @@ def make_plan(
             warnings.append(f"the engine's default cannot be the baseline ({broken}), so no gain will be claimed")
     fair, unfair = fair_load(document.benchmark.load_per, resolver, dimensions, default)
     warnings += [unfair] if unfair is not None else []
+    warnings += goodput_warnings(document)
     changes = [{**{name: _value(g) for name, g in flags.items()}, **own} for flags, own in asked]
     references = _references(document, changes, resolver, default)
     experiments = (*([baseline] if baseline else ()), *references)

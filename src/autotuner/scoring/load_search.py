@@ -24,7 +24,10 @@ from autotuner.scoring.slo import SloSet, counts_for_load
 
 HIGHEST_LOAD = "highest_load"
 NOTHING_MEETS = "nothing_meets"
-"""What limits the load when no SLO does: the search's own end; and when not even the lowest load meets the SLO."""
+PROBES_USED = "probes_used"
+"""What limits the load when no SLO does: the highest load of the search; nothing, as not even the lowest load meets the
+SLO; the number of probes, which were used up while all loads met the SLO, or none did.
+"""
 
 CLIP = 2.0
 """Log margins are held within ±2 (a factor of 7): how far beyond says nothing of where the limit is."""
@@ -55,6 +58,9 @@ NEARBY = 0.4
 BEYOND = 1.2
 """A step goes further than the guessed distance by this, so that it ends on the other side."""
 
+NEAR_MISS = 0.2
+"""A log margin from which the limit is near enough to say where it is without a load that meets it."""
+
 CLIFF_ROOM = 0.1
 CLIFF_SLOPE = 4.0
 """A cliff: the margins of neighbouring loads are this far off zero on both sides, and rise so steeply between them."""
@@ -80,12 +86,12 @@ class Ask:
 class Found:
     """What the search came to.
 
-    Fields: ``load``, the highest that meets the SLO (a whole number of requests in flight; None: not even the lowest
-    does); ``low`` and ``high``, between which the true one is taken to lie; ``limited_by``, the figure whose SLO comes
-    first, ``HIGHEST_LOAD`` or ``NOTHING_MEETS``; ``cliff``, whether its margin jumps instead of crossing; ``below``
-    and ``above``, the measured loads on both sides (above None: the figures are those of ``below``); ``share``, where
-    the load lies between them, in logarithms; ``margins``, the fitted log margins at the load by figure; ``precise``:
-    False when the probes were used up before the load was known well enough; ``probes`` that were taken.
+    Fields: ``load``, the highest that meets the SLO (a whole number of requests in flight; None: none did); ``low`` and
+    ``high``, between which the true one is taken to lie; ``limited_by``, the figure whose SLO comes first, or
+    ``HIGHEST_LOAD``, ``NOTHING_MEETS``, ``PROBES_USED``; ``cliff``, whether its margin jumps instead of crossing;
+    ``below`` and ``above``, the measured loads on both sides (above None: the figures are those of ``below``);
+    ``share``, where the load lies between them, in logarithms; ``margins``, the fitted log margins at the load by
+    figure; ``precise``: False when the probes were used up before the load was known well enough; ``probes``, taken.
     """
 
     load: float | None
@@ -296,8 +302,9 @@ def _slope(seen: _Seen, name: str, crossing: float) -> float:
     x = math.fsum(distance for distance, _ in points) / len(points)
     y = math.fsum(value for _, value in points) / len(points)
     squares = math.fsum((distance - x) ** 2 for distance, _ in points)
-    slope = math.fsum((distance - x) * (value - y) for distance, value in points) / squares
-    return max(slope, LEAST_SLOPE)
+    if not squares:
+        return TYPICAL_SLOPE
+    return max(LEAST_SLOPE, math.fsum((distance - x) * (value - y) for distance, value in points) / squares)
 
 
 def _next(seen: _Seen) -> float | None:
@@ -360,10 +367,13 @@ def _stride(seen: _Seen, end: int, before: int) -> float:
 def _found(seen: _Seen, *, precise: bool) -> Found:
     loads, last = seen.loads, len(seen.loads) - 1
     if seen.kept == 0:
-        worst = at(seen.curves, 0, 0.0)
-        return _of_one(seen, 0, None, NOTHING_MEETS, worst, precise=precise)
+        lowest = loads[0] <= _settled(seen.search, seen.search.lowest, up=True)
+        if not lowest and seen.worst[0] <= NEAR_MISS:
+            return _just_below(seen)
+        return _of_one(seen, 0, None, NOTHING_MEETS if lowest else PROBES_USED, precise=precise)
     if seen.kept == len(loads):
-        return _of_one(seen, last, loads[last], HIGHEST_LOAD, at(seen.curves, last, 0.0), precise=precise)
+        highest = loads[last] >= _settled(seen.search, seen.search.highest)
+        return _of_one(seen, last, loads[last], HIGHEST_LOAD if highest else PROBES_USED, precise=precise)
     bracket = _bracket(seen)
     below, low, high = bracket.below, loads[bracket.below], loads[bracket.below + 1]
     crossing = math.log(low) + bracket.share * bracket.gap
@@ -388,21 +398,46 @@ def _found(seen: _Seen, *, precise: bool) -> Found:
     )
 
 
-def _of_one(
-    seen: _Seen, place: int, load: float | None, limited_by: str, margins: Mapping[str, float], *, precise: bool
-) -> Found:
+def _of_one(seen: _Seen, place: int, load: float | None, limited_by: str, *, precise: bool) -> Found:
     """The result that is one of the measured loads, with nothing beyond it."""
     return Found(
         load=load,
         low=None if load is None else max((seen.loads[p] for p in range(place + 1) if seen.is_kept(p)), default=load),
-        high=load,
+        high=seen.search.highest if limited_by == PROBES_USED and load is not None else load,
         limited_by=limited_by,
         cliff=False,
         below=seen.loads[place],
         above=None,
         share=0.0,
-        margins=margins,
+        margins=at(seen.curves, place, 0.0),
         precise=precise,
+        probes=seen.taken,
+    )
+
+
+def _just_below(seen: _Seen) -> Found:
+    """The probes were used up when a repeat put the lowest measured load on the other side of its limit.
+
+    The load is where the slope there comes down to the limit. The figures are those of the measured load.
+    """
+    figure = max(seen.curves, key=lambda name: (seen.curves[name].fit[0], name))
+    curve, lowest = seen.curves[figure], seen.loads[0]
+    slope = _slope(seen, figure, math.log(lowest))
+    crossing = math.log(lowest) - curve.fit[0] / slope
+    floor = _settled(seen.search, seen.search.lowest, up=True)
+    load = max(floor, min(_down(seen.search, math.exp(crossing)), _before(seen.search, lowest)))
+    least = max(floor, _down(seen.search, math.exp(crossing - SURE * curve.errors[0] / slope)))
+    return Found(
+        load=load,
+        low=min(load, least),
+        high=max(load, _before(seen.search, lowest)) if seen.is_missed(0) else lowest,
+        limited_by=figure,
+        cliff=False,
+        below=lowest,
+        above=None,
+        share=0.0,
+        margins={name: min(0.0, margin) for name, margin in at(seen.curves, 0, 0.0).items()},
+        precise=False,
         probes=seen.taken,
     )
 

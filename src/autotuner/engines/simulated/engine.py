@@ -67,14 +67,14 @@ class SimulatedEngine:
     def options(self, launch: LaunchRequest) -> Mapping[str, object]:
         """The whole prediction, so that deployment and client need no table and can run anywhere."""
         surface, row, options = self._row(launch)
-        replicas = options.replicas or row.replicas
+        replicas, of_table = options.replicas or row.replicas, max(1, row.replicas)
         prediction = Prediction(
             surface=surface.name,
             backend=surface.workload.backend,
             isl=surface.workload.isl,
             osl=surface.workload.osl,
             gpus=_gpus(row, options),
-            ranks=row.ranks * replicas // row.replicas,
+            ranks=row.ranks * replicas // of_table,
             max_num_seqs=row.bs,
             kv_capacity=row.kv_capacity,
             curve=tuple(
@@ -82,7 +82,7 @@ class SimulatedEngine:
                     bs=point.bs,
                     ttft_s=point.ttft_s,
                     tpot_s=point.tpot_s,
-                    throughput=point.throughput * replicas / row.replicas,
+                    throughput=point.throughput * replicas / of_table,
                 )
                 for point in surface.curve(row)
             ),
@@ -158,7 +158,8 @@ class SimulatedEngine:
 
 
 def _gpus(row: Row, options: SimulationOptions) -> int:
-    return row.gpus // row.replicas * (options.replicas or row.replicas)
+    # Some tables have rows that do not fit on their node.
+    return row.gpus // max(1, row.replicas) * (options.replicas or row.replicas)
 
 
 def _complete(values: Mapping[str, Scalar]) -> dict[str, Scalar]:

@@ -67,7 +67,8 @@ SERVER_METRICS: tuple[tuple[str, str, str], ...] = (
 """What servers and their GPUs told, likewise; shown where single experiments are looked at."""
 
 _LOAD_LIMITS = {
-    "highest_load": "the highest that was tried",
+    "highest_load": "the highest that may be tried",
+    "probes_used": "the highest that was tried before the probes were used up",
     "load_not_sustained": "beyond which requests come faster than they are answered",
 }
 
@@ -228,13 +229,21 @@ def load_text(metrics: Mapping[str, object]) -> str | None:
         return None
     load, low, high = (figure_of(metrics, f"max_load_{end}") for end in ("meeting_slo", "low", "high"))
     if load is None:
+        if limited_by == "probes_used":
+            return "none was found: the probes were used up before any load met the SLO"
         return "not even the lowest load meets the SLO"
     unit = "requests/s" if metrics.get("request_rates") else "requests in flight"
     between = "" if low is None or high is None or low == high else f" ({number(low)} to {number(high)})"
-    why = _LOAD_LIMITS.get(limited_by, f"limited by {limited_by.replace('_', ' ')}")
+    why = _LOAD_LIMITS.get(limited_by, f"limited by {_figure_words(limited_by)}")
     cliff = ", and falls off a cliff beyond it" if metrics.get("max_load_cliff") is True else ""
     unsure = "" if metrics.get("max_load_precise") is not False else "; the probes were used up before it was sure"
     return f"{number(load)} {unit}{between}, {why}{cliff}{unsure}"
+
+
+def _figure_words(name: str) -> str:
+    """``p90 TTFT`` for ``p90_ttft``, as SLOs are called."""
+    words = one_line(name).replace("e2e_latency", "latency").split("_")
+    return " ".join(word.upper() if word in ("ttft", "tpot") else word for word in words)
 
 
 def phase_name(phase: Phase) -> str:
