@@ -31,9 +31,9 @@ def task(load_per: str | None, concurrency: int, **blocks: Any) -> dict[str, Any
     return {
         "task_name": "tp",
         "base_runtime": "simulated",
-        "simulation": {"surface": str(EXCERPT), "replicas": 1},
+        "simulation": {"surface": str(EXCERPT)},
         "system_config": {"total_gpus": 8},
-        "parameters": {"tp": [2, 4], "max_num_seqs": 512},
+        "parameters": {"tp": [2, 4], "replicas": 1, "max_num_seqs": 512},
         "optimization": {
             "objective": "maximize_throughput",
             "strategy": "grid",

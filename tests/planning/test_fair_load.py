@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from autotuner.contracts.engine import LaunchRequest
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import Scalar
 from autotuner.contracts.workload import Workload
@@ -19,8 +18,8 @@ from conformance.toy_engine import ToyEngine, toy_plan
 class SizedEngine(ToyEngine):
     """Knows that a server takes tp × dp GPUs."""
 
-    def gpus(self, launch: LaunchRequest) -> int | None:
-        tp, dp = (launch.parameters.get(name, 1) for name in ("tp", "dp"))
+    def world_size(self, values: Mapping[str, Scalar]) -> int | None:
+        tp, dp = (values.get(name, 1) for name in ("tp", "dp"))
         assert isinstance(tp, int)
         assert isinstance(dp, int)
         return tp * dp
@@ -45,7 +44,7 @@ def test_loads_are_per_gpu_where_sizes_differ() -> None:
     assert loads(of(made, tp=4)) == [("D(100,100)@3", 12), ("D(100,100)@8", 32)]
     assert made.scored_at == ("D(100,100)@8",)
     assert not [warning for warning in made.warnings if "GPU" in warning]
-    assert made.gpus_of({"tp": 4}) == 4
+    assert made.resolver.gpus({"tp": 4}) == 4
 
 
 @pytest.mark.parametrize("parameters", [{"seqs": [8, 16]}, {"tp": 4, "seqs": [1, 2]}])
@@ -112,5 +111,5 @@ def test_what_is_not_known_is_asked_for(engine: ToyEngine, per: str, gpus: int |
 def test_an_engine_that_knows_no_gpus_is_measured_as_before() -> None:
     made = toy_plan({"tp": [1, 2]}, gpus=8)
     assert made.fair_load.per == "server"
-    assert made.gpus_of({"tp": 2}) == 8
+    assert made.resolver.gpus({"tp": 2}) == 8
     assert made.workload_of({"tp": 2}) is made.workload

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -11,6 +11,7 @@ from autotuner.contracts.load_search import LoadLimit
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.search import Direction
 from autotuner.contracts.values import Configuration
+from autotuner.contracts.workload import Workload
 from autotuner.coordinator.found_load import found_load
 from autotuner.coordinator.ledger import Ledger
 from autotuner.metrics.aggregate import aggregate
@@ -37,7 +38,9 @@ class Scorer:
 
     The figure that stands for throughput is settled by the first success and then kept (``settle``), so figures of
     different kinds are never compared. AutotunerError(CONTRADICTION) for objectives that can never be scored, such as
-    a cost without a number of GPUs.
+    a cost without a number of GPUs. ``gpu_count``: all that may be used. ``gpus``: those that a configuration takes,
+    through which its figures per GPU are made; None: all. ``workload_of``: what a configuration is measured with; None:
+    as it stands in the document, without a search for a load.
     """
 
     def __init__(
@@ -46,12 +49,14 @@ class Scorer:
         *,
         scored_at: Sequence[str],
         gpu_count: int | None,
-        plan: Plan | None = None,
+        gpus: Callable[[Configuration], int | None] | None = None,
+        workload_of: Callable[[Configuration], Workload] | None = None,
     ) -> None:
         self._document = document
         self._scored_at = tuple(scored_at)
-        self._plan = plan
         self._gpu_count = gpu_count
+        self._gpus = gpus
+        self._workload_of = workload_of
         self._settled = False
         self.slo: SloSet = slo_set(document.slo.model_dump(mode="json", exclude_none=True))
         self.directions: tuple[Direction, ...] = directions(document.optimization.objectives)
@@ -61,8 +66,14 @@ class Scorer:
 
     @classmethod
     def of(cls, plan: Plan) -> Scorer:
-        """The scorer of a plan. Figures per GPU are by the GPUs of each configuration."""
-        return cls(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpus_of({}), plan=plan)
+        """The scorer of a plan."""
+        return cls(
+            plan.document,
+            scored_at=plan.scored_at,
+            gpu_count=plan.gpu_count,
+            gpus=plan.resolver.gpus,
+            workload_of=plan.workload_of,
+        )
 
     @property
     def load_limits(self) -> tuple[LoadLimit, ...]:
@@ -105,7 +116,7 @@ class Scorer:
         measurements: Sequence[Measurement],
         inherited: AbstractSet[tuple[str, int]] = frozenset(),
         *,
-        configuration: Configuration | None = None,
+        configuration: Configuration,
     ) -> dict[str, Any]:
         """Aggregated metrics of one start of a configuration.
 
@@ -117,9 +128,8 @@ class Scorer:
                 asked.setdefault(_METRICS[rule.metric], set()).add(rule.statistic)
         asked.setdefault("ttft", set()).update({"p50", "p90", "p99"})
         asked.setdefault("tpot", set()).update({"p50", "p90", "p99"})
-        plan, given = self._plan, configuration or {}
-        workload = None if plan is None else plan.workload_of(given)
-        gpus = self._gpu_count if plan is None else plan.gpus_of(given)
+        gpus = self._gpu_count if self._gpus is None else self._gpus(configuration)
+        workload = None if self._workload_of is None else self._workload_of(configuration)
         load = None if workload is None else found_load(measurements, workload, self.load_limits)
         figures = aggregate(
             measurements,

@@ -178,7 +178,7 @@ class Starter:
             reason,
             experiment,
             [other for other in self._ledger.experiments.values() if other.number < experiment.number],
-            self._plan.gpus_of(experiment.parameters),
+            self._plan.resolver.gpus(experiment.parameters),
         )
         return workload.model_copy(update={"load_search": search})
 

@@ -54,14 +54,14 @@ AS_GIVEN = FairLoad()
 
 
 def fair_load(
-    asked: LoadPer | None, resolver: Resolver, dimensions: Sequence[AnyDimension], default: Configuration
+    asked: LoadPer | None, resolver: Resolver, dimensions: Sequence[AnyDimension], planned: Sequence[Configuration]
 ) -> tuple[FairLoad, str | None]:
     """What loads are given for, with the default filled in, and a warning for the plan.
 
     AutotunerError(CONTRADICTION) where it needs a number of GPUs that is not known.
     """
     total = resolver.context.total_gpus
-    sizes = world_sizes(resolver, dimensions, default)
+    sizes = world_sizes(resolver, dimensions, planned)
     differ = len(sizes) > 1
     per = asked or ("gpu" if differ else "server")
     if per != "server" and not sizes:
@@ -78,17 +78,19 @@ def fair_load(
     return FairLoad(per, total), warning
 
 
-def world_sizes(resolver: Resolver, dimensions: Sequence[AnyDimension], default: Configuration) -> tuple[int, ...]:
-    """The numbers of GPUs that the configurations of a space may use, ascending; empty where none is known.
+def world_sizes(
+    resolver: Resolver, dimensions: Sequence[AnyDimension], planned: Sequence[Configuration]
+) -> tuple[int, ...]:
+    """The numbers of GPUs that configurations may use, ascending; empty where none is known.
 
-    One parameter at a time is changed, which shows every parameter that changes the number. (Sizes are products, so
-    further ones may come from changing several.) Sizes above the GPUs that there are do not count.
+    Those ``planned`` anyway, and those of the space: one parameter at a time is changed, which shows every parameter
+    that changes the number. (Sizes are products, so further ones may come from changing several.) Sizes above the GPUs
+    that there are do not count.
     """
-    found = {resolver.gpus(default)}
-    for dimension in dimensions:
-        if dimension.size is None:
-            continue
-        found |= {resolver.gpus({**default, dimension.name: value}) for value in _values(dimension)}
+    found = {resolver.world_size(configuration) for configuration in planned}
+    finite = {dimension.name: _values(dimension) for dimension in dimensions if dimension.size is not None}
+    first = {name: values[0] for name, values in finite.items()}
+    found |= {resolver.world_size({**first, name: value}) for name, values in finite.items() for value in values}
     total = resolver.context.total_gpus
     return tuple(sorted(size for size in found if size and (not total or size <= total)))
 
@@ -97,7 +99,7 @@ def _values(dimension: AnyDimension) -> list[Scalar]:
     """All values of a dimension; of a long one the first, the last, and some between."""
     size = dimension.size or 0
     step = max(1, size // MOST_VALUES)
-    return [dimension.value(index) for index in {*range(0, size, step), size - 1}]
+    return [dimension.value(index) for index in sorted({*range(0, size, step), size - 1})]
 
 
 def _point(point: LoadPoint, factor: float) -> LoadPoint:

@@ -24,6 +24,8 @@ class Provenance:
     layer: str
     """``document``, ``engine default`` or ``derived``."""
     searched: bool = False
+    source: str = ""
+    """Of a derived one: the settings that it follows from, such as parallel_config.tp."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,9 @@ class Plan:
     client_python: str | None = None
     """Interpreter of the environment of a client that is a program of its own."""
 
-    def gpus_of(self, configuration: Configuration) -> int | None:
-        """GPUs of the server of a configuration: what the engine says, else all that may be used; None: unknown."""
-        return self.resolver.gpus(configuration) or self.gpu_count
-
     def workload_of(self, configuration: Configuration) -> Workload:
         """What the server of a configuration is measured with."""
-        return self.fair_load.of(self.workload, self.resolver.gpus(configuration))
+        return self.fair_load.of(self.workload, self.resolver.world_size(configuration))
 
     @property
     def planned_starts(self) -> int:

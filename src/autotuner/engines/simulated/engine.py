@@ -17,7 +17,8 @@ from autotuner.contracts.engine import (
 )
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import Scalar, digest
-from autotuner.engines.simulated.catalogue import CATALOGUE
+from autotuner.engines.simulated.catalogue import CATALOGUE, REPLICAS
+from autotuner.engines.simulated.neutral import TABLE
 from autotuner.engines.simulated.options import SimulationOptions, read_options
 from autotuner.engines.simulated.prediction import CurvePoint, Prediction
 from autotuner.engines.simulated.surface import Row, Surface
@@ -49,57 +50,59 @@ class SimulatedEngine:
         names = frozenset(parameter.name for parameter in CATALOGUE.parameters)
         return (Rule(name="table", parameters=names, check=self._check),)
 
+    neutral = TABLE
+
+    def world_size(self, values: Mapping[str, Scalar]) -> int | None:
+        """GPUs of all replicas together; not said where as many fill the node as it holds."""
+        replicas = _replicas(values)
+        if replicas is None:
+            return None
+        tp, pp, dp = (values.get(name, 1) for name in ("tp", "pp", "dp"))
+        return tp * pp * dp * replicas if isinstance(tp, int) and isinstance(pp, int) and isinstance(dp, int) else None
+
+    def summary(self, values: Mapping[str, Scalar]) -> str:
+        """Nothing is known."""
+        return ""
+
     def command(self, launch: LaunchRequest) -> Command:
         """Names the row; nothing is run. Values between two rows of the table give the nearest one's.
 
         Raises AutotunerError (UNSUPPORTED) for a configuration that the table doesn't hold, and what reading it raises.
         """
-        surface, row, options = self._row(launch)
+        surface, row, _ = self._row(launch)
+        replicas = _replicas(launch.parameters)
         workload = surface.workload
         argv = ["simulate", "--surface", surface.name, "--backend", workload.backend]
         argv += ["--isl", str(workload.isl), "--osl", str(workload.osl)]
-        argv += ["--replicas", str(options.replicas)] if options.replicas is not None else []
+        values = {**row.values, REPLICAS: replicas}
         for parameter in CATALOGUE.parameters:
-            if row.values[parameter.name] != parameter.default:
-                argv += [parameter.flag, str(row.values[parameter.name])]
+            if values[parameter.name] != parameter.default:
+                argv += [parameter.flag, str(values[parameter.name])]
         return Command(argv=tuple(argv))
 
     def options(self, launch: LaunchRequest) -> Mapping[str, object]:
         """The whole prediction, so that deployment and client need no table and can run anywhere."""
         surface, row, options = self._row(launch)
-        replicas, of_table = options.replicas or row.replicas, max(1, row.replicas)
+        replicas = _replicas(launch.parameters)
+        curve = [point.shared_by(replicas) for point in surface.curve(row)]
         prediction = Prediction(
             surface=surface.name,
             backend=surface.workload.backend,
             isl=surface.workload.isl,
             osl=surface.workload.osl,
-            gpus=_gpus(row, options),
-            ranks=row.ranks * replicas // of_table,
+            gpus=row.gpus,
+            ranks=row.ranks,
             max_num_seqs=row.bs,
             kv_capacity=row.kv_capacity,
             curve=tuple(
-                CurvePoint(
-                    bs=point.bs,
-                    ttft_s=point.ttft_s,
-                    tpot_s=point.tpot_s,
-                    throughput=point.throughput * replicas / of_table,
-                )
-                for point in surface.curve(row)
+                CurvePoint(bs=point.bs, ttft_s=point.ttft_s, tpot_s=point.tpot_s, throughput=point.throughput)
+                for point in curve
             ),
             failure=_failure(surface, row, options.crash_share),
             noise=options.noise,
             startup_s=options.startup_s,
         )
         return prediction.model_dump(mode="json")
-
-    def gpus(self, launch: LaunchRequest) -> int | None:
-        """GPUs of all replicas together; None for a configuration that the table does not hold."""
-        surface, options = self._surface(launch.context)
-        try:
-            row = surface.find(_complete(launch.parameters))
-        except ValueError:  # no such number
-            return None
-        return None if row is None else _gpus(row, options)
 
     def check_runtime(self, runtime: Runtime) -> RuntimeInfo:
         """Nothing is started; the version is that of the tool which made the packaged tables."""
@@ -121,7 +124,7 @@ class SimulatedEngine:
         return self._tables.surface(options, context.longest_request), options
 
     def _check(self, values: Mapping[str, Scalar], context: PlanContext) -> str | None:
-        surface, options = self._surface(context)
+        surface, _ = self._surface(context)
         workload = surface.workload
         if context.longest_request not in {0, workload.isl + workload.osl}:
             return (
@@ -137,8 +140,9 @@ class SimulatedEngine:
             return f"there is no prediction for {_layout(complete)}"
         if row.status in {"invalid", "unsupported", "no_data"}:
             return f"{workload.backend} can't run {_layout(complete)}: {row.error or row.status}"
-        if context.total_gpus is not None and _gpus(row, options) > context.total_gpus:
-            return f"the predictions are for {_gpus(row, options)} GPUs, there are {context.total_gpus}"
+        needed = row.shared_by(_replicas(complete)).gpus
+        if context.total_gpus is not None and needed > context.total_gpus:
+            return f"the predictions are for {needed} GPUs, there are {context.total_gpus}"
         return None
 
     def _row(self, launch: LaunchRequest) -> tuple[Surface, Row, SimulationOptions]:
@@ -154,12 +158,13 @@ class SimulatedEngine:
                 remedy="Choose one that the table of predictions holds",
                 place="parameters",
             )
-        return surface, row, options
+        return surface, row.shared_by(_replicas(complete)), options
 
 
-def _gpus(row: Row, options: SimulationOptions) -> int:
-    # Some tables have rows that do not fit on their node.
-    return row.gpus // max(1, row.replicas) * (options.replicas or row.replicas)
+def _replicas(values: Mapping[str, Scalar]) -> int | None:
+    """The number of servers that share the load; None: as many as the table's node holds."""
+    replicas = values.get(REPLICAS)
+    return replicas if isinstance(replicas, int) and replicas > 0 else None
 
 
 def _complete(values: Mapping[str, Scalar]) -> dict[str, Scalar]:
@@ -173,7 +178,7 @@ def _layout(values: Mapping[str, Scalar]) -> str:
     changed = [
         f"{p.name} {values[p.name]}"
         for p in CATALOGUE.parameters
-        if values[p.name] != p.default and not p.name.startswith("max_")
+        if values.get(p.name, p.default) != p.default and not p.name.startswith("max_")
     ]
     return ", ".join(changed) or "the default layout"
 

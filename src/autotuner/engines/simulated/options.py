@@ -17,9 +17,6 @@ class SimulationOptions(Frozen):
     backend: str | None = Field(None, description="engine that was predicted; None: the only one in the table")
     isl: int | None = Field(None, ge=1, description="prompt length, tokens; None: the workload's, or the only one")
     osl: int | None = Field(None, ge=1, description="answer length, tokens; None: the workload's, or the only one")
-    replicas: int | None = Field(
-        None, ge=1, description="identical servers that share the load; None: as many as fill the node of the table"
-    )
     noise: float = Field(0.0, ge=0, le=1, description="standard deviation of log tpot; three times that for ttft")
     crash_share: float = Field(0.0, ge=0, le=1, description="share of configurations that crash at launch")
     startup_s: float = Field(0.0, ge=0, description="pretended time until the server answers, seconds; never waited")
