@@ -30,7 +30,7 @@ def test_a_named_load_is_scored_in_every_scenario() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "code"), [("D(1,2)@4", ErrorCode.UNKNOWN_NAME), ("max_load_meeting_slo", ErrorCode.UNSUPPORTED)]
+    ("name", "code"), [("D(1,2)@4", ErrorCode.UNKNOWN_NAME), ("max_load_meeting_slo", ErrorCode.CONTRADICTION)]
 )
 def test_unknown_names_are_refused(name: str, code: ErrorCode) -> None:
     with pytest.raises(AutotunerError) as caught:
@@ -111,7 +111,6 @@ def test_a_sweep_is_scored_at_a_load_that_all_configurations_have() -> None:
         ("request_rates: 2, arrival: closed", "benchmark.arrival", "does not go with request_rates"),
         ("arrival: gamma", "benchmark.arrival", "does not go with num_concurrency"),
         ("request_rates: 2, burstiness: 2", "benchmark.burstiness", "only gamma"),
-        ("profile: search", "benchmark.profile", "not available in this version"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(benchmark: str, place: str, why: str) -> None:

@@ -7,9 +7,11 @@ import pytest
 from documented import ROOT
 from pydantic import BaseModel
 
+from autotuner.contracts.load_search import LoadLimit, LoadSearch
 from autotuner.contracts.measurement import Distribution, Measurement, RequestRecord
 from autotuner.contracts.server_metrics import GpuFigures, Level, ServerFigures
-from autotuner.contracts.workload import Length, LoadPoint, Scenario, Traffic
+from autotuner.contracts.workload import Length, LoadPoint, Scenario, Traffic, Workload
+from autotuner.coordinator.found_load import found_load
 from autotuner.engines.metric_names import METRIC_NAMES
 from autotuner.metrics import aggregate, summarise
 from autotuner.metrics.names import AGGREGATED
@@ -41,7 +43,12 @@ def computed() -> set[str]:
         index=0, readings=1, utilization=level, memory_used=level, power=level, temperature=level, sm_clock=level
     )
     whole = measured.model_copy(update={"server": told, "gpus": (gpu,)})
-    return set(aggregate([whole], scored=[point.name], gpu_count=1, percentiles=percentiles))
+    search = LoadSearch(by="concurrency", lowest=1, highest=2, start=1)
+    limits = (LoadLimit(figure="mean_ttft", metric="ttft", threshold=1.0),)
+    load = found_load([whole], Workload(load_points=(point,), load_search=search), limits)
+    assert load is not None
+    figures = aggregate([whole], scored=[point.name], gpu_count=1, percentiles=percentiles, at_load=load.at)
+    return set(load.into(figures, 1))
 
 
 def described() -> set[str]:

@@ -9,10 +9,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_va
 from autotuner.config.block import Block
 from autotuner.config.problems import refuse
 from autotuner.config.scenario import DATASET, parse_traffic, split_scenarios
-from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.errors import AutotunerError
 from autotuner.contracts.workload import Api, Arrival
 
 T = TypeVar("T")
+
+LoadPer = Literal["server", "gpu", "node"]
+
+PROBE_WINDOW_S = 4.0
+"""Window of a probe for a load, seconds, unless the document says otherwise: many of them tell of one load."""
 
 
 def _listed(given: object) -> object:
@@ -48,14 +53,37 @@ Rates = Annotated[
 ]
 
 
-def _no_search(profile: object) -> object:
-    if profile == "search":
-        raise refuse(
-            "the search for a load is not available in this version",
-            "Use levels, synchronous, throughput or sweep",
-            ErrorCode.UNSUPPORTED,
-        )
-    return profile
+class LoadSearchBlock(Block):
+    """The search for the highest load that meets the SLO (profile search)."""
+
+    lowest: float | None = Field(
+        None,
+        gt=0,
+        description="lowest load that is tried, requests in flight or requests/s; default: 1 in flight, 0.1 requests/s",
+        examples=[1],
+    )
+    highest: float | None = Field(
+        None,
+        gt=0,
+        le=1e6,
+        description="highest load that is tried, requests in flight or requests/s; default: 256 in flight, 1000 "
+        "requests/s",
+        examples=[64],
+    )
+    start: float | None = Field(
+        None,
+        gt=0,
+        description="load that is tried first, requests in flight or requests/s; default: 4 in flight, 1 request/s; "
+        "later configurations begin where an earlier one ended",
+        examples=[8],
+    )
+    probes: int = Field(25, ge=3, le=200, description="number of measurements in one server start, at most")
+    confirm_probes: int = Field(
+        12, ge=3, le=200, description="number of measurements in one start of the confirmation, at most"
+    )
+    tolerance: float = Field(
+        0.05, gt=0, le=0.5, description="the search is over when it knows the load to this share of itself"
+    )
 
 
 class DatasetBlock(Block):
@@ -80,7 +108,7 @@ def _with_a_path(given: object) -> object:
 class Benchmark(Block):
     """The load and the length of its measurements."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"model_tokenizer", "load_per"})
+    later: ClassVar[frozenset[str]] = frozenset({"model_tokenizer"})
     other_keys: ClassVar[frozenset[str]] = frozenset({"benchmark_engine"})
 
     engine: str = Field(
@@ -93,13 +121,11 @@ class Benchmark(Block):
     api: Api | None = Field(
         None, description="interface of the server that is used; default: completions, whose prompts may be token ids"
     )
-    profile: Annotated[
-        Literal["levels", "synchronous", "throughput", "sweep"],
-        BeforeValidator(_no_search, json_schema_input_type=Literal["levels", "synchronous", "throughput", "sweep"]),
-    ] = Field(
+    profile: Literal["levels", "synchronous", "throughput", "sweep", "search"] = Field(
         "levels",
         description="load points of each scenario: levels are those given; synchronous: one request after the other; "
-        "throughput: as many as the server takes; sweep: both of these, then 10 request rates evenly between the two",
+        "throughput: as many as the server takes; sweep: both of these, then 10 request rates evenly between the two; "
+        "search: the highest load that meets the SLO is looked for",
     )
     max_concurrency: int | None = Field(
         None,
@@ -107,6 +133,9 @@ class Benchmark(Block):
         le=100_000,
         description="requests in flight that count as many as the server takes (throughput, sweep); default: 256",
         examples=[64],
+    )
+    load_search: LoadSearchBlock | None = Field(
+        None, description="where and how thoroughly the profile search looks", examples=[{"highest": 64}]
     )
     traffic_scenarios: Scenarios = Field(
         ("D(100,100)",),
@@ -130,9 +159,16 @@ class Benchmark(Block):
     request_rates: Rates = Field(
         (), description="requests per second, one load point each (open loop)", examples=[[0.5, 2.0]]
     )
+    load_per: LoadPer | None = Field(
+        None,
+        description="what num_concurrency, request_rates, replay_speed and the limits of a search are given for: the "
+        "server, each of its GPUs, or the node, whose load the servers that fill it share; default: gpu when "
+        "configurations differ in their number of GPUs, else server",
+    )
     arrival: Arrival | None = Field(
         None,
-        description="when requests start; default: closed with num_concurrency, poisson with request_rates",
+        description="when requests start; default: closed with num_concurrency, poisson with request_rates; of a "
+        "search: closed, with another one it looks for a request rate",
     )
     burstiness: float | None = Field(
         None,
@@ -143,13 +179,13 @@ class Benchmark(Block):
         examples=[0.5],
     )
     max_time_per_iteration: float = Field(
-        20.0, gt=0, description="length of the measuring window of one load point, seconds"
+        20.0, gt=0, description="length of the measuring window of one load point, seconds; of a search: 4"
     )
     max_window: float | None = Field(
         None,
         gt=0,
         description="longest window, to which it grows until min_requests are done, seconds; "
-        "default: 120 or the window if that is longer",
+        "default: 120, of a search 30, or the window if that is longer",
         examples=[120.0],
     )
     max_requests_per_iteration: int | None = Field(
@@ -193,6 +229,8 @@ class Benchmark(Block):
             given["traffic_scenarios"] = (DATASET,)
         replayed = isinstance(dataset, dict) and dataset.get("replay_speed")
         other_load = given.get("request_rates") or replayed or given.get("profile", "levels") != "levels"
+        if given.get("profile") == "search" and given.get("max_time_per_iteration") is None:
+            given["max_time_per_iteration"] = PROBE_WINDOW_S
         if other_load and given.get("num_concurrency") is None:
             given["num_concurrency"] = ()
         return given

@@ -11,10 +11,12 @@ from autotuner.config.document import TaskDocument
 from autotuner.config.parameters import Fixed, ParameterSpec, dump_spec
 from autotuner.config.problems import Problem
 from autotuner.config.scenario import DATASET, parse_traffic
+from autotuner.config.search_checks import search_contradictions
 from autotuner.config.structured import AGREEING, STRUCTURED, Setting, settings
-from autotuner.config.workload import limits, load_points, scored_points
+from autotuner.config.workload import limits, load_points, load_search, scored_points
 from autotuner.contracts.engine import canonical
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.load_search import LoadSearch
 from autotuner.contracts.values import canonical_json
 
 
@@ -143,6 +145,7 @@ def _text(spec: ParameterSpec) -> str:
 def _load(document: TaskDocument) -> Iterator[Problem]:
     benchmark = document.benchmark
     broken = [*_dataset(benchmark), *(_levels(benchmark) if benchmark.profile == "levels" else _profile(benchmark))]
+    broken += search_contradictions(document)
     yield from broken
     if broken:
         return
@@ -222,7 +225,8 @@ def _profile(benchmark: Benchmark) -> Iterator[Problem]:
         "num_concurrency": bool(benchmark.num_concurrency),
         "request_rates": bool(benchmark.request_rates),
         "dataset.replay_speed": bool(speeds),
-        "max_concurrency": benchmark.profile == "synchronous" and benchmark.max_concurrency is not None,
+        "max_concurrency": benchmark.profile in ("synchronous", "search") and benchmark.max_concurrency is not None,
+        "load_per": benchmark.profile != "search" and benchmark.load_per is not None,
     }
     for name, given in loads.items():
         if given:
@@ -234,7 +238,10 @@ def _profile(benchmark: Benchmark) -> Iterator[Problem]:
 
 
 def _arrival(benchmark: Benchmark) -> Iterator[Problem]:
-    by_rate = bool(benchmark.request_rates) or benchmark.profile == "sweep"
+    if benchmark.profile == "search":
+        by_rate = benchmark.arrival not in (None, "closed")
+    else:
+        by_rate = bool(benchmark.request_rates) or benchmark.profile == "sweep"
     if benchmark.dataset is not None and benchmark.dataset.replay_speed:
         if benchmark.arrival is not None:
             yield _problem("benchmark.arrival", "a replay has the times of its dataset", "Leave arrival out")
@@ -258,15 +265,21 @@ def _points(document: TaskDocument) -> Iterator[Problem]:
         scored_points(document)
     except AutotunerError as error:
         yield Problem(error.code, error.place or "optimization.score_at", error.why, error.remedy)
+    search = load_search(document)
+    windows = search.probes if search is not None else len(names) * document.benchmark.repeats
     if document.benchmark.max_requests_per_iteration is None:
-        needed = len(names) * document.benchmark.repeats * limits(document).window_s
+        needed = windows * limits(document).window_s
         allowed = document.optimization.phase_budgets.measure
         if needed > allowed:
             yield _problem(
                 "optimization.phase_budgets.measure",
-                f"the windows of {len(names)} load points take {needed:g} s, above the limit of {allowed:g} s",
+                f"the windows of {_these_points(search, names)} take {needed:g} s, above the limit of {allowed:g} s",
                 "Raise the limit, or measure fewer load points or for a shorter time",
             )
+
+
+def _these_points(search: LoadSearch | None, names: list[str]) -> str:
+    return f"{len(names)} load points" if search is None else f"{search.probes} probes"
 
 
 def _optimization(document: TaskDocument) -> Iterator[Problem]:

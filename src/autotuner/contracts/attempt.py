@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from autotuner.contracts.load_search import LoadLimit, Probe
 from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.server_metrics import MetricNames
 from autotuner.contracts.values import Frozen
@@ -175,6 +176,9 @@ class AttemptJob(Frozen):
     done_rates: tuple[tuple[str, float], ...] = Field(
         (), description="load point and requests per second of those measurements; a sweep's rates follow from them"
     )
+    done_probes: tuple[Probe, ...] = Field(
+        (), description="those measurements as a search for a load needs them; it goes on from them"
+    )
     draw_key: str = Field(
         "",
         description="names this start among those of its task; a start that replaces one which was cut off has its "
@@ -182,6 +186,9 @@ class AttemptJob(Frozen):
     )
     slo_limits: dict[str, float] = Field(
         default_factory=dict, description="limit per metric (ttft, tpot, e2e; seconds) that makes a request good"
+    )
+    load_limits: tuple[LoadLimit, ...] = Field(
+        (), description="what a load must meet, for a search for the highest one that does"
     )
     budgets: PhaseBudgets = PhaseBudgets()
     cores: CoreSplit = CoreSplit()

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from autotuner.contracts.load_search import LoadKind, LoadSearch
 from autotuner.contracts.values import Frozen
 
 Arrival = Literal["closed", "constant", "poisson", "gamma"]
@@ -140,6 +141,11 @@ class LoadPoint(Frozen):
     sweep_step: int | None = Field(
         None, ge=1, le=SWEEP_STEPS, description="1 is the lowest rate; with it, the request rate once it is known"
     )
+    label: str | None = Field(
+        None,
+        description="how the document writes the load, such as 4 per GPU where 8 are sent to two; it names the point; "
+        "None: the load itself",
+    )
 
     @model_validator(mode="after")
     def _one_load(self) -> Self:
@@ -151,15 +157,25 @@ class LoadPoint(Frozen):
     @property
     def name(self) -> str:
         """``D(100,100)@4``, ``D(100,100)@2.5rps``, ``dataset@1x`` (a replay) or ``D(100,100)@sweep3``."""
+        return f"{self.traffic.text}@{self.label or self.load_text}"
+
+    @property
+    def load_text(self) -> str:
+        """The load as names have it: ``4``, ``2.5rps``, ``1x`` or ``sweep3``."""
         if self.concurrency is not None:
-            load = f"{self.concurrency}"
-        elif self.sweep_step is not None:
-            load = f"sweep{self.sweep_step}"
-        elif self.replay_speed is not None:
-            load = f"{self.replay_speed:g}x"
-        else:
-            load = f"{self.request_rate:g}rps"
-        return f"{self.traffic.text}@{load}"
+            return f"{self.concurrency}"
+        if self.sweep_step is not None:
+            return f"sweep{self.sweep_step}"
+        if self.replay_speed is not None:
+            return f"{self.replay_speed:g}x"
+        return f"{self.request_rate:g}rps"
+
+
+def point_at(traffic: Traffic, by: LoadKind, load: float) -> LoadPoint:
+    """The load point at so many requests in flight (a whole number), or requests per second."""
+    if by == "request_rate":
+        return LoadPoint(traffic=traffic, request_rate=load)
+    return LoadPoint(traffic=traffic, concurrency=max(1, round(load)))
 
 
 class MeasureLimits(Frozen):
@@ -179,7 +195,12 @@ class MeasureLimits(Frozen):
 class Workload(Frozen):
     """Everything the client needs to know besides the endpoint."""
 
-    load_points: tuple[LoadPoint, ...] = Field(min_length=1)
+    load_points: tuple[LoadPoint, ...] = Field(
+        min_length=1, description="what is measured, in order; of a search its lowest and its highest load"
+    )
+    load_search: LoadSearch | None = Field(
+        None, description="the load points are searched: each is known only when those before it were measured"
+    )
     limits: MeasureLimits = MeasureLimits()
     repeats: int = Field(1, ge=1)
     arrival: Arrival = Field("closed", description="when requests start; a request rate without one is poisson")
@@ -195,3 +216,8 @@ class Workload(Frozen):
     request_body: dict[str, object] = Field(
         default_factory=dict, description="fields added to each request, such as what makes the engine ignore EOS"
     )
+
+    def searched_point(self, load: float) -> LoadPoint:
+        """The load point of a search at that load, in its unit."""
+        by = "concurrency" if self.load_search is None else self.load_search.by
+        return point_at(self.load_points[0].traffic, by, load)

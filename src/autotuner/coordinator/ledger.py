@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autotuner.contracts.attempt import AttemptReason, AttemptStatus, FailureClass
+from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, FailureClass
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentRecord, ExperimentStatus, Store
+from autotuner.coordinator.found_load import is_over
 
 FINISHED = frozenset(
     {ExperimentStatus.SUCCESS, ExperimentStatus.FAILED, ExperimentStatus.PRUNED, ExperimentStatus.CANCELLED}
@@ -179,9 +180,7 @@ class Ledger:
             unit = self.same_purpose(self._experiments[number], attempt.reason, attempt.block)
             left = self.left_over(a for a in unit if a.id < attempt.id)
             found.update((place, left[place]) for place in done & left.keys())
-        return Figures(
-            tuple(found[place] for place in _places(attempt) if place in found), frozenset(done & found.keys())
-        )
+        return Figures(tuple(found[place] for place in _order(attempt.job, found)), frozenset(done & found.keys()))
 
     def left_over(self, attempts: Iterable[AttemptRow]) -> dict[Place, Measurement]:
         """Good measurements of starts of one purpose that were cut off, which the next one need not take again.
@@ -203,7 +202,9 @@ class Ledger:
         if attempt.status is not AttemptStatus.INTERRUPTED or attempt.job is None:
             return attempt.status is AttemptStatus.SUCCESS
         found = self.figures(attempt).measurements
-        return len(found) == len(_places(attempt)) and all(measurement.completed_requests for measurement in found)
+        if attempt.job.workload.load_search is not None:
+            return bool(found) and is_over(attempt.job, found)
+        return len(found) == len(_places(attempt.job)) and all(measurement.completed_requests for measurement in found)
 
     def seconds(self) -> float:
         """Time that the ended attempts took. Interrupted ones do not count: when they ended is not known."""
@@ -294,9 +295,18 @@ def _end(experiment: ExperimentRecord) -> FailureClass | None:
     return None if experiment.failure is None else experiment.failure.kind
 
 
-def _places(attempt: AttemptRow) -> Sequence[Place]:
-    """Load point and repeat of each measurement of an attempt, in order."""
-    if attempt.job is None:
-        return ()
-    workload = attempt.job.workload
+def _places(job: AttemptJob) -> Sequence[Place]:
+    """Load point and repeat of each measurement that a job names, in order."""
+    workload = job.workload
     return [(point.name, repeat) for point in workload.load_points for repeat in range(workload.repeats)]
+
+
+def _order(job: AttemptJob, found: Mapping[Place, Measurement]) -> Sequence[Place]:
+    """Those that were taken: in the order of the job, those of a search by load and repeat."""
+    if job.workload.load_search is None:
+        return [place for place in _places(job) if place in found]
+    return sorted(found, key=lambda place: (_load(found[place]), place))
+
+
+def _load(measurement: Measurement) -> float:
+    return measurement.concurrency or measurement.request_rate or 0.0

@@ -77,9 +77,7 @@ class Coordinator:
         self._host = dict(host)
         self._make_strategy = strategy
         self._artefacts = artefacts
-        self._scorer = Scorer(
-            plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus
-        )
+        self._scorer = Scorer.of(plan)
         self._warnings = list(plan.warnings)
 
     async def run(self, task: TaskRecord, opening: AbstractAsyncContextManager[ExecutorSession]) -> TaskResult:
@@ -156,6 +154,7 @@ class Coordinator:
                 artefacts=self._artefacts,
                 host=self._host,
                 slo_limits=self._scorer.request_limits,
+                load_limits=self._scorer.load_limits,
                 clock=self._clock,
             ),
             watch=Watch(self._plan, self._scorer, standing, self._observer, elapsed, task.id, self._clock),

@@ -7,12 +7,17 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from autotuner.config.document import TaskDocument
+from autotuner.contracts.load_search import LoadLimit
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.search import Direction
 from autotuner.contracts.values import Configuration
+from autotuner.contracts.workload import Workload
+from autotuner.coordinator.found_load import found_load
 from autotuner.coordinator.ledger import Ledger
 from autotuner.metrics.aggregate import aggregate
+from autotuner.planning.plan import Plan
 from autotuner.scoring.figures import Missing
+from autotuner.scoring.load_search import load_limits
 from autotuner.scoring.objectives import (
     LATENCY,
     PER_GPU,
@@ -34,7 +39,8 @@ class Scorer:
     The figure that stands for throughput is settled by the first success and then kept (``settle``), so figures of
     different kinds are never compared. AutotunerError(CONTRADICTION) for objectives that can never be scored, such as
     a cost without a number of GPUs. ``gpu_count``: all that may be used. ``gpus``: those that a configuration takes,
-    through which its figures per GPU are made; None: all.
+    through which its figures per GPU are made; None: all. ``workload_of``: what a configuration is measured with; None:
+    as it stands in the document, without a search for a load.
     """
 
     def __init__(
@@ -44,17 +50,35 @@ class Scorer:
         scored_at: Sequence[str],
         gpu_count: int | None,
         gpus: Callable[[Configuration], int | None] | None = None,
+        workload_of: Callable[[Configuration], Workload] | None = None,
     ) -> None:
         self._document = document
         self._scored_at = tuple(scored_at)
         self._gpu_count = gpu_count
         self._gpus = gpus
+        self._workload_of = workload_of
         self._settled = False
         self.slo: SloSet = slo_set(document.slo.model_dump(mode="json", exclude_none=True))
         self.directions: tuple[Direction, ...] = directions(document.optimization.objectives)
         figure = PER_GPU if gpu_count else TOTAL
         # Before anything was measured only labels and units are read, so any baseline will do.
         self.objectives: tuple[Objective, ...] = self._make(figure, {LATENCY: 1.0, figure: 1.0})
+
+    @classmethod
+    def of(cls, plan: Plan) -> Scorer:
+        """The scorer of a plan."""
+        return cls(
+            plan.document,
+            scored_at=plan.scored_at,
+            gpu_count=plan.gpu_count,
+            gpus=plan.resolver.gpus,
+            workload_of=plan.workload_of,
+        )
+
+    @property
+    def load_limits(self) -> tuple[LoadLimit, ...]:
+        """What a load must meet, for a search for the highest one that does."""
+        return load_limits(self.slo)
 
     @property
     def request_limits(self) -> dict[str, float]:
@@ -104,13 +128,18 @@ class Scorer:
                 asked.setdefault(_METRICS[rule.metric], set()).add(rule.statistic)
         asked.setdefault("ttft", set()).update({"p50", "p90", "p99"})
         asked.setdefault("tpot", set()).update({"p50", "p90", "p99"})
-        return aggregate(
+        gpus = self._gpu_count if self._gpus is None else self._gpus(configuration)
+        workload = None if self._workload_of is None else self._workload_of(configuration)
+        load = None if workload is None else found_load(measurements, workload, self.load_limits)
+        figures = aggregate(
             measurements,
             scored=self._scored_at,
-            gpu_count=self._gpu_count if self._gpus is None else self._gpus(configuration),
+            gpu_count=gpus,
             percentiles=asked,
             other_start=inherited,
+            at_load=None if load is None else load.at,
         )
+        return figures if load is None else load.into(figures, gpus)
 
     def judge(self, metrics: Mapping[str, Any]) -> Verdict | Missing:
         """The verdict on one start; ``Missing`` is a failure."""

@@ -24,9 +24,12 @@ from autotuner.contracts.attempt import (
     Ready,
 )
 from autotuner.contracts.executor import ExecutorSession
+from autotuner.contracts.load_search import LoadLimit
 from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.store import AttemptRow, ExperimentRecord, Store
 from autotuner.contracts.waiting import not_counted
+from autotuner.contracts.workload import Workload
+from autotuner.coordinator.found_load import beginning, probes
 from autotuner.coordinator.ledger import OWN, Figures, Ledger
 from autotuner.planning.plan import Plan
 
@@ -60,6 +63,7 @@ class Starter:
         artefacts: Path,
         host: Mapping[str, Any],
         slo_limits: Mapping[str, float],
+        load_limits: Sequence[LoadLimit],
         clock: Callable[[], float],
     ) -> None:
         self._store = store
@@ -69,6 +73,7 @@ class Starter:
         self._artefacts = artefacts
         self._host = dict(host)
         self._slo_limits = dict(slo_limits)
+        self._load_limits = tuple(load_limits)
         self._clock = clock
 
     async def start(
@@ -134,6 +139,8 @@ class Starter:
         plan = self._plan
         resolver = plan.resolver
         left = self._ledger.left_over(before)
+        workload = self._workload(experiment, row.reason)
+        search = workload.load_search
         folder = self._artefacts / f"experiment-{experiment.number:04d}" / f"attempt-{row.number:02d}"
         return AttemptJob(
             task_id=experiment.task_id,
@@ -149,11 +156,13 @@ class Starter:
             endpoint_url=plan.endpoint_url,
             served_name=plan.document.benchmark.model_name or resolver.served_name,
             server=plan.server,
-            workload=plan.workload,
+            workload=workload,
             done=tuple(left),
             done_rates=tuple((m.load_point, m.requests_per_second) for m in left.values()),
+            done_probes=() if search is None else probes(left.values(), search, self._load_limits),
             draw_key=self._draw_key(experiment, row, before),
             slo_limits=self._slo_limits,
+            load_limits=self._load_limits if search is not None else (),
             budgets=plan.budgets,
             cores=plan.cores,
             artefact_dir=str(folder),
@@ -165,6 +174,19 @@ class Starter:
         purpose = "own" if row.reason in OWN else f"{row.reason.value}-{row.block}"
         ended = sum(a.status is AttemptStatus.FAILED or self._ledger.measured(a) for a in before)
         return f"{experiment.number}/{purpose}/{ended}"
+
+    def _workload(self, experiment: ExperimentRecord, reason: AttemptReason) -> Workload:
+        workload = self._plan.workload_of(experiment.parameters)
+        if workload.load_search is None:
+            return workload
+        search = beginning(
+            workload.load_search,
+            reason,
+            experiment,
+            [other for other in self._ledger.experiments.values() if other.number < experiment.number],
+            self._plan.resolver.gpus(experiment.parameters),
+        )
+        return workload.model_copy(update={"load_search": search})
 
 
 def _over_time(limit: float | None) -> Failure:

@@ -8,6 +8,7 @@ from math import fsum
 from typing import Any
 
 from autotuner.contracts.measurement import Distribution, Measurement, RequestRecord
+from autotuner.metrics.at_load import AtLoad, interpolated
 from autotuner.metrics.distribution import PERCENTILES
 from autotuner.metrics.gpus import gpu_metrics
 from autotuner.metrics.server import server_metrics
@@ -29,6 +30,7 @@ def aggregate(
     percentiles: Mapping[str, AbstractSet[str]] | None = None,
     records: Mapping[str, Sequence[Sequence[RequestRecord]]] | None = None,
     other_start: AbstractSet[tuple[str, int]] = frozenset(),
+    at_load: AtLoad | None = None,
 ) -> dict[str, Any]:
     """Aggregated metrics of an attempt (seconds, tokens per second, requests per second).
 
@@ -43,6 +45,9 @@ def aggregate(
     ``other_start`` names the measurements (load point, repeat) that a start before this one took, which was cut off:
     they count like the others, bear ``other_start`` in ``raw_results``, and ``from_other_start`` is their number.
 
+    ``at_load`` takes the place of ``scored`` after a search for a load: the flat figures are those at the load that it
+    found, interpolated between two measured ones where need be (``interpolated`` says so).
+
     What the server (``server_metrics``) and its GPUs (``gpu_metrics``) told is among the flat figures where they told
     anything.
 
@@ -51,13 +56,18 @@ def aggregate(
     Throughputs (and goodput) are also given as ``<name>_per_gpu`` when ``gpu_count`` is at least 1. A figure without
     any sample is None. Raises ValueError for an unknown metric or percentile and when nothing is scored.
     """
-    if not scored:
+    if not scored and at_load is None:
         raise ValueError("at least one load point is scored")
     wanted = _wanted(percentiles or {})
-    points = {
-        name: _flat([m for m in measurements if m.load_point == name], wanted, (records or {}).get(name, ()))
-        for name in scored
-    }
+
+    def of_point(name: str) -> dict[str, Any]:
+        repeats = [m for m in measurements if m.load_point == name]
+        return _flat(repeats, wanted, (records or {}).get(name, ()))
+
+    points = {name: of_point(name) for name in scored}
+    if at_load is not None:
+        points = {at_load.name: _at_load(at_load, of_point)}
+    scored = tuple(points)
     figures: dict[str, Any] = dict(points[scored[0]])
     served = [m for m in measurements if m.completed_requests]
     figures["max_output_throughput"] = max((m.output_throughput for m in served), default=None)
@@ -126,6 +136,14 @@ def _flat(
     figures.update(server_metrics([m.server for m in repeats]))
     figures.update(gpu_metrics(repeats))
     return figures
+
+
+def _at_load(load: AtLoad, flat: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    figures = flat(load.below)
+    if load.above is not None:
+        figures = interpolated(figures, flat(load.above), load.share)
+    known = {name: value for name, value in load.fitted.items() if figures.get(name) is not None}
+    return {**figures, **known, "interpolated": load.name != load.below}
 
 
 def _distributions(repeats: Sequence[Measurement], metric: str) -> list[Distribution]:

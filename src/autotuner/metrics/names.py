@@ -83,6 +83,28 @@ AGGREGATED: tuple[Described, ...] = (
     Described("repeats", "count", "windows of the scored load point"),
     Described("percentile_source", "text", "`single`, `pooled`, or `worst_repeat` where the samples are not at hand"),
     Described("scored_load_points", "names", "what the flat figures describe: the first of them"),
+    Described(
+        "max_load_meeting_slo",
+        "requests or requests/s",
+        "of a search for a load: where the isotonic fit of the first SLO's log(actual / threshold) is zero, linear in "
+        "log(load); a whole number of requests in flight; none when not even the lowest load meets the SLO",
+        per_gpu=True,
+    ),
+    Described("max_load_low", "requests or requests/s", "least that the true highest load is taken to be"),
+    Described("max_load_high", "requests or requests/s", "most that it is taken to be"),
+    Described(
+        "max_load_limited_by",
+        "text",
+        "the figure whose SLO limits the load, `load_not_sustained`; or `highest_load`, `nothing_meets`, `probes_used`",
+    ),
+    Described("max_load_cliff", "yes or no", "whether the SLO is kept with room and, by the next load, far exceeded"),
+    Described("max_load_precise", "yes or no", "whether it is known to the tolerance; no: the probes were used up"),
+    Described("max_load_probes", "count", "windows that the search took"),
+    Described(
+        "interpolated",
+        "yes or no",
+        "whether the flat figures lie between two measured loads: linear in log(load), figures with an SLO by the fit",
+    ),
     Described("concurrency_levels", "requests", "what was measured"),
     Described("request_rates", "requests/s", "what was measured"),
     Described("client_saturated", "yes or no", "of any window"),

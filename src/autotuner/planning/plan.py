@@ -10,6 +10,7 @@ from autotuner.contracts.attempt import CoreSplit, PhaseBudgets, ServerFacts
 from autotuner.contracts.store import ExperimentOrigin
 from autotuner.contracts.values import Configuration
 from autotuner.contracts.workload import Workload
+from autotuner.planning.fair_load import AS_GIVEN, FairLoad
 from autotuner.planning.resolve import Resolver
 from autotuner.planning.space import Count, ParameterSpace
 
@@ -78,6 +79,7 @@ class Plan:
     confirm_most: int
     """Most of them, when verdicts do not become clear."""
     workload: Workload
+    """As the document gives it; ``workload_of`` has the load of a configuration."""
     scored_at: tuple[str, ...]
     budgets: PhaseBudgets
     cores: CoreSplit
@@ -87,8 +89,14 @@ class Plan:
     provenance: Mapping[str, Provenance]
     estimate: Estimate
     warnings: tuple[str, ...] = field(default=())
+    fair_load: FairLoad = AS_GIVEN
+    """What the document's loads are given for."""
     client_python: str | None = None
     """Interpreter of the environment of a client that is a program of its own."""
+
+    def workload_of(self, configuration: Configuration) -> Workload:
+        """What the server of a configuration is measured with."""
+        return self.fair_load.of(self.workload, self.resolver.world_size(configuration))
 
     @property
     def planned_starts(self) -> int:

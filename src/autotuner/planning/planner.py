@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from autotuner.config.document import TaskDocument
 from autotuner.config.parameters import Choices, Fixed, FloatRange, IntRange
-from autotuner.config.workload import arrival, limits, load_points, phase_budgets, scored_points
+from autotuner.config.search_checks import goodput_warnings
+from autotuner.config.workload import arrival, limits, load_points, load_search, phase_budgets, scored_points
 from autotuner.contracts.attempt import CoreSplit
 from autotuner.contracts.engine import Catalogue, Engine, PlanContext, Runtime
 from autotuner.contracts.errors import AutotunerError, ErrorCode
@@ -18,6 +19,7 @@ from autotuner.contracts.workload import Dataset, LoadPoint, Workload
 from autotuner.planning.confirmation import ConfirmationPlan, plan_confirmation
 from autotuner.planning.cores import split_cores
 from autotuner.planning.dimensions import AnyDimension, FloatDimension, IntDimension, choices
+from autotuner.planning.fair_load import fair_load
 from autotuner.planning.neutral import Neutral
 from autotuner.planning.parameters import Given, read_parameters, read_reference
 from autotuner.planning.plan import Estimate, Plan, PlannedExperiment
@@ -41,6 +43,9 @@ DRAIN_S = 1.0
 
 PREDICTED_START_S = 0.02
 """What a start costs when figures are looked up in a table, seconds."""
+
+TYPICAL_PROBES = 10
+"""Measurements that a search for a load usually takes (benchmarks/load_search.py)."""
 
 WEIGHT_FILES = frozenset({"gguf", "safetensors", "bin", "pt", "pth", "onnx"})
 """File types of weights; any other text behind a dot belongs to the model's name (0.6B)."""
@@ -112,6 +117,10 @@ def make_plan(
     changes = [{**{name: _value(g) for name, g in flags.items()}, **own} for flags, own in asked]
     references = _references(document, changes, resolver, default)
     experiments = (*([baseline] if baseline else ()), *references)
+    fair, unfair = fair_load(
+        document.benchmark.load_per, resolver, dimensions, [experiment.configuration for experiment in experiments]
+    )
+    warnings += [*([unfair] if unfair is not None else []), *goodput_warnings(document)]
     planned = {experiment.identity: experiment.label for experiment in reversed(experiments)}
     warnings += [
         f"the references {p.label!r} and {planned[p.identity]!r} are one configuration, which is measured once"
@@ -123,6 +132,7 @@ def make_plan(
     searched = _searched(document.optimization.max_iterations, space, count, experiments)
     workload = Workload(
         load_points=points,
+        load_search=load_search(document),
         limits=limits(document),
         repeats=document.benchmark.repeats,
         arrival=arrival(document),
@@ -170,6 +180,7 @@ def make_plan(
         provenance=provenance(document, given, dimensions, engine.catalogue, models, resolver),
         estimate=_estimate(before, confirmation, per_start_s),
         warnings=tuple(warnings),
+        fair_load=fair,
     )
 
 
@@ -375,8 +386,15 @@ def _empty(count: Count) -> AutotunerError:
     )
 
 
+def expected_windows(workload: Workload) -> int:
+    """Windows of one start; of a search as many as it usually takes."""
+    if workload.load_search is not None:
+        return min(TYPICAL_PROBES, workload.load_search.probes)
+    return len(workload.load_points) * workload.repeats
+
+
 def _per_start(workload: Workload, start_s: float, *, predicted: bool) -> float:
-    windows = len(workload.load_points) * workload.repeats
+    windows = expected_windows(workload)
     return PREDICTED_START_S if predicted else start_s + windows * (workload.limits.window_s + DRAIN_S)
 
 

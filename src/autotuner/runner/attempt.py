@@ -27,6 +27,7 @@ from autotuner.contracts.client import ClientError, ClientSession
 from autotuner.contracts.deployment import Deployment, DeploymentError, Endpoint, OnHandle
 from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.waiting import not_counted
+from autotuner.runner.probing import measurements
 from autotuner.runner.stream import Sender, end, stream
 from autotuner.runner.warm_up import WARMING, WarmUpLimit
 from autotuner.telemetry.watch import ServerWatch, watching
@@ -222,7 +223,7 @@ class _Attempt:
             self._at = Phase.WARM_UP if figures.phase == WARMING else Phase.MEASURE
             sender.notify(Progress(figures=figures))
 
-        measuring = self._client.measure(job, endpoint, artefacts, on_progress)
+        measuring = measurements(self._client, job, endpoint, artefacts, on_progress)
         async with aclosing(measuring) as finished:
             async for measurement in finished:
                 warm_up.over()
@@ -231,7 +232,7 @@ class _Attempt:
                 measurement = await watch.completed(measurement)
                 with not_counted(limit):
                     await sender.send(Measured(measurement=measurement))
-                if measurement.completed_requests == 0:
+                if measurement.completed_requests == 0 and not _is_too_much(measurement, job):
                     return _nothing_succeeded(measurement)
         return None
 
@@ -288,3 +289,10 @@ def _nothing_succeeded(measurement: Measurement) -> Failure:
         if hangs
         else "look at the server's log; try the same request by hand, or lower the load",
     )
+
+
+def _is_too_much(measurement: Measurement, job: AttemptJob) -> bool:
+    """Whether no success only says that a searched load was too high: a lower one can be measured."""
+    search = job.workload.load_search
+    load = measurement.concurrency if measurement.concurrency is not None else measurement.request_rate
+    return search is not None and load is not None and load > search.lowest

@@ -162,14 +162,22 @@ def judge_slo(starts: Sequence[Mapping[str, Any]], slo: SloSet) -> tuple[SloResu
     return Missing(tuple(missing)) if missing else tuple(results)
 
 
+def counts_for_load(rule: SloRule, rules: Sequence[SloRule]) -> bool:
+    """Whether a load must meet this one of a task's rules to count as low enough.
+
+    Every rule with hard_fail counts; where no latency rule has it, every rule. (The error rate has a hard limit in
+    every task; that alone does not make soft latency limits irrelevant.)
+    """
+    return rule.hard_fail or not any(other.hard_fail for other in rules if other.metric != "error_rate")
+
+
 def meets_for_load(results: Sequence[SloResult]) -> bool:
     """Is the load low enough: load search, max_load_meeting_slo and the incumbent probe ask this.
 
-    Every rule with hard_fail must be met; where no latency rule has it, every rule. (The error rate has a hard limit in
-    every task; that alone does not make soft latency limits irrelevant.)
+    Every rule that ``counts_for_load`` must be met.
     """
-    hard_latency = any(r.rule.hard_fail for r in results if r.rule.metric != "error_rate")
-    return all(r.met for r in results if r.rule.hard_fail or not hard_latency)
+    rules = [result.rule for result in results]
+    return all(result.met for result in results if counts_for_load(result.rule, rules))
 
 
 def request_limits(slo: SloSet) -> dict[str, float]:

@@ -16,6 +16,7 @@ from autotuner.contracts.client import BenchmarkClient, ClientPackage, SeparateC
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import Frozen, digest
 from autotuner.planning.plan import Plan
+from autotuner.planning.planner import expected_windows
 from autotuner.services.settings import Settings
 
 READY = "ready.json"
@@ -98,7 +99,7 @@ def with_client(plan: Plan, client: BenchmarkClient, settings: Settings) -> Plan
             place="benchmark",
         )
     python = python_of(client.package, settings)
-    more_s = len(plan.workload.load_points) * plan.workload.repeats * client.point_overhead_s
+    more_s = expected_windows(plan.workload) * client.point_overhead_s
     per_start_s = plan.estimate.per_start_s + more_s
     estimate = replace(plan.estimate, per_start_s=per_start_s, total_s=per_start_s * plan.estimate.starts)
     return replace(plan, client=client.name, client_python=None if python is None else str(python), estimate=estimate)

@@ -10,11 +10,13 @@ from pydantic import Field
 
 from autotuner.contracts.attempt import Command, CoreSplit, PhaseBudgets
 from autotuner.contracts.errors import AutotunerError
+from autotuner.contracts.load_search import LoadSearch
 from autotuner.contracts.values import Configuration, Frozen, Scalar
 from autotuner.contracts.workload import Dataset, Workload
 from autotuner.coordinator.scorer import Scorer
 from autotuner.engines.installed import version_warning
 from autotuner.planning.plan import Plan, PlannedExperiment
+from autotuner.planning.planner import expected_windows
 from autotuner.services.planning import check_ready
 
 
@@ -80,6 +82,9 @@ class PlanSummary(Frozen):
     counts: PlanCounts
     runs: PlannedRuns
     load_points: tuple[str, ...]
+    load_search: LoadSearch | None = Field(description="how the load is searched; null: the load points are measured")
+    load_per: str = Field(description="what loads are given for: server, gpu or node")
+    usual_probes: int | None = Field(description="measurements that the search usually takes in a start")
     arrivals: str | None = Field(description="when requests of an open loop start; null: there is none")
     dataset: Dataset | None
     scored_at: tuple[str, ...]
@@ -104,7 +109,7 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
         warnings += filter(None, [version_warning(plan.resolver.engine.catalogue, version)])
     except AutotunerError as error:
         warnings.append(f"it cannot run here: {error}")
-    scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus)
+    scorer = Scorer.of(plan)
     optimization = plan.document.optimization
     return PlanSummary(
         task_name=plan.task_name,
@@ -141,6 +146,9 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
             most_starts=plan.estimate.most_starts,
         ),
         load_points=tuple(point.name for point in plan.workload.load_points),
+        load_search=plan.workload.load_search,
+        load_per=plan.fair_load.per,
+        usual_probes=None if plan.workload.load_search is None else expected_windows(plan.workload),
         arrivals=_arrivals(plan.workload),
         dataset=plan.workload.dataset,
         scored_at=plan.scored_at,

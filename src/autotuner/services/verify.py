@@ -16,6 +16,7 @@ from autotuner.contracts.measurement import LiveFigures
 from autotuner.contracts.progress import Observer
 from autotuner.contracts.result import ExperimentSummary, TaskResult, Verification
 from autotuner.contracts.store import Store, TaskRecord
+from autotuner.coordinator.found_load import at_found_load
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.starts import Starter
@@ -52,7 +53,7 @@ async def verify_task(
         await _check_ended(settings, task)
         result = await task_result(store, task, settings)
         winner = _winner(result)
-        plans = await asyncio.to_thread(_plans, task, client, settings, window_s)
+        plans = await asyncio.to_thread(_plans, task, winner, client, settings, window_s)
         await asyncio.to_thread(check_client, plans[1])
         version = await asyncio.to_thread(check_ready, plans[0])
         check_same(task, plans[0], version)
@@ -111,9 +112,7 @@ class _Verifying:
         for plan in plans:
             self._observer.on_message(f"Starting the winner, #{experiment.number}, for the client {plan.client}.")
             async with open_executor(executor, plan) as session:
-                scorer = Scorer(
-                    plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus
-                )
+                scorer = Scorer.of(plan)
                 starter = Starter(
                     store=self._store,
                     session=session,
@@ -122,6 +121,7 @@ class _Verifying:
                     artefacts=self._settings.task_dir(self._task.id),
                     host=self._host,
                     slo_limits=scorer.request_limits,
+                    load_limits=scorer.load_limits,
                     clock=time.monotonic,
                 )
                 start = await starter.start(experiment, AttemptReason.VERIFY, self._moved(plan), block=number)
@@ -184,7 +184,9 @@ def _winner(result: TaskResult) -> ExperimentSummary:
     return result.winner
 
 
-def _plans(task: TaskRecord, client: str, settings: Settings, window_s: float | None) -> tuple[Plan, Plan]:
+def _plans(
+    task: TaskRecord, winner: ExperimentSummary, client: str, settings: Settings, window_s: float | None
+) -> tuple[Plan, Plan]:
     """The task's plan at the load that is scored, with its own client and with the other one."""
     document = validate(task.document, name=task.name).model_copy(update={"task_name": task.name})
     plan = plan_document(document, settings)
@@ -198,6 +200,8 @@ def _plans(task: TaskRecord, client: str, settings: Settings, window_s: float | 
             remedy=f"Name another one: --client with one of {others}",
             place="--client",
         )
+    if plan.workload.load_search is not None:
+        plan = at_found_load(plan, winner.metrics)
     points = tuple(point for point in plan.workload.load_points if point.name in plan.scored_at)
     limits = plan.workload.limits
     if window_s is not None:

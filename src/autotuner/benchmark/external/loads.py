@@ -9,8 +9,8 @@ from autotuner.contracts.measurement import RequestRecord
 from autotuner.contracts.values import Frozen
 from autotuner.contracts.workload import Length, MeasureLimits, Workload
 
-WORKLOAD = frozenset({"load_points", "limits", "repeats", "arrival", "seed", "request_body"})
-POINT = frozenset({"traffic", "concurrency", "request_rate"})
+WORKLOAD = frozenset({"load_points", "load_search", "limits", "repeats", "arrival", "seed", "request_body"})
+POINT = frozenset({"traffic", "concurrency", "request_rate", "label"})
 SCENARIO = frozenset({"text", "prompt", "output"})
 LENGTH = frozenset({"kind", "mean", "deviation", "low", "high"})
 KINDS = ("fixed", "normal", "uniform")

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from autotuner.cli.output import table
 from autotuner.contracts.attempt import API_KEY
+from autotuner.contracts.load_search import LoadSearch
 from autotuner.contracts.workload import Dataset
 from autotuner.services.plan_summary import PlanCounts, PlannedCommand, PlanSummary
 from autotuner.services.report.wording import (
@@ -73,6 +74,9 @@ def _facts(plan: PlanSummary) -> RenderableType:
         f"{runs.searched} by {plan.strategy}",
     ]
     windows = f"{plan.repeats} × {duration(plan.window_s)} each"
+    loads = ("load points", f"{', '.join(plan.load_points)}; {windows}")
+    if plan.load_search is not None:
+        loads = ("load", _search(plan, plan.load_search))
     cores = f"server {_cores(plan.cores.server)}, client {_cores(plan.cores.client)}"
     limit = f", limit {duration(plan.wall_clock_s)}" if plan.wall_clock_s is not None else ""
     rows = [
@@ -83,7 +87,8 @@ def _facts(plan: PlanSummary) -> RenderableType:
         ("experiments", ", ".join(experiments)),
         ("confirmation", _confirmation(plan)),
         ("server starts", _span(str(runs.starts), str(runs.most_starts))),
-        ("load points", f"{', '.join(plan.load_points)}; {windows}"),
+        loads,
+        *([("load per", _LOAD_PER[plan.load_per])] if plan.load_per in _LOAD_PER else []),
         *([("arrivals", plan.arrivals)] if plan.arrivals is not None else []),
         *([("dataset", _dataset(plan.dataset))] if plan.dataset is not None else []),
         ("cores", cores),
@@ -109,6 +114,23 @@ def _confirmation(plan: PlanSummary) -> str:
 
 def _span(least: str, most: str) -> str:
     return least if least == most else f"{least} to {most}"
+
+
+_LOAD_PER = {
+    "gpu": "GPU: a server gets so many times as much as it has GPUs",
+    "node": "node: the servers that fill it share the load",
+}
+
+
+def _search(plan: PlanSummary, search: LoadSearch) -> str:
+    unit = "requests in flight" if search.by == "concurrency" else "requests/s"
+    fewer = min(search.probes, search.confirm_probes)
+    confirming = f", {fewer} in one of the confirmation" if plan.runs.confirm_starts else ""
+    return (
+        f"searched from {search.lowest:g} to {search.highest:g} {unit}, to {100 * search.tolerance:g} %; at most "
+        f"{search.probes} probes in a start{confirming}, usually about {plan.usual_probes}; "
+        f"{duration(plan.window_s)} or more each"
+    )
 
 
 def _dataset(dataset: Dataset) -> str:

@@ -19,6 +19,7 @@ from autotuner.services.report.wording import (
     figure_of,
     gain_of,
     gain_text,
+    load_text,
     model_name,
     noise_text,
     one_line,
@@ -55,7 +56,7 @@ def result_tables(result: TaskResult, *, files: Mapping[str, str] | None = None)
         own = [s is chosen and s.number != baseline for s in columns]
         titles = [f"{name} #{s.number}" if o else experiment_title(s) for s, o in zip(columns, own, strict=True)]
         parts.append(_side_by_side(columns, titles, result))
-    lines = [*_evidence(result), *_slos(result), *_grid(result)]
+    lines = [*_evidence(result), *_loads(result), *_slos(result), *_grid(result)]
     if lines:
         parts.append(Text("\n".join(lines)))
     if result.verifications:
@@ -192,6 +193,16 @@ def _evidence(result: TaskResult) -> list[str]:
         for label, gain in result.reference_gains.items()
     ]
     return lines
+
+
+def _loads(result: TaskResult) -> list[str]:
+    """What a search for the highest load found for the winner (or the nearest) and the baseline."""
+    shown = _distinct([result.winner or result.nearest, result.baseline])
+    return [
+        f"Highest load meeting the SLO, {experiment_title(summary)}: {text}"
+        for summary in shown
+        if (text := load_text(summary.metrics)) is not None
+    ]
 
 
 def _slos(result: TaskResult) -> list[str]:

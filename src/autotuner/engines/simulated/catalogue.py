@@ -6,6 +6,8 @@ from autotuner.contracts.engine import Catalogue, CatalogueParameter
 from autotuner.contracts.values import Scalar
 from autotuner.engines.simulated.tables import TOOL_VERSION
 
+REPLICAS = "replicas"
+
 _GEMM = ("bfloat16", "fp8", "fp8_block", "fp8_static", "int8_wo", "int4_wo", "nvfp4")
 _KV = ("bfloat16", "fp8", "int8")
 
@@ -76,6 +78,16 @@ CATALOGUE = Catalogue(
         ),
         _precision(
             "kv_quant", "precision of the KV cache", _KV, ("bfloat16", "fp8"), "kvcache_dtype", "kv_cache_dtype"
+        ),
+        CatalogueParameter(
+            name=REPLICAS,
+            flag=_flag(REPLICAS),
+            type="int",
+            low=1,
+            high=64,
+            unit="servers",
+            help="identical servers that share the load; when not given as many as fill the node of the table",
+            ordered=True,
         ),
         _limit(
             "max_num_batched_tokens",

@@ -17,7 +17,7 @@ from autotuner.contracts.engine import (
 )
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import Scalar, digest
-from autotuner.engines.simulated.catalogue import CATALOGUE
+from autotuner.engines.simulated.catalogue import CATALOGUE, REPLICAS
 from autotuner.engines.simulated.neutral import TABLE
 from autotuner.engines.simulated.options import SimulationOptions, read_options
 from autotuner.engines.simulated.prediction import CurvePoint, Prediction
@@ -55,8 +55,12 @@ class SimulatedEngine:
     neutral = TABLE
 
     def world_size(self, values: Mapping[str, Scalar]) -> int | None:
-        """Not said: predictions are of as many replicas as all GPUs hold."""
-        return None
+        """GPUs of all replicas together; not said where as many fill the node as it holds."""
+        replicas = _replicas(values)
+        if replicas is None:
+            return None
+        tp, pp, dp = (values.get(name, 1) for name in ("tp", "pp", "dp"))
+        return tp * pp * dp * replicas if isinstance(tp, int) and isinstance(pp, int) and isinstance(dp, int) else None
 
     def summary(self, values: Mapping[str, Scalar]) -> str:
         """Nothing is known."""
@@ -68,17 +72,21 @@ class SimulatedEngine:
         Raises AutotunerError (UNSUPPORTED) for a configuration that the table doesn't hold, and what reading it raises.
         """
         surface, row, _ = self._row(launch)
+        replicas = _replicas(launch.parameters)
         workload = surface.workload
         argv = ["simulate", "--surface", surface.name, "--backend", workload.backend]
         argv += ["--isl", str(workload.isl), "--osl", str(workload.osl)]
+        values = {**row.values, REPLICAS: replicas}
         for parameter in CATALOGUE.parameters:
-            if row.values[parameter.name] != parameter.default:
-                argv += [parameter.flag, str(row.values[parameter.name])]
+            if values[parameter.name] != parameter.default:
+                argv += [parameter.flag, str(values[parameter.name])]
         return Command(argv=tuple(argv))
 
     def options(self, launch: LaunchRequest) -> Mapping[str, object]:
         """The whole prediction, so that deployment and client need no table and can run anywhere."""
         surface, row, options = self._row(launch)
+        replicas = _replicas(launch.parameters)
+        curve = [point.shared_by(replicas) for point in surface.curve(row)]
         prediction = Prediction(
             surface=surface.name,
             backend=surface.workload.backend,
@@ -90,7 +98,7 @@ class SimulatedEngine:
             kv_capacity=row.kv_capacity,
             curve=tuple(
                 CurvePoint(bs=point.bs, ttft_s=point.ttft_s, tpot_s=point.tpot_s, throughput=point.throughput)
-                for point in surface.curve(row)
+                for point in curve
             ),
             failure=_failure(surface, row, options.crash_share),
             noise=options.noise,
@@ -140,8 +148,9 @@ class SimulatedEngine:
             return f"there is no prediction for {_layout(complete)}"
         if row.status in {"invalid", "unsupported", "no_data"}:
             return f"{workload.backend} can't run {_layout(complete)}: {row.error or row.status}"
-        if context.total_gpus is not None and row.gpus > context.total_gpus:
-            return f"the predictions are for {row.gpus} GPUs, there are {context.total_gpus}"
+        needed = row.shared_by(_replicas(complete)).gpus
+        if context.total_gpus is not None and needed > context.total_gpus:
+            return f"the predictions are for {needed} GPUs, there are {context.total_gpus}"
         return None
 
     def _row(self, launch: LaunchRequest) -> tuple[Surface, Row, SimulationOptions]:
@@ -157,7 +166,13 @@ class SimulatedEngine:
                 remedy="Choose one that the table of predictions holds",
                 place="parameters",
             )
-        return surface, row, options
+        return surface, row.shared_by(_replicas(complete)), options
+
+
+def _replicas(values: Mapping[str, Scalar]) -> int | None:
+    """The number of servers that share the load; None: as many as the table's node holds."""
+    replicas = values.get(REPLICAS)
+    return replicas if isinstance(replicas, int) and replicas > 0 else None
 
 
 def _complete(values: Mapping[str, Scalar]) -> dict[str, Scalar]:
@@ -171,7 +186,7 @@ def _layout(values: Mapping[str, Scalar]) -> str:
     changed = [
         f"{p.name} {values[p.name]}"
         for p in CATALOGUE.parameters
-        if values[p.name] != p.default and not p.name.startswith("max_")
+        if values.get(p.name, p.default) != p.default and not p.name.startswith("max_")
     ]
     return ", ".join(changed) or "the default layout"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autotuner.contracts.values import Scalar
 
@@ -51,6 +51,12 @@ class Row:
         """What ``bs`` is multiplied with to give the requests of the whole node."""
         _, pp, dp, *_ = self.layout
         return _integer(pp) * _integer(dp) * self.replicas
+
+    def shared_by(self, replicas: int | None) -> Row:
+        """The same with so many replicas, whatever the node of the table holds; None: as in the table."""
+        if replicas is None:
+            return self
+        return replace(self, replicas=replicas, throughput=self.throughput * replicas / max(1, self.replicas))
 
     @property
     def gpus(self) -> int:

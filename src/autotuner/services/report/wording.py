@@ -42,6 +42,9 @@ METRICS: tuple[tuple[str, str, str], ...] = (
     ("p90_e2e_latency", "latency, p90", "s"),
     ("p99_e2e_latency", "latency, p99", "s"),
     ("error_rate", "errors", "share"),
+    ("max_load_meeting_slo", "highest load that meets the SLO", ""),
+    ("max_load_low", "… at least", ""),
+    ("max_load_high", "… at most", ""),
 )
 """Aggregated metrics that are shown, in order: name, label, unit."""
 
@@ -62,6 +65,12 @@ SERVER_METRICS: tuple[tuple[str, str, str], ...] = (
     ("energy_per_output_token", "energy per output token", "J"),
 )
 """What servers and their GPUs told, likewise; shown where single experiments are looked at."""
+
+_LOAD_LIMITS = {
+    "highest_load": "the highest that may be tried",
+    "probes_used": "the highest that was tried before the probes were used up",
+    "load_not_sustained": "beyond which requests come faster than they are answered",
+}
 
 # C0, DEL, C1, and the marks that reorder text; line feed and tab are decided by the caller.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -238,6 +247,30 @@ def slo_text(line: SloLine) -> str:
     figure = with_unit(line.actual, line.unit)
     limit = with_unit(line.threshold, line.unit)
     return f"{one_line(line.name)} {figure} of at most {limit} ({kind}): {slo_status(line)}"
+
+
+def load_text(metrics: Mapping[str, object]) -> str | None:
+    """The load that a search found, in a sentence without a full stop; None where none was searched."""
+    limited_by = metrics.get("max_load_limited_by")
+    if not isinstance(limited_by, str):
+        return None
+    load, low, high = (figure_of(metrics, f"max_load_{end}") for end in ("meeting_slo", "low", "high"))
+    if load is None:
+        if limited_by == "probes_used":
+            return "none was found: the probes were used up before any load met the SLO"
+        return "not even the lowest load meets the SLO"
+    unit = "requests/s" if metrics.get("request_rates") else "requests in flight"
+    between = "" if low is None or high is None or low == high else f" ({number(low)} to {number(high)})"
+    why = _LOAD_LIMITS.get(limited_by, f"limited by {_figure_words(limited_by)}")
+    cliff = ", and falls off a cliff beyond it" if metrics.get("max_load_cliff") is True else ""
+    unsure = "" if metrics.get("max_load_precise") is not False else "; the probes were used up before it was sure"
+    return f"{number(load)} {unit}{between}, {why}{cliff}{unsure}"
+
+
+def _figure_words(name: str) -> str:
+    """``p90 TTFT`` for ``p90_ttft``, as SLOs are called."""
+    words = one_line(name).replace("e2e_latency", "latency").split("_")
+    return " ".join(word.upper() if word in ("ttft", "tpot") else word for word in words)
 
 
 def phase_name(phase: Phase) -> str:
