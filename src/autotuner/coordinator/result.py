@@ -13,10 +13,11 @@ from autotuner.contracts.result import (
     SloLine,
     TaskResult,
 )
-from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentRecord, ExperimentStatus, TaskRecord
+from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentRecord, TaskRecord
 from autotuner.contracts.values import MODEL_KEY, Scalar
 from autotuner.coordinator.failure_statistics import failure_counts
-from autotuner.coordinator.ledger import Figures, Ledger, duration
+from autotuner.coordinator.ledger import MEASURED, Figures, Ledger, duration
+from autotuner.coordinator.measuring_time import measuring_time
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.verdicts import verdicts
 from autotuner.planning.plan import Plan
@@ -71,9 +72,11 @@ def summarise(
         argv=ledger.command_of(shown) if shown is not None else (),
         score=score,
         penalised_score=penalised,
-        eligible=score is not None and not violated,
+        eligible=score is not None and not violated and metrics.get("cut") != "slo_out_of_reach",
         slo=slo,
         slo_reason=str(reasons[0]) if reasons else None,
+        pruned=metrics.get("pruned"),
+        stopped_early=tuple(metrics.get("stopped_early") or ()),
         metrics=without_bulk(metrics),
         failure=experiment.failure,
         phase_seconds=dict(shown.phase_seconds) if shown is not None else {},
@@ -162,6 +165,7 @@ def build_result(
         elapsed_s=elapsed_s,
         phase_seconds=_phases(attempts),
         attempts=len(attempts),
+        measuring=measuring_time(ledger, (m for of_number in starts.values() for m in of_number.values())),
         failures=failure_counts(ledger),
         host=dict(host),
         warnings=tuple(dict.fromkeys((*warnings, *_failed_confirmations(ledger), *_disturbances(ledger, starts)))),
@@ -428,9 +432,7 @@ def _counts(ledger: Ledger) -> dict[str, int]:
     for experiment in ledger.experiments.values():
         counts[experiment.status.value] = counts.get(experiment.status.value, 0) + 1
     violating = sum(
-        bool((e.slo or {}).get("slo_violation"))
-        for e in ledger.experiments.values()
-        if e.status is ExperimentStatus.SUCCESS
+        bool((e.slo or {}).get("slo_violation")) for e in ledger.experiments.values() if e.status in MEASURED
     )
     return {**counts, "slo_violation": violating}
 

@@ -21,10 +21,8 @@ from autotuner.scoring.objectives import (
     make_objectives,
     throughput_metric,
 )
-from autotuner.scoring.slo import SloSet, request_limits, slo_set
+from autotuner.scoring.slo import SloSet, asked_percentiles, request_limits, slo_set
 from autotuner.scoring.verdict import Verdict, judge, judge_starts
-
-_METRICS = {"ttft": "ttft", "tpot": "tpot", "latency": "e2e"}
 
 
 class Scorer:
@@ -45,6 +43,15 @@ class Scorer:
         figure = PER_GPU if gpu_count else TOTAL
         # Before anything was measured only labels and units are read, so any baseline will do.
         self.objectives: tuple[Objective, ...] = self._make(figure, {LATENCY: 1.0, figure: 1.0})
+
+    @property
+    def scored_at(self) -> tuple[str, ...]:
+        """Names of the load points whose figures are scored."""
+        return self._scored_at
+
+    def covers(self, metrics: Mapping[str, Any]) -> bool:
+        """Whether they are figures of all scored load points."""
+        return tuple(metrics.get("scored_load_points", ())) == self._scored_at
 
     @property
     def request_limits(self) -> dict[str, float]:
@@ -78,18 +85,24 @@ class Scorer:
         return self.settle(first, baseline)
 
     def metrics(
-        self, measurements: Sequence[Measurement], inherited: AbstractSet[tuple[str, int]] = frozenset()
+        self,
+        measurements: Sequence[Measurement],
+        inherited: AbstractSet[tuple[str, int]] = frozenset(),
+        *,
+        pruned: bool = False,
     ) -> dict[str, Any]:
-        """Aggregated metrics of one start. ``inherited``: load point and repeat of what another start measured."""
-        asked: dict[str, set[str]] = {}
-        for rule in self.slo.rules:
-            if rule.metric != "error_rate" and rule.statistic != "mean":
-                asked.setdefault(_METRICS[rule.metric], set()).add(rule.statistic)
+        """Aggregated metrics of one start. ``inherited``: load point and repeat of what another start measured.
+
+        Of one that was ``pruned`` they are of those scored load points that it has.
+        """
+        taken = {measurement.load_point for measurement in measurements}
+        scored = tuple(name for name in self._scored_at if name in taken) if pruned else self._scored_at
+        asked = asked_percentiles(self.slo)
         asked.setdefault("ttft", set()).update({"p50", "p90", "p99"})
         asked.setdefault("tpot", set()).update({"p50", "p90", "p99"})
         return aggregate(
             measurements,
-            scored=self._scored_at,
+            scored=scored,
             gpu_count=self._gpu_count,
             percentiles=asked,
             other_start=inherited,

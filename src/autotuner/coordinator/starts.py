@@ -25,6 +25,7 @@ from autotuner.contracts.attempt import (
 )
 from autotuner.contracts.executor import ExecutorSession
 from autotuner.contracts.measurement import LiveFigures, Measurement
+from autotuner.contracts.stopping import StopRules
 from autotuner.contracts.store import AttemptRow, ExperimentRecord, Store
 from autotuner.contracts.waiting import not_counted
 from autotuner.coordinator.ledger import OWN, Figures, Ledger
@@ -72,14 +73,22 @@ class Starter:
         self._clock = clock
 
     async def start(
-        self, experiment: ExperimentRecord, reason: AttemptReason, on_change: OnChange, *, block: int | None = None
+        self,
+        experiment: ExperimentRecord,
+        reason: AttemptReason,
+        on_change: OnChange,
+        *,
+        block: int | None = None,
+        stop: StopRules | None = None,
     ) -> Start:
         """Run one attempt to its end and store all of it. What starts before it have left is not measured again.
+
+        With ``stop`` it is measured no longer than those rules say.
 
         Cancelling it ends the server first; the attempt then stays as it is until ``Store.interrupt_attempts``.
         """
         row = await self._store.start_attempt(experiment.id, reason=reason, host=self._host, block=block)
-        job = self._job(experiment, row, self._ledger.same_purpose(experiment, reason, block))
+        job = self._job(experiment, row, self._ledger.same_purpose(experiment, reason, block), stop)
         await self._store.set_attempt_job(row.id, job)
         ended: Ended | None = None
         entered: list[tuple[Phase, float]] = []
@@ -129,7 +138,9 @@ class Starter:
             spent[phase] = spent.get(phase, 0.0) + until - since
         return Ended(status=AttemptStatus.FAILED, failure=failure, phase_seconds=spent)
 
-    def _job(self, experiment: ExperimentRecord, row: AttemptRow, before: Sequence[AttemptRow]) -> AttemptJob:
+    def _job(
+        self, experiment: ExperimentRecord, row: AttemptRow, before: Sequence[AttemptRow], stop: StopRules | None
+    ) -> AttemptJob:
         """``before``: starts of the same purpose; of those that were cut off, what they measured is done already."""
         plan = self._plan
         resolver = plan.resolver
@@ -152,6 +163,9 @@ class Starter:
             workload=plan.workload,
             done=tuple(left),
             done_rates=tuple((m.load_point, m.requests_per_second) for m in left.values()),
+            first=plan.scored_at if _probed(plan) else (),
+            stop=stop,
+            before=tuple(left.values()),
             draw_key=_draw_key(experiment, row, before),
             slo_limits=self._slo_limits,
             budgets=plan.budgets,
@@ -159,6 +173,12 @@ class Starter:
             artefact_dir=str(folder),
             options=resolver.options(experiment.parameters),
         )
+
+
+def _probed(plan: Plan) -> bool:
+    """Whether the scored load points come first in all starts of a task, so that they are alike."""
+    points = plan.workload.load_points
+    return plan.document.optimization.early_stop and all(point.sweep_step is None for point in points)
 
 
 def _draw_key(experiment: ExperimentRecord, row: AttemptRow, before: Sequence[AttemptRow]) -> str:

@@ -19,6 +19,7 @@ from autotuner.services.report.wording import (
     figure_of,
     gain_of,
     gain_text,
+    measuring_text,
     model_name,
     one_line,
     parameter_name,
@@ -65,6 +66,8 @@ def result_tables(result: TaskResult, *, files: Mapping[str, str] | None = None)
     if result.failures:
         parts.append(Text("\n".join(failure_lines(result.failures))))
     parts.append(Text(_time(result), style="dim"))
+    measuring = measuring_text(result.measuring)
+    parts += [Text(measuring, style="dim")] if measuring else []
     parts += [Text(f"Warning: {one_line(warning)}", style="yellow") for warning in result.warnings]
     if files:
         table = Table.grid(padding=(0, 2))

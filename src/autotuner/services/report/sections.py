@@ -14,11 +14,13 @@ from autotuner.services.report.wording import (
     PREDICTED,
     command_line,
     duration,
+    ended_early,
     experiment_title,
     failure_title,
     figure_of,
     gain_of,
     gain_text,
+    measuring_text,
     model_name,
     one_line,
     parameter_name,
@@ -203,7 +205,10 @@ def time_spent(result: TaskResult, plot: Plot) -> Html | None:
     ]
     head = tag("tr", tag("th", "phase"), tag("th", "time", class_="figure"), tag("th", "share", class_="figure"))
     caption = f"{result.attempts} server starts; {duration(result.elapsed_s)} from start to end of the task"
-    return _section("Where the time went", [_table(head, rows, caption=caption), plot(figures.phases_figure(result))])
+    measuring = measuring_text(result.measuring)
+    parts: list[Child] = [_table(head, rows, caption=caption), plot(figures.phases_figure(result))]
+    parts += [tag("p", f"{measuring}.")] if measuring else []
+    return _section("Where the time went", parts)
 
 
 def experiments(result: TaskResult) -> Html | None:
@@ -229,7 +234,12 @@ def experiments(result: TaskResult) -> Html | None:
         tone = "good" if s.eligible else "bad" if s.score is not None else None
         cells: list[Child] = [
             tag("th", experiment_title(s) + " (winner)" * (s.number == winner), scope="row", data_sort=s.number),
-            tag("td", s.failure.kind.value if s.failure else s.status.value, class_="bad" if s.failure else None),
+            tag(
+                "td",
+                s.failure.kind.value if s.failure else s.status.value,
+                class_="bad" if s.failure else None,
+                title=ended_early(s) or None,
+            ),
             _figure_cell(s.score, with_unit(s.score, result.unit)),
             tag("td", kept, class_=tone, title=s.slo_reason),
         ]
