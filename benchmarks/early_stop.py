@@ -30,6 +30,7 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from statistics import fmean, median
 
 import numpy as np
@@ -75,7 +76,7 @@ WANDER, WANDER_S = 0.05, 0.5
 """Standard deviation of the speed while a window runs, and how long it keeps, seconds."""
 JITTER = 0.05
 """Standard deviation from request to request."""
-LONG_S = 60.0
+LONG_S = 40.0
 """Length of the window that a configuration is scaled by."""
 
 
@@ -167,22 +168,30 @@ class Loop:
         self._truth = truth
         self._streams = point.concurrency or 1
         self._parts = [(round(part.prompt.expected), round(part.output.expected)) for _, part in point.traffic.parts]
-        weights = np.array([weight for weight, _ in point.traffic.parts])
-        self._weights = weights / weights.sum()
-        self._prompt = float(sum(w * prompt for w, (prompt, _) in zip(self._weights, self._parts, strict=True)))
+        total = sum(weight for weight, _ in point.traffic.parts)
+        self._weights = [weight / total for weight, _ in point.traffic.parts]
+        self._prompt = sum(w * prompt for w, (prompt, _) in zip(self._weights, self._parts, strict=True))
         decode = sum(w * (out - 1) for w, (_, out) in zip(self._weights, self._parts, strict=True)) * truth.tpot
-        self._prefill = max(truth.slots / truth.rate - float(decode), 0.001)
-        known = [raw for raw in self._raw(np.random.default_rng(0), LONG_S) if raw.started > LONG_S / 10]
+        self._prefill = max(truth.slots / truth.rate - decode, 0.001)
+        known = [raw for raw in self._raw(Random(0), Random(1), LONG_S) if raw.started > LONG_S / 10]
         ttft = np.array([raw.ttft for raw in known])
         self._stretch = len(known) / (LONG_S * 0.9) / truth.rate
         self._centre = float(ttft.mean()) * self._stretch
         tail = float(np.percentile(ttft, 90)) * self._stretch - self._centre
         self._spread = max(truth.ttft_p90 - truth.ttft_mean, 0.0) / max(tail, 1e-6)
 
-    def records(self, rng: np.random.Generator, noise: float, seconds: float) -> list[RequestRecord]:
-        """Requests from the first on, by their start; ``noise``: the start's own factor on all times."""
-        scale = self._stretch * noise
-        return sorted((self._record(raw, noise) for raw in self._raw(rng, seconds / scale)), key=lambda r: r.started)
+    def records(self, rng: Random, lengths: Random, noise: float, seconds: float) -> list[RequestRecord]:
+        """Requests from the first on, by their start; ``noise``: the start's own factor on all times.
+
+        ``lengths`` draws what is asked for, which is the same in every start, as the client's requests are.
+        """
+        raw = self._raw(rng, lengths, seconds / self._stretch / noise)
+        return sorted((self._record(one, noise) for one in raw), key=lambda record: record.started)
+
+    def enough_s(self, limits: MeasureLimits) -> float:
+        """More than a window can need: the warm-up, the requests asked for, what is in flight, and some."""
+        requests = limits.warmup_requests + limits.min_requests + 2 * self._streams
+        return limits.window_s + 2 * requests / self._truth.rate
 
     def _record(self, raw: Raw, noise: float) -> RequestRecord:
         started = raw.started * self._stretch * noise
@@ -201,19 +210,19 @@ class Loop:
             asked_tokens=raw.output,
         )
 
-    def _raw(self, rng: np.random.Generator, seconds: float) -> list[Raw]:
+    def _raw(self, rng: Random, lengths: Random, seconds: float) -> list[Raw]:
         free = [0.0] * self._truth.slots
         begins = [0.0] * self._streams
-        wander, last = WANDER * rng.standard_normal(), 0.0
+        wander, last = WANDER * rng.gauss(0, 1), 0.0
         found: list[Raw] = []
         while begins[0] < seconds:
             started = heapq.heappop(begins)
             served = max(started, heapq.heappop(free))
             kept = math.exp(-max(served - last, 0.0) / WANDER_S)
-            wander = kept * wander + math.sqrt(1 - kept**2) * WANDER * rng.standard_normal()
+            wander = kept * wander + math.sqrt(1 - kept**2) * WANDER * rng.gauss(0, 1)
             last = max(served, last)
-            prompt, output = self._parts[int(rng.choice(len(self._parts), p=self._weights))]
-            slow = math.exp(wander + JITTER * rng.standard_normal())
+            prompt, output = lengths.choices(self._parts, self._weights)[0]
+            slow = math.exp(wander + JITTER * rng.gauss(0, 1))
             # Half of a prompt's time does not hang on its length: it waits for a batch.
             prefill = self._prefill * (0.5 + 0.5 * prompt / self._prompt) * slow
             ended = served + prefill + self._truth.tpot * (output - 1) * slow
@@ -340,11 +349,11 @@ class NoServer:
 
 
 class VirtualClient:
-    """The client and its only session. ``loops``: by the arguments that a configuration is started with."""
+    """The client and its only session. ``seed``: of the starts' noise."""
 
     name = "builtin"
 
-    def __init__(self, loops: Mapping[tuple[str, ...], tuple[str, Loop]], seed: int) -> None:
+    def __init__(self, loops: Loops, seed: int) -> None:
         self._loops = loops
         self._seed = seed
 
@@ -357,14 +366,14 @@ class VirtualClient:
         self, job: AttemptJob, endpoint: Endpoint, artefacts: Path, on_progress: OnProgress
     ) -> AsyncGenerator[Measurement, None]:
         """Windows of the configuration. Its starts of one purpose are the same in every run of the seed."""
-        name, loop = self._loops[() if job.command is None else job.command.argv]
+        name, loop = self._loops.of(() if job.command is None else job.command.argv)
         purpose = job.draw_key.partition("/")[2]
-        rng = np.random.default_rng(int(digest([self._seed, name, purpose]), 16))
-        noise = math.exp(BETWEEN_STARTS * rng.standard_normal())
+        rng = Random(digest([self._seed, name, purpose]))
+        noise = math.exp(BETWEEN_STARTS * rng.gauss(0, 1))
         limits = job.workload.limits
         for point, repeat in job.remaining():
-            # More than the longest window can need: warm-up, the requests asked for, and what is in flight.
-            window = full_window(loop.records(rng, noise, 4 * limits.window_s + 10), limits)
+            lengths = Random(f"{job.workload.seed}/{repeat}")
+            window = full_window(loop.records(rng, lengths, noise, loop.enough_s(limits)), limits)
             seconds, early = window.seconds, None
             if job.stop is not None:
                 scored = point.name in job.stop.scored
@@ -395,21 +404,24 @@ class VirtualPlugins:
         return self.own
 
 
-def loops_of(plan: Plan, grid: Grid) -> dict[tuple[str, ...], tuple[str, Loop]]:
-    """By arguments: the name of each configuration that may be started, and its loop."""
-    point = plan.workload.load_points[-1]
-    loops: dict[str, Loop] = {}
-    known = {plan.space.identity(p.parameters): truth_of(p, point.concurrency or 1) for p in grid.points if p.metrics}
-    started = [*plan.space.enumerate(), *(p.configuration for p in plan.references)]
-    started += [plan.baseline.configuration] if plan.baseline is not None else []
-    found: dict[tuple[str, ...], tuple[str, Loop]] = {}
-    for configuration in started:
-        name = plan.space.identity(configuration)
-        if name in known:
-            if name not in loops:
-                loops[name] = Loop(known[name], point)
-            found[plan.resolver.command(configuration).argv] = (name, loops[name])
-    return found
+class Loops:
+    """The loops of a grid by the arguments that a configuration is started with, each made when it is first needed."""
+
+    def __init__(self, plan: Plan, grid: Grid) -> None:
+        self._point = plan.workload.load_points[-1]
+        streams = self._point.concurrency or 1
+        self._truths = {plan.space.identity(p.parameters): truth_of(p, streams) for p in grid.points if p.metrics}
+        started = [*plan.space.enumerate(), *(p.configuration for p in plan.references)]
+        started += [plan.baseline.configuration] if plan.baseline is not None else []
+        self._names = {plan.resolver.command(each).argv: plan.space.identity(each) for each in started}
+        self._made: dict[str, Loop] = {}
+
+    def of(self, argv: tuple[str, ...]) -> tuple[str, Loop]:
+        """The configuration's identity and its loop."""
+        name = self._names[argv]
+        if name not in self._made:
+            self._made[name] = Loop(self._truths[name], self._point)
+        return name, self._made[name]
 
 
 # ---- the two runs of a seed
@@ -418,23 +430,16 @@ def loops_of(plan: Plan, grid: Grid) -> dict[tuple[str, ...], tuple[str, Loop]]:
 async def simulated(seed: int, grid: Grid, settings: Settings) -> Pair:
     """Both runs in virtual time."""
     arms: list[Arm] = []
+    loops: Loops | None = None
     for early in (False, True):
         document = _document(seed, early=early)
         plan = plan_document(document, settings)
         plan = replace(plan, server=plan.server.model_copy(update={"metrics_path": None}))
-        client = VirtualClient(_cached_loops(plan, grid), seed)
+        loops = loops or Loops(plan, grid)
+        client = VirtualClient(loops, seed)
         with tempfile.TemporaryDirectory(dir=settings.data_dir) as own:
             arms.append(_arm(await _run(plan, document, client, Path(own)), plan, grid))
     return Pair(seed=seed, full=arms[0], early=arms[1])
-
-
-_LOOPS: dict[tuple[str, ...], tuple[str, Loop]] = {}
-
-
-def _cached_loops(plan: Plan, grid: Grid) -> Mapping[tuple[str, ...], tuple[str, Loop]]:
-    if not _LOOPS:
-        _LOOPS.update(loops_of(plan, grid))
-    return _LOOPS
 
 
 async def _run(plan: Plan, document: TaskDocument, client: VirtualClient, folder: Path) -> TaskResult:

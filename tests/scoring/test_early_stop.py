@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from autotuner.contracts.stopping import EarlyStop, SloStake, StopRules, ToBeat
-from autotuner.scoring.early_stop import Looks, RequestSoFar, SoFar, batch_interval, mean_interval
+from autotuner.scoring.batch_means import batched, interval
+from autotuner.scoring.early_stop import Looks, RequestSoFar, SoFar
 
 SLICE_S = 0.25
 WINDOW_S = 5.0
@@ -40,8 +41,8 @@ def correlated(rng: Rng, n: int, kept: float = 0.8) -> np.ndarray:
 
 
 def wandering(rng: Rng, n: int) -> np.ndarray:
-    """Slices of a speed that wanders within half a second."""
-    return correlated(rng, n, 0.6)
+    """Slices of a speed that wanders within 0.4 s."""
+    return correlated(rng, n, 0.5)
 
 
 class Window:
@@ -294,7 +295,7 @@ def test_the_order_in_which_requests_are_told_is_no_matter(seed: int, shuffled: 
 
 @given(st.lists(st.floats(0.1, 10), min_size=4, max_size=16))
 def test_time_running_backwards_gives_the_same_interval(means: list[float]) -> None:
-    forwards, backwards = batch_interval(means, 0.01), batch_interval(means[::-1], 0.01)
+    forwards, backwards = interval(means, 0.01), interval(means[::-1], 0.01)
     assert backwards.mean == pytest.approx(forwards.mean)
     assert backwards.reach == pytest.approx(forwards.reach)
     assert forwards.low <= forwards.mean <= forwards.high
@@ -303,9 +304,10 @@ def test_time_running_backwards_gives_the_same_interval(means: list[float]) -> N
 def test_correlation_widens_an_interval_and_few_values_give_none() -> None:
     up_and_down = [1.0, 2.0] * 8
     slowly = [1.0] * 8 + [2.0] * 8
-    assert batch_interval(slowly, 0.01).reach > 2 * batch_interval(up_and_down, 0.01).reach
-    assert mean_interval([1.0] * 15, 0.01) is None
-    assert mean_interval([1.0] * 16, 0.01) is not None
+    assert interval(slowly, 0.01).reach > 2 * interval(up_and_down, 0.01).reach
+    assert batched([1.0] * 15, least=4) is None
+    assert batched([1.0] * 16, least=4) == [1.0] * 4
+    assert batched(list(range(100)), least=4) == [5.0 + 7 * i for i in range(14)]
 
 
 def test_looks_come_ever_less_often() -> None:

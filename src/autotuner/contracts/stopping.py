@@ -24,12 +24,21 @@ class SloStake(Frozen):
     fail_ratio: float = 0.0
 
 
+class Pace(Frozen):
+    """How fast the best configuration got through its window, to be compared with over the same tokens."""
+
+    slice_s: float = Field(gt=0, description="length of each slice, seconds")
+    tokens: tuple[float, ...] = Field(min_length=1, description="output and prompt tokens of each slice")
+    share: float = Field(gt=0, description="what counts of its throughput (a penalty for a missed SLO makes it less)")
+
+
 class ToBeat(Frozen):
     """The best configuration so far, and its figure, which another one has to reach."""
 
     who: str = Field(description="such as experiment 3")
     figure: StopFigure
     value: float = Field(gt=0, description="tokens/s, requests/s or seconds, of the whole server")
+    pace: Pace | None = Field(None, description="of its window; of the total throughput, where it is known")
 
 
 class StopRules(Frozen):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from autotuner.contracts.stopping import SloStake, StopFigure, StopRules, ToBeat
+from autotuner.contracts.stopping import Pace, SloStake, StopFigure, StopRules, ToBeat
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.starts import Start
@@ -29,7 +29,7 @@ _FIGURES: dict[str, StopFigure] = {
 }
 
 
-def stop_rules(run: Run) -> StopRules | None:
+async def stop_rules(run: Run) -> StopRules | None:
     """The rules for the next start of a searched configuration; None when all of it is to be measured."""
     plan, scorer = run.plan, run.scorer
     names = {point.name for point in plan.workload.load_points}
@@ -49,14 +49,14 @@ def stop_rules(run: Run) -> StopRules | None:
             for rule in scorer.slo.rules
         ),
         scored=plan.scored_at,
-        to_beat=None if best is None or verdict is None else _to_beat(best, verdict, scorer, plan.gpu_count),
+        to_beat=None if best is None or verdict is None else await _to_beat(run, best, verdict),
         load_kept=verdict is not None and verdict.met_for_load,
         figures=_figures(scorer.objectives),
         min_s=max(MIN_S, MIN_SHARE * plan.workload.limits.window_s),
     )
 
 
-def _to_beat(best: int, verdict: Verdict, scorer: Scorer, gpus: int | None) -> ToBeat | None:
+def _figure_to_beat(best: int, verdict: Verdict, scorer: Scorer, gpus: int | None) -> ToBeat | None:
     """The figure behind the best penalised score, where one figure of one load point decides.
 
     A penalty only makes a score worse, so a configuration must reach this without any.
@@ -79,6 +79,26 @@ def _to_beat(best: int, verdict: Verdict, scorer: Scorer, gpus: int | None) -> T
     if PER_GPU in objective.needs:
         value *= gpus or 1
     return ToBeat(who=f"experiment {best}", figure=figure, value=value)
+
+
+async def _to_beat(run: Run, best: int, verdict: Verdict) -> ToBeat | None:
+    """The best so far, with the pace of its window as far as it is stored."""
+    found = _figure_to_beat(best, verdict, run.scorer, run.plan.gpu_count)
+    if found is None or found.figure != "total_throughput":
+        return found
+    experiment = run.ledger.experiments[best]
+    attempt = run.ledger.scoring_attempt(experiment)
+    for row in await run.store.list_measurements(run.task_id, experiment_id=experiment.id):
+        own = row.measurement
+        if (
+            (attempt is None or row.attempt_id == attempt.id)
+            and own.load_point in run.plan.scored_at
+            and own.slice_s is not None
+            and own.total_throughput > 0
+        ):
+            share = found.value / own.total_throughput
+            return found.model_copy(update={"pace": Pace(slice_s=own.slice_s, tokens=own.slice_tokens, share=share)})
+    return found
 
 
 def _figures(objectives: tuple[Objective, ...]) -> tuple[StopFigure, ...]:

@@ -117,7 +117,7 @@ async def _start(run: Run, experiment: ExperimentRecord) -> Start:
         reason = _reason(own)
         await run.may_start()
         run.watch.begin(experiment, reason)
-        stop = stop_rules(run) if experiment.origin is ExperimentOrigin.SEARCH else None
+        stop = await stop_rules(run) if experiment.origin is ExperimentOrigin.SEARCH else None
         start = await run.starter.start(experiment, reason, run.watch.moved, stop=stop)
         run.watch.ended()
         own.append(start.attempt)
