@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from autotuner.contracts.stopping import EarlyStop, SloStake, StopRules, ToBeat
+from autotuner.contracts.stopping import EarlyStop, Pace, SloStake, StopRules, ToBeat
 from autotuner.scoring.batch_means import batched, interval
 from autotuner.scoring.early_stop import Looks, RequestSoFar, SoFar
 
@@ -202,6 +202,63 @@ def test_the_certainly_worse_are_given_up_and_the_nearly_as_good_are_not() -> No
     found = run(rules.model_copy(update={"to_beat": slow}), steady(ttft=0.3))
     assert found is not None
     assert "mean TTFT at least 0.3 s against 0.2" in found[1].why
+
+
+def paced(work: Sequence[float], seconds_per_slice: float = 1.0) -> StopRules:
+    """The best took so many times a slice of the window for each piece of the same work."""
+    pace = Pace(slice_s=SLICE_S * seconds_per_slice, tokens=tuple(work), share=1.0)
+    return StopRules(to_beat=TO_BEAT.model_copy(update={"pace": pace}))
+
+
+def test_over_the_same_tokens_what_they_are_is_no_noise() -> None:
+    """Pieces of work of very different size: 20 % slower is seen through them, as fast as the best is not given up."""
+    rng = np.random.default_rng(8)
+    work = (300 * np.exp(0.5 * rng.standard_normal(40))).tolist()
+
+    def window(speed: float) -> Window:
+        """Goes through the same tokens, at so many pieces a slice."""
+        sums = np.concatenate([[0.0], np.cumsum(work)])
+        through = np.interp(speed * np.arange(21), np.arange(41), sums)
+        noisy = np.diff(through) * (1 + 0.02 * rng.standard_normal(20))
+        return Window([0.1] * 200, [0.005] * 200, (noisy / SLICE_S).tolist())
+
+    found = run(paced(work), window(0.8))
+    assert found is not None
+    assert found[0] <= 2.0
+    assert found[1].why.startswith("it is certainly worse than experiment 3 (at most 8")
+    assert found[1].why.endswith("of its speed over the same tokens)")
+    assert run(paced(work), window(1.0)) is None
+    assert run(paced(work), window(1.5)) is None
+
+
+@pytest.mark.parametrize("draw", [independent, wandering])
+def test_one_that_is_slower_by_no_more_than_the_margin_is_seldom_given_up(draw: Draw) -> None:
+    """Also when requests do not come in the same order after all: then both windows' noise is in the comparison."""
+    error = StopRules().error
+
+    def make(rng: Rng) -> bool:
+        best = (250 * (1 + 0.1 * draw(rng, 20))).clip(1.0).tolist()
+        own = (0.95 * 250 * (1 + 0.1 * draw(rng, 20))).clip(1.0)
+        return run(paced(best), Window([0.1] * 200, [0.005] * 200, (own / SLICE_S).tolist())) is not None
+
+    rng = np.random.default_rng(9)
+    assert sum(make(rng) for _ in range(WINDOWS)) <= int(binom.ppf(0.999, WINDOWS, error))
+
+
+def test_a_penalty_of_the_best_is_taken_off_its_speed() -> None:
+    rules = paced([250.0] * 40)
+    assert rules.to_beat is not None
+    assert rules.to_beat.pace is not None
+    half = rules.to_beat.pace.model_copy(update={"share": 0.5})
+    eased = rules.model_copy(update={"to_beat": rules.to_beat.model_copy(update={"pace": half})})
+    slow = Window([0.1] * 200, [0.005] * 200, [700.0] * 20)
+    assert run(rules, slow) is not None
+    assert run(eased, slow) is None
+
+
+def test_a_best_that_was_measured_for_less_is_compared_as_far_as_it_goes() -> None:
+    assert run(paced([250.0] * 3), Window([0.1] * 200, [0.005] * 200, [500.0] * 20)) is not None
+    assert run(paced([250.0] * 2), Window([0.1] * 200, [0.005] * 200, [900.0] * 20)) is None
 
 
 def test_a_load_point_that_is_not_scored_decides_nothing() -> None:

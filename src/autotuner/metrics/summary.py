@@ -184,10 +184,10 @@ def tokens_by_slice(records: Iterable[RequestRecord], window_s: float) -> tuple[
         *(r.first_token if r.first_token is not None else -1.0 for r in good),
     ]
     weights = [*np.repeat(shares, [len(r.arrivals) for r in good]), *(float(r.prompt_tokens or 0) for r in good)]
-    at, edges = np.asarray(times, dtype=np.float64), np.linspace(0.0, window_s, count + 1)
-    inside = at < window_s  # a histogram's last slice holds its end too
-    tokens, _ = np.histogram(at[inside], edges, weights=np.asarray(weights, dtype=np.float64)[inside])
-    return window_s / count, tuple(round(float(number), 3) for number in tokens)
+    inside = sorted((at, tokens) for at, tokens in zip(times, weights, strict=True) if 0 <= at < window_s)
+    ends = np.searchsorted([at for at, _ in inside], np.linspace(0.0, window_s, count + 1)[1:-1])
+    parts = np.split(np.array([tokens for _, tokens in inside], dtype=np.float64), ends)
+    return window_s / count, tuple(round(float(part.sum()), 3) for part in parts)
 
 
 def backlog_grows(records: Sequence[RequestRecord], window_s: float) -> bool:
