@@ -50,7 +50,7 @@ def drawn(job: AttemptJob, point: LoadPoint, repeat: int) -> Measurement | Failu
 
 
 def several_points() -> dict[str, Any]:
-    data = document(max_iterations=4, retries=3)
+    data = document(max_iterations=4, retries=3, early_stop=False)  # so that places are taken in the document's order
     data["benchmark"] |= {"num_concurrency": [1, 2, 4], "repeats": 2}
     return data
 

@@ -12,6 +12,7 @@ from autotuner.contracts.measurement import RequestRecord
 from autotuner.contracts.workload import Length, LoadPoint, Scenario, Traffic
 from autotuner.metrics import distribution, pool, summarise, tokens_between
 from autotuner.metrics.distribution import PERCENTILES
+from autotuner.metrics.summary import MOST_SLICES, SLICE_S
 
 POINT = LoadPoint(
     traffic=Traffic(
@@ -131,3 +132,20 @@ def test_goodput_is_at_most_the_request_rate_and_falls_with_tighter_limits(recor
 @given(st.lists(anything, min_size=1, max_size=4))
 def test_pooling_repeats_equals_one_long_repeat(repeats: list[list[RequestRecord]]) -> None:
     assert pool(repeats) == pool([[record for records in repeats for record in records]])
+
+
+@settings(deadline=None)
+@given(anything, st.floats(0.05, 60.0))
+def test_the_slices_of_a_window_hold_the_tokens_of_its_throughput(
+    records: list[RequestRecord], window_s: float
+) -> None:
+    found = summarise(records, load_point=POINT, repeat=0, window_s=window_s, slo_limits={})
+    if found.slice_s is None:
+        assert window_s < SLICE_S
+        assert found.slice_tokens == ()
+    else:
+        assert found.slice_s >= SLICE_S
+        assert len(found.slice_tokens) == min(int(window_s / SLICE_S), MOST_SLICES)
+        assert found.slice_s * len(found.slice_tokens) == pytest.approx(window_s)
+        whole = found.total_throughput * window_s
+        assert sum(found.slice_tokens) == pytest.approx(whole, abs=0.001 * len(found.slice_tokens))

@@ -116,3 +116,11 @@ def test_requests_that_never_end_are_backlog() -> None:
         for number in range(100)
     ]
     assert backlog_grows(hanging, 10.0)
+
+
+def test_a_slice_holds_what_arrived_in_it() -> None:
+    early, late = request(0.0, (0.1, 0.3), 4), request(0.2, (0.5, 1.2), 2)
+    found = summarise([early, late], load_point=POINT, repeat=0, window_s=1.0, slo_limits={})
+    assert found.slice_s == pytest.approx(0.25)
+    prompt = early.prompt_tokens or 0
+    assert found.slice_tokens == (2.0 + prompt, 2.0, 1.0 + prompt, 0.0)

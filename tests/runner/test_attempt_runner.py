@@ -26,9 +26,19 @@ from autotuner.contracts.attempt import (
 from autotuner.contracts.client import OnProgress
 from autotuner.contracts.deployment import DeploymentError, Endpoint
 from autotuner.contracts.measurement import LiveFigures, Measurement
-from autotuner.contracts.workload import LoadPoint
+from autotuner.contracts.stopping import SloStake, StopRules
+from autotuner.contracts.workload import LoadPoint, Workload
 from autotuner.runner.attempt import PhaseTimer, run_attempt
-from conformance.fake_parts import FakeClient, FakeDeployment, FakeSession, Hook, failure, make_job, measurement
+from conformance.fake_parts import (
+    FakeClient,
+    FakeDeployment,
+    FakeSession,
+    Hook,
+    failure,
+    load_point,
+    make_job,
+    measurement,
+)
 
 ORDER = ["phase deploy", "deployed", "phase load", "ready", "phase measure", "measured", "measured"]
 HELD = [*ORDER, "ended"]
@@ -404,3 +414,44 @@ def test_the_timer_loses_nothing_between_phases() -> None:
     timer.stop()
     timer.stop()
     assert timer.seconds == {Phase.LOAD: 3.0, Phase.WARM_UP: 2.0, Phase.MEASURE: 5.0}
+
+
+async def test_what_need_not_be_measured_is_not_and_the_attempt_ends_as_pruned(tmp_path: Path) -> None:
+    limit = SloStake(metric="ttft", statistic="p90", threshold=0.2, hard_fail=True)
+    errors = SloStake(metric="error_rate", statistic="mean", threshold=0.01, hard_fail=True)
+    scored = ("D(10,10)@3",)
+    rules = StopRules(slo=(limit, errors), scored=scored)
+    deployment = FakeDeployment()
+    client = FakeClient(lambda job, point, repeat: measurement(point, ttft=0.5))
+    work = make_job(tmp_path, points=3, first=scored, stop=rules)
+    records = await all_records(work, deployment, client)
+    taken = [record.measurement.load_point for record in records if isinstance(record, Measured)]
+    assert taken == list(scored)
+    assert ended(records).status is AttemptStatus.PRUNED
+    assert ended(records).failure is None
+    assert deployment.running == set()
+
+
+async def test_a_load_point_that_tells_nothing_new_is_left_out_and_the_others_go_on(tmp_path: Path) -> None:
+    """Of two scenarios one is saturated: its higher load is left out, the other's are not."""
+
+    def named(text: str, concurrency: int) -> LoadPoint:
+        point = load_point(concurrency)
+        return point.model_copy(update={"traffic": point.traffic.model_copy(update={"text": text})})
+
+    points = tuple(named(text, load) for text in ("A", "B") for load in (1, 2, 4))
+    first = ("A@1", "B@1")
+
+    def figures(job: AttemptJob, point: LoadPoint, repeat: int) -> Measurement | Failure:
+        load = point.concurrency or 1
+        grows = point.traffic.text == "B"
+        return measurement(point, throughput=100.0 * (load if grows else 1), ttft=0.1 if grows else 0.1 * load)
+
+    client = FakeClient(figures)
+    errors = SloStake(metric="error_rate", statistic="mean", threshold=0.01, hard_fail=True)
+    rules = StopRules(slo=(errors,), scored=first)
+    work = make_job(tmp_path, workload=Workload(load_points=points), first=first, stop=rules)
+    records = await all_records(work, FakeDeployment(), client)
+    taken = [record.measurement.load_point for record in records if isinstance(record, Measured)]
+    assert taken == ["A@1", "B@1", "A@2", "B@2", "B@4"]
+    assert ended(records).status is AttemptStatus.SUCCESS

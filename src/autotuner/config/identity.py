@@ -24,6 +24,7 @@ _FREE_OPTIMIZATION = (
     "references",
     "retries",
     "fail_fast_k",
+    "early_stop",
 )
 """How long and how thoroughly to look: none of it changes what a finished measurement means."""
 

@@ -146,6 +146,13 @@ class Optimization(Block):
     )
     baseline: bool = Field(True, description="whether the engine's defaults are measured first")
     confirm: Confirm = Field(Confirm(), description="confirmation of the winner; 0 finalists or starts: none")
+    early_stop: bool = Field(
+        True,
+        description="whether a searched configuration is measured no longer than its verdict needs: a window ends when "
+        "a hard SLO is out of reach, the configuration is certainly worse than the best, or its figures are precise; "
+        "load points beyond the scored one are left out when it misses the SLO there or the server is saturated. "
+        "Baseline, references and confirmation are measured in full",
+    )
     references: tuple[Reference, ...] = Field(
         (),
         description="extra configurations measured beside the search, not counted in max_iterations",

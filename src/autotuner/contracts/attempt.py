@@ -11,6 +11,7 @@ from pydantic import Field
 from autotuner.contracts.load_search import LoadLimit, Probe
 from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.server_metrics import MetricNames
+from autotuner.contracts.stopping import StopRules
 from autotuner.contracts.values import Frozen
 from autotuner.contracts.workload import LoadPoint, Workload
 
@@ -179,6 +180,13 @@ class AttemptJob(Frozen):
     done_probes: tuple[Probe, ...] = Field(
         (), description="those measurements as a search for a load needs them; it goes on from them"
     )
+    first: tuple[str, ...] = Field(
+        (), description="load points that are measured before the others: those whose figures are scored"
+    )
+    stop: StopRules | None = Field(
+        None, description="when windows may end early and what need not be measured; None: all is measured in full"
+    )
+    before: tuple[Measurement, ...] = Field((), description="the measurements of `done`, for those rules")
     draw_key: str = Field(
         "",
         description="names this start among those of its task; a start that replaces one which was cut off has its "
@@ -197,13 +205,18 @@ class AttemptJob(Frozen):
         default_factory=dict, description="what only this engine's own deployment or client reads"
     )
 
+    def places(self) -> Iterator[tuple[LoadPoint, int]]:
+        """Load point and repeat of all measurements, in order."""
+        for point in sorted(self.workload.load_points, key=lambda point: point.name not in self.first):
+            for repeat in range(self.workload.repeats):
+                yield point, repeat
+
     def remaining(self) -> Iterator[tuple[LoadPoint, int]]:
         """Load point and repeat of the measurements to take, in order."""
         taken = set(self.done)
-        for point in self.workload.load_points:
-            for repeat in range(self.workload.repeats):
-                if (point.name, repeat) not in taken:
-                    yield point, repeat
+        for point, repeat in self.places():
+            if (point.name, repeat) not in taken:
+                yield point, repeat
 
 
 class Handle(Frozen):

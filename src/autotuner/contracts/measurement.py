@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from autotuner.contracts.server_metrics import GpuFigures, ServerFigures
+from autotuner.contracts.stopping import EarlyStop
 from autotuner.contracts.values import Frozen
 
 
@@ -102,6 +103,13 @@ class Measurement(Frozen):
         None, description="when the disturbance began, seconds from the window's opening"
     )
     stopped: str | None = Field(None, description="why the window ended early, if it did")
+    early_stop: EarlyStop | None = Field(
+        None, description="the verdict that ended the window, where it was one (`stopped` is its kind then)"
+    )
+    slice_s: float | None = Field(None, description="length of the slices of `slice_tokens`, seconds")
+    slice_tokens: tuple[float, ...] = Field(
+        (), description="output and prompt tokens that came in each of successive slices of the window"
+    )
     predicted: bool = Field(False, description="a prediction, never a measurement")
     samples_path: str | None = Field(None, description="file with the request records, relative to the artefacts")
     samples_error: str | None = Field(None, description="why the request records could not be kept, if so")

@@ -54,15 +54,26 @@ class ExperimentSummary(Frozen):
     argv: tuple[str, ...] = ()
     score: float | None = Field(None, description="objective, natural units, unpenalised")
     penalised_score: float | None = None
-    eligible: bool = Field(False, description="measured and no hard SLO violated")
+    eligible: bool = Field(False, description="measured, no hard SLO violated or out of reach")
     slo: tuple[SloLine, ...] = ()
     slo_reason: str | None = Field(None, description="sentence about the worst violation")
+    pruned: str | None = Field(None, description="why it was not measured any further, if so; a sentence")
+    stopped_early: tuple[str, ...] = Field((), description="of each window that ended early: when and why")
     metrics: dict[str, Any] = Field(default_factory=dict)
     failure: Failure | None = None
     phase_seconds: dict[Phase, float] = Field(default_factory=dict, description="of its first successful attempt")
     elapsed_s: float | None = Field(None, description="time that its own starts took, those cut off left out")
     from_other_start: int = Field(0, description="measurements that a start before took, which was cut off")
     attempts: int = 0
+
+
+class MeasuringTime(Frozen):
+    """How long the windows of a task were, warm-up, drain and failed starts left out."""
+
+    windows_s: float = Field(0.0, description="all windows together, seconds")
+    saved_s: float = Field(0.0, description="by how much early stops shortened them, seconds")
+    shortened: int = Field(0, description="configurations whose measuring ended early")
+    pruned: int = Field(0, description="of these, those that were out of the running")
 
 
 class GainFigure(Frozen):
@@ -211,6 +222,7 @@ class TaskResult(Frozen):
     elapsed_s: float = 0.0
     phase_seconds: dict[Phase, float] = Field(default_factory=dict, description="summed over all attempts")
     attempts: int = 0
+    measuring: MeasuringTime = MeasuringTime()
     failures: tuple[FailureCount, ...] = Field((), description="failed starts by class and phase, most frequent first")
     grid: GridComparison | None = None
     grid_note: str | None = Field(None, description="why there is no grid comparison, when one was asked for")

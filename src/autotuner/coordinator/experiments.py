@@ -18,7 +18,8 @@ from autotuner.contracts.store import (
     NewEvent,
 )
 from autotuner.contracts.values import Configuration
-from autotuner.coordinator.ledger import FINISHED, duration
+from autotuner.coordinator.early_stopping import ahead_of, stop_rules, with_savings
+from autotuner.coordinator.ledger import FINISHED, MEASURED, duration
 from autotuner.coordinator.reopening import failed_rounds, read_openings
 from autotuner.coordinator.retry_policy import NOT_OF_THE_CONFIGURATION, Decision, decide
 from autotuner.coordinator.run import Run
@@ -66,10 +67,12 @@ async def measure(run: Run, experiment: ExperimentRecord) -> ExperimentRecord:
 
 def outcome(experiment: ExperimentRecord, scorer: Scorer) -> Outcome:
     """What a finished experiment teaches. Scores are the penalised ones: by those configurations are ordered."""
-    if experiment.status is ExperimentStatus.SUCCESS and experiment.metrics is not None:
+    if experiment.status in MEASURED and experiment.metrics is not None:
         verdict = scorer.judge(experiment.metrics)
-        if isinstance(verdict, Verdict):
+        if isinstance(verdict, Verdict) and scorer.covers(experiment.metrics):
             return Outcome(OutcomeKind.MEASURED, verdict.penalised, verdict.margins)
+        if isinstance(verdict, Verdict):  # a score of some of the scenarios compares with none
+            return Outcome(OutcomeKind.INFEASIBLE, constraints=verdict.margins)
     if experiment.status is ExperimentStatus.CANCELLED:
         return Outcome(OutcomeKind.VOID)
     if experiment.failure is not None and experiment.failure.kind in NOT_OF_THE_CONFIGURATION:
@@ -114,7 +117,8 @@ async def _start(run: Run, experiment: ExperimentRecord) -> Start:
         reason = _reason(own)
         await run.may_start()
         run.watch.begin(experiment, reason)
-        start = await run.starter.start(experiment, reason, run.watch.moved)
+        stop = await stop_rules(run) if experiment.origin is ExperimentOrigin.SEARCH else None
+        start = await run.starter.start(experiment, reason, run.watch.moved, stop=stop)
         run.watch.ended()
         own.append(start.attempt)
         if start.failure is None:
@@ -143,10 +147,15 @@ def _reason(own: Sequence[AttemptRow]) -> AttemptReason:
 async def _store_outcome(run: Run, experiment: ExperimentRecord, start: Start) -> ExperimentRecord:
     metrics: dict[str, Any] | None = None
     judged: Verdict | Failure
+    found = ahead_of(start)
     if start.failure is not None:
         judged = start.failure
     else:
-        metrics = run.scorer.metrics(start.measurements, start.figures.inherited, configuration=experiment.parameters)
+        pruned = found.pruned is not None
+        metrics = run.scorer.metrics(
+            start.measurements, start.figures.inherited, configuration=experiment.parameters, pruned=pruned
+        )
+        metrics = with_savings(metrics, start, found)
         judged = _judge(run, experiment, metrics)
     elapsed = duration(start.attempt)
     if isinstance(judged, Failure):
@@ -162,8 +171,9 @@ async def _store_outcome(run: Run, experiment: ExperimentRecord, start: Start) -
     else:
         score = judged.objective_scores[0]
         event = NewEvent(
-            type=EventType.EXPERIMENT_COMPLETED,
+            type=EventType.EXPERIMENT_COMPLETED if found.pruned is None else EventType.EXPERIMENT_PRUNED,
             experiment_id=experiment.id,
+            message=found.pruned,
             data={
                 "metrics": without_bulk(metrics or {}),
                 "objective_score": score,
@@ -174,7 +184,7 @@ async def _store_outcome(run: Run, experiment: ExperimentRecord, start: Start) -
         stored = await run.store.finish_experiment(
             experiment.id,
             event,
-            status=ExperimentStatus.SUCCESS,
+            status=ExperimentStatus.SUCCESS if found.pruned is None else ExperimentStatus.PRUNED,
             metrics=metrics,
             objective_score=score,
             penalised_score=judged.penalised[0],

@@ -11,10 +11,14 @@ from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentRecord, ExperimentStatus, Store
 from autotuner.coordinator.found_load import is_over
+from autotuner.scoring.pruning import ahead
 
 FINISHED = frozenset(
     {ExperimentStatus.SUCCESS, ExperimentStatus.FAILED, ExperimentStatus.PRUNED, ExperimentStatus.CANCELLED}
 )
+
+MEASURED = frozenset({ExperimentStatus.SUCCESS, ExperimentStatus.PRUNED})
+"""An experiment of one of these has figures, and nothing is started for it after the attempt that gave them."""
 
 OWN = frozenset({AttemptReason.FIRST, AttemptReason.RETRY, AttemptReason.RESUME})
 """Reasons of the starts that give an experiment its figures."""
@@ -164,8 +168,8 @@ class Ledger:
     def scoring_attempt(self, experiment: ExperimentRecord) -> AttemptRow | None:
         """The attempt whose figures are the experiment's own."""
         own = self.own_attempts(experiment)
-        if experiment.status is ExperimentStatus.SUCCESS:
-            return own[-1] if own else None  # nothing is started for it after the one that succeeded
+        if experiment.status in MEASURED:
+            return own[-1] if own else None
         return next((a for a in own if self.measured(a)), None)
 
     def figures(self, attempt: AttemptRow) -> Figures:
@@ -200,11 +204,11 @@ class Ledger:
     def measured(self, attempt: AttemptRow) -> bool:
         """Whether an attempt gave all its figures: it ended well, or was interrupted after the last of them."""
         if attempt.status is not AttemptStatus.INTERRUPTED or attempt.job is None:
-            return attempt.status is AttemptStatus.SUCCESS
+            return attempt.status in (AttemptStatus.SUCCESS, AttemptStatus.PRUNED)
         found = self.figures(attempt).measurements
         if attempt.job.workload.load_search is not None:
             return bool(found) and is_over(attempt.job, found)
-        return len(found) == len(_places(attempt.job)) and all(measurement.completed_requests for measurement in found)
+        return not ahead(attempt.job, found).left and all(measurement.completed_requests for measurement in found)
 
     def seconds(self) -> float:
         """Time that the ended attempts took. Interrupted ones do not count: when they ended is not known."""
@@ -221,10 +225,8 @@ class Ledger:
         return baseline.metrics if baseline is not None and baseline.status is ExperimentStatus.SUCCESS else None
 
     def first_metrics(self) -> dict[str, Any] | None:
-        """Metrics of the first success, which settle the task's throughput figure."""
-        return next(
-            (e.metrics for e in self._experiments.values() if e.status is ExperimentStatus.SUCCESS and e.metrics), None
-        )
+        """Metrics of the first experiment that has figures, which settle the task's throughput figure."""
+        return next((e.metrics for e in self._experiments.values() if e.status in MEASURED and e.metrics), None)
 
     # ---- changes
 
@@ -274,11 +276,10 @@ class Ledger:
 
     def _needs_bulk(self, experiment: ExperimentRecord) -> bool:
         """Whether its own starts have left figures that are not in its metrics, and so may still be judged."""
-        if experiment.status is ExperimentStatus.SUCCESS:
+        if experiment.status in MEASURED:
             return False
-        return any(
-            a.status in (AttemptStatus.SUCCESS, AttemptStatus.INTERRUPTED) for a in self.own_attempts(experiment)
-        )
+        ended = (AttemptStatus.SUCCESS, AttemptStatus.PRUNED, AttemptStatus.INTERRUPTED)
+        return any(a.status in ended for a in self.own_attempts(experiment))
 
     def _drop_bulk(self, attempt: AttemptRow) -> None:
         self._measurements.pop(attempt.id, None)

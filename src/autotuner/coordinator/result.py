@@ -7,14 +7,15 @@ from typing import Any
 
 from autotuner.contracts.attempt import Phase
 from autotuner.contracts.result import ConfirmationPoint, ExperimentSummary, RuledOut, TaskResult
-from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentStatus, TaskRecord
+from autotuner.contracts.store import AttemptRow, ExperimentOrigin, TaskRecord
 from autotuner.contracts.values import Scalar
 from autotuner.coordinator.disturbances import disturbances, failed_confirmations
 from autotuner.coordinator.failure_statistics import failure_counts
 from autotuner.coordinator.finalists import Assessor
 from autotuner.coordinator.gains import choose, gain_figure, noise_of, noise_within
 from autotuner.coordinator.headline import among_several, conclusion_of
-from autotuner.coordinator.ledger import Ledger
+from autotuner.coordinator.ledger import MEASURED, Ledger
+from autotuner.coordinator.measuring_time import measuring_time
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.summaries import summarise, without_bulk
 from autotuner.coordinator.verdicts import verdicts
@@ -99,6 +100,7 @@ def build_result(
         elapsed_s=elapsed_s,
         phase_seconds=_phases(attempts),
         attempts=len(attempts),
+        measuring=measuring_time(ledger, (m for of_number in evidence.starts.values() for m in of_number.values())),
         failures=failure_counts(ledger),
         host=dict(host),
         warnings=tuple(
@@ -139,9 +141,7 @@ def _counts(ledger: Ledger) -> dict[str, int]:
     for experiment in ledger.experiments.values():
         counts[experiment.status.value] = counts.get(experiment.status.value, 0) + 1
     violating = sum(
-        bool((e.slo or {}).get("slo_violation"))
-        for e in ledger.experiments.values()
-        if e.status is ExperimentStatus.SUCCESS
+        bool((e.slo or {}).get("slo_violation")) for e in ledger.experiments.values() if e.status in MEASURED
     )
     return {**counts, "slo_violation": violating}
 

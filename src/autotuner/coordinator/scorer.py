@@ -27,10 +27,8 @@ from autotuner.scoring.objectives import (
     make_objectives,
     throughput_metric,
 )
-from autotuner.scoring.slo import SloSet, request_limits, slo_set
+from autotuner.scoring.slo import SloSet, asked_percentiles, request_limits, slo_set
 from autotuner.scoring.verdict import Verdict, judge, judge_starts
-
-_METRICS = {"ttft": "ttft", "tpot": "tpot", "latency": "e2e"}
 
 
 class Scorer:
@@ -81,6 +79,15 @@ class Scorer:
         return load_limits(self.slo)
 
     @property
+    def scored_at(self) -> tuple[str, ...]:
+        """Names of the load points whose figures are scored."""
+        return self._scored_at
+
+    def covers(self, metrics: Mapping[str, Any]) -> bool:
+        """Whether they are figures of all scored load points."""
+        return tuple(metrics.get("scored_load_points", ())) == self._scored_at
+
+    @property
     def request_limits(self) -> dict[str, float]:
         """Limits that make one request good, seconds."""
         return request_limits(self.slo)
@@ -117,15 +124,16 @@ class Scorer:
         inherited: AbstractSet[tuple[str, int]] = frozenset(),
         *,
         configuration: Configuration,
+        pruned: bool = False,
     ) -> dict[str, Any]:
         """Aggregated metrics of one start of a configuration.
 
-        ``inherited``: load point and repeat of what another start measured.
+        ``inherited``: load point and repeat of what another start measured. Of a start that was ``pruned`` they are of
+        those scored load points that it has.
         """
-        asked: dict[str, set[str]] = {}
-        for rule in self.slo.rules:
-            if rule.metric != "error_rate" and rule.statistic != "mean":
-                asked.setdefault(_METRICS[rule.metric], set()).add(rule.statistic)
+        taken = {measurement.load_point for measurement in measurements}
+        scored = tuple(name for name in self._scored_at if name in taken) if pruned else self._scored_at
+        asked = asked_percentiles(self.slo)
         asked.setdefault("ttft", set()).update({"p50", "p90", "p99"})
         asked.setdefault("tpot", set()).update({"p50", "p90", "p99"})
         gpus = self._gpu_count if self._gpus is None else self._gpus(configuration)
@@ -133,7 +141,7 @@ class Scorer:
         load = None if workload is None else found_load(measurements, workload, self.load_limits)
         figures = aggregate(
             measurements,
-            scored=self._scored_at,
+            scored=scored,
             gpu_count=gpus,
             percentiles=asked,
             other_start=inherited,

@@ -26,6 +26,7 @@ from autotuner.contracts.attempt import (
 from autotuner.contracts.executor import ExecutorSession
 from autotuner.contracts.load_search import LoadLimit
 from autotuner.contracts.measurement import LiveFigures, Measurement
+from autotuner.contracts.stopping import StopRules
 from autotuner.contracts.store import AttemptRow, ExperimentRecord, Store
 from autotuner.contracts.waiting import not_counted
 from autotuner.contracts.workload import Workload
@@ -77,14 +78,22 @@ class Starter:
         self._clock = clock
 
     async def start(
-        self, experiment: ExperimentRecord, reason: AttemptReason, on_change: OnChange, *, block: int | None = None
+        self,
+        experiment: ExperimentRecord,
+        reason: AttemptReason,
+        on_change: OnChange,
+        *,
+        block: int | None = None,
+        stop: StopRules | None = None,
     ) -> Start:
         """Run one attempt to its end and store all of it. What starts before it have left is not measured again.
+
+        With ``stop`` it is measured no longer than those rules say.
 
         Cancelling it ends the server first; the attempt then stays as it is until ``Store.interrupt_attempts``.
         """
         row = await self._store.start_attempt(experiment.id, reason=reason, host=self._host, block=block)
-        job = self._job(experiment, row, self._ledger.same_purpose(experiment, reason, block))
+        job = self._job(experiment, row, self._ledger.same_purpose(experiment, reason, block), stop)
         await self._store.set_attempt_job(row.id, job)
         ended: Ended | None = None
         entered: list[tuple[Phase, float]] = []
@@ -134,7 +143,9 @@ class Starter:
             spent[phase] = spent.get(phase, 0.0) + until - since
         return Ended(status=AttemptStatus.FAILED, failure=failure, phase_seconds=spent)
 
-    def _job(self, experiment: ExperimentRecord, row: AttemptRow, before: Sequence[AttemptRow]) -> AttemptJob:
+    def _job(
+        self, experiment: ExperimentRecord, row: AttemptRow, before: Sequence[AttemptRow], stop: StopRules | None
+    ) -> AttemptJob:
         """``before``: starts of the same purpose; of those that were cut off, what they measured is done already."""
         plan = self._plan
         resolver = plan.resolver
@@ -160,6 +171,9 @@ class Starter:
             done=tuple(left),
             done_rates=tuple((m.load_point, m.requests_per_second) for m in left.values()),
             done_probes=() if search is None else probes(left.values(), search, self._load_limits),
+            first=plan.scored_at if _probed(plan) else (),
+            stop=stop if search is None else None,
+            before=tuple(left.values()),
             draw_key=self._draw_key(experiment, row, before),
             slo_limits=self._slo_limits,
             load_limits=self._load_limits if search is not None else (),
@@ -187,6 +201,13 @@ class Starter:
             self._plan.resolver.gpus(experiment.parameters),
         )
         return workload.model_copy(update={"load_search": search})
+
+
+def _probed(plan: Plan) -> bool:
+    """Whether the scored load points come first in all starts of a task, so that they are alike."""
+    points = plan.workload.load_points
+    searched = plan.workload.load_search is not None or any(point.sweep_step is not None for point in points)
+    return plan.document.optimization.early_stop and not searched
 
 
 def _over_time(limit: float | None) -> Failure:

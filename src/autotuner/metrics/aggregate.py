@@ -48,6 +48,9 @@ def aggregate(
     ``at_load`` takes the place of ``scored`` after a search for a load: the flat figures are those at the load that it
     found, interpolated between two measured ones where need be (``interpolated`` says so).
 
+    ``stopped_early`` says of which windows a verdict was certain before their end; ``cut``: the kind of the
+    one that put the configuration out of the running, so that its figures are of less than was planned.
+
     What the server (``server_metrics``) and its GPUs (``gpu_metrics``) told is among the flat figures where they told
     anything.
 
@@ -80,6 +83,13 @@ def aggregate(
     figures["disturbed"] = any(m.disturbed for m in measurements)
     figures["samples_errors"] = sorted({m.samples_error for m in measurements if m.samples_error is not None})
     figures["predicted"] = any(m.predicted for m in measurements)
+    figures["measured_s"] = fsum(m.window_s for m in measurements)
+    figures["saved_s"] = fsum(max(m.early_stop.planned_s - m.window_s, 0.0) for m in measurements if m.early_stop)
+    figures["stopped_early"] = [stopped_early(m) for m in measurements if m.early_stop]
+    figures["cut"] = next((m.early_stop.kind for m in measurements if m.early_stop and m.early_stop.cuts), None)
+    # Set by whoever knows what was planned.
+    figures["pruned"] = None
+    figures["not_measured"] = {}
     figures["from_other_start"] = sum((m.load_point, m.repeat) in other_start for m in measurements)
     if gpu_count is not None and gpu_count >= 1:
         for flat in (figures, *points.values()):
@@ -90,6 +100,15 @@ def aggregate(
         for m in measurements
     ]
     return figures
+
+
+def stopped_early(measurement: Measurement) -> str:
+    """When and why a window ended early, as a sentence without a full stop; empty for one that did not."""
+    early = measurement.early_stop
+    if early is None:
+        return ""
+    after = f"stopped after {measurement.window_s:.1f} s of {early.planned_s:.1f} s"
+    return f"{measurement.load_point} {after}: {early.why}"
 
 
 def _wanted(percentiles: Mapping[str, AbstractSet[str]]) -> list[tuple[str, str]]:

@@ -19,6 +19,9 @@ from autotuner.contracts.measurement import Distribution, Measurement, RequestRe
 from autotuner.contracts.workload import LoadPoint
 from autotuner.metrics.distribution import distribution
 
+SLICE_S = 0.25
+MOST_SLICES = 100
+
 SLO_METRICS = ("ttft", "tpot", "e2e")
 
 
@@ -120,6 +123,7 @@ def summarise(
     output = fsum(tokens_between(r, 0.0, window_s) for r in records) / window_s
     prompt = _prompt_tokens_inside(records, window_s) / window_s
     latency = pool([own])
+    slice_s, slices = tokens_by_slice(records, window_s)
     limits = _known(slo_limits)
     cached = [r.cached_tokens for r in done if r.cached_tokens is not None]
     connects = [r.connect_s for r in own if r.connect_s > 0]
@@ -156,9 +160,34 @@ def summarise(
         foreign_cpu_share=foreign_cpu_share,
         disturbed=disturbed,
         stopped=stopped,
+        slice_s=slice_s,
+        slice_tokens=slices,
         predicted=predicted,
         samples_path=samples_path,
     )
+
+
+def tokens_by_slice(records: Iterable[RequestRecord], window_s: float) -> tuple[float | None, tuple[float, ...]]:
+    """Length of the slices, and the output and prompt tokens that count in each; the sum is that of the throughput.
+
+    Slices are of equal length: 0.25 s or little more, and at most 100 of them. None for a window without a whole one.
+    """
+    count = min(int(window_s / SLICE_S), MOST_SLICES)
+    if not count:
+        return None, ()
+    import numpy as np  # late, as above
+
+    good = [r for r in records if r.outcome == "ok"]
+    shares = [(r.output_tokens or 0) / max(len(r.arrivals), 1) for r in good]
+    times = [
+        *(at for r in good for at in r.arrivals),
+        *(r.first_token if r.first_token is not None else -1.0 for r in good),
+    ]
+    weights = [*np.repeat(shares, [len(r.arrivals) for r in good]), *(float(r.prompt_tokens or 0) for r in good)]
+    inside = sorted((at, tokens) for at, tokens in zip(times, weights, strict=True) if 0 <= at < window_s)
+    ends = np.searchsorted([at for at, _ in inside], np.linspace(0.0, window_s, count + 1)[1:-1])
+    parts = np.split(np.array([tokens for _, tokens in inside], dtype=np.float64), ends)
+    return window_s / count, tuple(round(float(part.sum()), 3) for part in parts)
 
 
 def backlog_grows(records: Sequence[RequestRecord], window_s: float) -> bool:

@@ -30,6 +30,7 @@ from autotuner.contracts.waiting import not_counted
 from autotuner.runner.probing import measurements
 from autotuner.runner.stream import Sender, end, stream
 from autotuner.runner.warm_up import WARMING, WarmUpLimit
+from autotuner.scoring.pruning import Ahead, ahead
 from autotuner.telemetry.watch import ServerWatch, watching
 
 LIVENESS_S = 0.25
@@ -66,6 +67,7 @@ class _Attempt:
         self._clock = clock
         self._phases = PhaseTimer(clock)
         self._peak_rss: int | None = None
+        self._pruned = False
         self._at = Phase.DEPLOY
 
     async def run(self, sender: Sender) -> None:
@@ -86,12 +88,17 @@ class _Attempt:
         self._phases.stop()
         await sender.send(
             Ended(
-                status=AttemptStatus.SUCCESS if failure is None else AttemptStatus.FAILED,
+                status=self._status(failure),
                 failure=None if failure is None else failure.model_copy(update={"phase": self._at}),
                 phase_seconds=self._phases.seconds,
                 peak_rss_bytes=self._peak_rss,
             )
         )
+
+    def _status(self, failure: Failure | None) -> AttemptStatus:
+        if failure is not None:
+            return AttemptStatus.FAILED
+        return AttemptStatus.PRUNED if self._pruned else AttemptStatus.SUCCESS
 
     async def _serve(self, sender: Sender) -> Failure | None:
         """Start, measure and stop the server; the reason if there are no usable figures."""
@@ -223,17 +230,32 @@ class _Attempt:
             self._at = Phase.WARM_UP if figures.phase == WARMING else Phase.MEASURE
             sender.notify(Progress(figures=figures))
 
-        measuring = measurements(self._client, job, endpoint, artefacts, on_progress)
-        async with aclosing(measuring) as finished:
-            async for measurement in finished:
-                warm_up.over()
-                self._at = Phase.MEASURE
-                self._phases.shift(Phase.WARM_UP, measurement.warmup_s)
-                measurement = await watch.completed(measurement)
-                with not_counted(limit):
-                    await sender.send(Measured(measurement=measurement))
-                if measurement.completed_requests == 0 and not _is_too_much(measurement, job):
-                    return _nothing_succeeded(measurement)
+        measured = list(job.before)
+        plan = ahead(job, measured)
+        searching = job.workload.load_search is not None
+        while searching or plan.left:
+            shorter = job if searching else _without(job, plan)
+            measuring = measurements(self._client, shorter, endpoint, artefacts, on_progress)
+            async with aclosing(measuring) as finished:
+                async for measurement in finished:
+                    warm_up.over()
+                    self._at = Phase.MEASURE
+                    self._phases.shift(Phase.WARM_UP, measurement.warmup_s)
+                    measurement = await watch.completed(measurement)
+                    with not_counted(limit):
+                        await sender.send(Measured(measurement=measurement))
+                    if measurement.completed_requests == 0 and not _is_too_much(measurement, job):
+                        return _nothing_succeeded(measurement)
+                    if searching:
+                        continue
+                    measured.append(measurement)
+                    planned, plan = plan, ahead(job, measured)
+                    place = (measurement.load_point, measurement.repeat)
+                    if plan.left != tuple(one for one in planned.left if one != place):
+                        break  # some of it need not be measured any more
+                else:
+                    break
+        self._pruned = not searching and plan.pruned is not None
         return None
 
     async def _watch(self, handle: Handle) -> Failure:
@@ -246,6 +268,13 @@ class _Attempt:
             if stats.rss_bytes is not None:
                 self._peak_rss = max(self._peak_rss or 0, stats.rss_bytes)
             await asyncio.sleep(LIVENESS_S)
+
+
+def _without(job: AttemptJob, plan: Ahead) -> AttemptJob:
+    """The job of what is left."""
+    left = set(plan.left)
+    over = [(p.name, r) for p, r in job.remaining() if (p.name, r) not in left]
+    return job.model_copy(update={"done": (*job.done, *over)}) if over else job
 
 
 class PhaseTimer:

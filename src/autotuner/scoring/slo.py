@@ -180,6 +180,15 @@ def meets_for_load(results: Sequence[SloResult]) -> bool:
     return all(result.met for result in results if counts_for_load(result.rule, rules))
 
 
+def asked_percentiles(slo: SloSet) -> dict[str, set[str]]:
+    """The percentiles that limits are on: field of ``Measurement`` → names such as p90."""
+    asked: dict[str, set[str]] = {}
+    for rule in slo.rules:
+        if rule.metric != "error_rate" and rule.statistic != "mean":
+            asked.setdefault("e2e" if rule.metric == "latency" else rule.metric, set()).add(rule.statistic)
+    return asked
+
+
 def request_limits(slo: SloSet) -> dict[str, float]:
     """Limits (ttft, tpot, e2e; seconds) that make one request good, for goodput.
 

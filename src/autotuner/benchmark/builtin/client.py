@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, asynccontextmanager
+from importlib import import_module
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -83,6 +84,8 @@ class BuiltinSession:
             )
         self._busy = True
         try:
+            if job.stop is not None:
+                await asyncio.to_thread(import_module, "scipy.special")  # not in the middle of a window
             sweep = Sweep(job.workload.load_points, job.done_rates)
             for count, entries in self._parts(job, sweep):
                 self._number += 1
@@ -118,7 +121,7 @@ class BuiltinSession:
         watch = HostWatch(_watched(job), ours, server if isinstance(server, int) else None)
         over = False
         try:
-            async with watch.running(), aclosing(conduct(workers, order, on_progress)) as results:
+            async with watch.running(), aclosing(conduct(workers, order, on_progress, job.stop)) as results:
                 async for result in results:
                     yield _finished(result, await watch.foreign(result.opened, result.measurement.window_s))
                 over = True
@@ -182,6 +185,7 @@ def _order(
         "workload": job.workload,
         "remaining": remaining,
         "slo_limits": job.slo_limits,
+        "watched": job.stop is not None,
         "artefacts": str(artefacts),
         "salt": f"{job.workload.seed}/{job.task_id}/{job.attempt_id}",
     }

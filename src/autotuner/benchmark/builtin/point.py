@@ -14,6 +14,7 @@ from autotuner.benchmark.builtin.lag import LoopLag
 from autotuner.benchmark.builtin.load import Load, make_load
 from autotuner.benchmark.builtin.prompts import Bodies
 from autotuner.benchmark.builtin.sender import Sender, Target
+from autotuner.benchmark.builtin.so_far import Telling
 from autotuner.benchmark.builtin.together import Share, Together, joined, limits_of, point_of
 from autotuner.benchmark.builtin.window import Window
 from autotuner.benchmark.builtin.wire import Measure, Progress, Result
@@ -46,12 +47,14 @@ async def measure_point(
     limits = order.workload.limits
     mine = point_of(point, order.share)
     window = Window(limits_of(limits, together.count), mine.concurrency)
-    together.on_shut = window.shut
+    together.on_shut, together.measuring = window.shut, (point.name, repeat)
+    telling = Telling(window, order.slo_limits) if order.watched else None
     began = monotonic()
 
     def report() -> None:
         figures = window.figures(point.name, repeat)
-        send(Progress(number=order.number, figures=figures, started=window.own_started))
+        seen = telling.seen() if telling is not None and figures.phase == "measure" else None
+        send(Progress(number=order.number, figures=figures, started=window.own_started, seen=seen))
 
     with _no_collection():
         async with _loaded(order, mine, repeat, target, bodies, content, window, together):

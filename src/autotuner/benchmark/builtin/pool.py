@@ -9,11 +9,14 @@ from math import ceil
 from time import monotonic
 
 from autotuner.benchmark.builtin.process import RawPart, WorkerProcess
+from autotuner.benchmark.builtin.watched import Watched
 from autotuner.benchmark.builtin.window import too_many_errors
 from autotuner.benchmark.builtin.wire import Done, Go, Measure, Progress, Result, Shut, Waiting
 from autotuner.contracts.client import ClientError, OnProgress
-from autotuner.contracts.measurement import LiveFigures
+from autotuner.contracts.measurement import LiveFigures, Measurement
+from autotuner.contracts.stopping import EarlyStop, StopRules
 from autotuner.contracts.workload import LoadPoint, MeasureLimits
+from autotuner.scoring.early_stop import Looks
 
 STREAMS_PER_PROCESS = 512
 TOKENS_PER_PROCESS = 40_000.0
@@ -42,15 +45,17 @@ def processes_for(point: LoadPoint, wanted: int | None, cores: tuple[int, ...] |
 
 
 async def conduct(
-    workers: Sequence[WorkerProcess], order: Measure, on_progress: OnProgress
+    workers: Sequence[WorkerProcess], order: Measure, on_progress: OnProgress, rules: StopRules | None = None
 ) -> AsyncGenerator[Result, None]:
     """Have the order done by the workers together; yields what the first one sums up.
+
+    With ``rules`` a window is ended when its verdict is certain.
 
     ClientError when one of them fails or dies. Whoever leaves this early has to see that all of them stop.
     """
     for index, worker in enumerate(workers):
         await worker.send(order.model_copy(update={"share": (index, len(workers))}))
-    course = _Course(order.workload.limits, len(workers), on_progress)
+    course = _Course(order.workload.limits, len(workers), on_progress, rules)
     receiving = {asyncio.ensure_future(worker.receive()): index for index, worker in enumerate(workers)}
     try:
         while receiving:
@@ -65,13 +70,12 @@ async def conduct(
                     await workers[0].pass_on(report)
                 elif isinstance(report, Progress):
                     if course.shows(index, report):
-                        await _tell(workers, Shut(number=order.number, reason=course.reason))
+                        await _tell(workers, _shut(order.number, report.figures, course.reason))
                 elif isinstance(report, Waiting):
                     if course.all_wait(index):
                         await _tell(workers, Go(number=order.number, at=monotonic() + NOTICE_S))
                 elif isinstance(report, Result):
-                    course.next()
-                    yield report
+                    yield report.model_copy(update={"measurement": course.finished(report.measurement)})
                 elif isinstance(report, Done):
                     if report.failure is not None:
                         raise ClientError(report.failure)
@@ -88,13 +92,20 @@ async def _tell(workers: Sequence[WorkerProcess], order: Go | Shut) -> None:
         await worker.send(order)
 
 
+def _shut(number: int, figures: LiveFigures, reason: str | None) -> Shut:
+    return Shut(number=number, load_point=figures.load_point, repeat=figures.repeat, reason=reason)
+
+
 class _Course:
     """Where the workers stand in one measurement."""
 
-    def __init__(self, limits: MeasureLimits, count: int, on_progress: OnProgress) -> None:
+    def __init__(self, limits: MeasureLimits, count: int, on_progress: OnProgress, rules: StopRules | None) -> None:
         self._limits = limits
         self._count = count
         self._on_progress = on_progress
+        self._rules = rules
+        self._watched: Watched | None = None
+        self._early: EarlyStop | None = None
         self._waiting: set[int] = set()
         self._latest: dict[int, Progress] = {}
         self._shut = False
@@ -108,19 +119,43 @@ class _Course:
         self._waiting.clear()
         return True
 
-    def next(self) -> None:
-        """A measurement is over."""
+    def finished(self, measurement: Measurement) -> Measurement:
+        """A measurement is over: it bears the verdict that ended it, if one did."""
+        early, self._early, self._watched = self._early, None, None
         self._latest.clear()
         self._shut = False
+        if early is None or measurement.stopped != early.kind:
+            return measurement
+        return measurement.model_copy(update={"early_stop": early})
 
     def shows(self, index: int, report: Progress) -> bool:
         """Show the figures of all together. True once: when the window has to close, for ``reason``."""
         self._latest[index] = report
         if index == 0:
             self._on_progress(_merged([one.figures for one in self._latest.values()]))
-        if self._count == 1 or self._shut or not self._must_shut():
+        early = self._verdict(index, report)
+        if self._shut or not (early or (self._count > 1 and self._must_shut())):
             return False
         self._shut = True
+        return True
+
+    def _verdict(self, index: int, report: Progress) -> bool:
+        """Whether the window ends because its verdict is certain; ``reason`` is its kind then."""
+        if self._rules is None or report.seen is None:
+            return False
+        if self._watched is None:
+            limits, name = self._limits, report.figures.load_point
+            looks = Looks(
+                self._rules,
+                planned_s=limits.window_s,
+                min_requests=limits.min_requests,
+                scored=name in self._rules.scored,
+            )
+            self._watched = Watched(looks, self._count)
+        early = self._watched.take(index, report.figures.elapsed_s, report.seen)
+        if early is None or self._shut:
+            return False
+        self._early, self.reason = early, early.kind
         return True
 
     def _must_shut(self) -> bool:

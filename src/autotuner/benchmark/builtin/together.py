@@ -37,13 +37,16 @@ class Together:
         self._go: asyncio.Future[float] | None = None
         self._parts: asyncio.Queue[Part] = asyncio.Queue()
         self.on_shut: Callable[[str | None], None] = lambda _: None
+        self.measuring: tuple[str, int] | None = None
+        """Load point and repeat of the window that may be shut."""
 
     def take(self, order: Go | Shut | Part) -> None:
         """Something came from the others."""
         if isinstance(order, Part):
             self._parts.put_nowait(order)
         elif isinstance(order, Shut):
-            self.on_shut(order.reason)
+            if (order.load_point, order.repeat) == self.measuring:
+                self.on_shut(order.reason)
         elif self._go is not None and not self._go.done():
             self._go.set_result(order.at)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Sequence
 from time import monotonic
 
 from autotuner.benchmark.builtin.exchange import Exchange
@@ -93,6 +94,16 @@ class Window:
         """Close the window, if it is open."""
         if self._opened is not None:
             self._close(reason)
+
+    @property
+    def over(self) -> Sequence[Exchange]:
+        """Requests that have ended since the opening, in that order: of the window, or begun before it."""
+        return self._over
+
+    @property
+    def live(self) -> Collection[Exchange]:
+        """Requests in flight, whenever begun."""
+        return self._live
 
     @property
     def own_started(self) -> int:

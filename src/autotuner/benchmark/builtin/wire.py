@@ -11,6 +11,9 @@ from autotuner.contracts.measurement import LiveFigures, Measurement, RequestRec
 from autotuner.contracts.values import Frozen
 from autotuner.contracts.workload import LoadPoint, Workload
 
+EndedRequest = tuple[float, float | None, float | None, float | None, bool]
+"""When it was started, its ttft, tpot and e2e in seconds, and whether it succeeded."""
+
 
 class Measure(Frozen):
     """To the worker: take the ``remaining`` measurements of a workload, in this order."""
@@ -24,6 +27,7 @@ class Measure(Frozen):
     workload: Workload
     remaining: tuple[tuple[LoadPoint, int], ...] = Field(description="load point and repeat")
     slo_limits: dict[str, float]
+    watched: bool = Field(False, description="whether windows may be ended early, so that the worker tells of each")
     artefacts: str
     salt: str = Field(description="distinguishes the prompts of this server start from those of others")
     prompt_token_ids: tuple[int, int] | None = Field(
@@ -59,6 +63,8 @@ class Shut(Frozen):
 
     kind: Literal["shut"] = "shut"
     number: int
+    load_point: str = Field(description="of the window that is meant")
+    repeat: int
     reason: str | None = None
 
 
@@ -89,13 +95,24 @@ class Waiting(Frozen):
     number: int
 
 
+class Seen(Frozen):
+    """What a worker knows of a running window: requests that have ended since it last told, those in flight, sums."""
+
+    ended: tuple[EndedRequest, ...] = ()
+    live: tuple[tuple[float, float | None], ...] = Field((), description="when started, and ttft if it has come")
+    output_tokens: float = Field(description="that arrived since the opening")
+    prompt_tokens: float = Field(description="of requests whose first token arrived since the opening")
+    good: int = Field(description="requests that ended since the opening and keep the limits of a single one")
+
+
 class Progress(Frozen):
-    """From the worker: live figures, and how many requests of the window were started."""
+    """From the worker: live figures, and how many requests of the window were started; `seen` if it is watched."""
 
     kind: Literal["progress"] = "progress"
     number: int
     figures: LiveFigures
     started: int = 0
+    seen: Seen | None = None
 
 
 class Result(Frozen):

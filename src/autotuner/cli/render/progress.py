@@ -21,6 +21,7 @@ from autotuner.services.progress_file import message_line, snapshot_line, start_
 from autotuner.services.report.wording import (
     PREDICTED,
     duration,
+    ended_early,
     experiment_title,
     gain_of,
     one_line,
@@ -185,6 +186,8 @@ def start_line(summary: ExperimentSummary, reason: AttemptReason, snapshot: Snap
         text += f", {signed_percent(gain)} against the baseline" if gain is not None else ""
     if not summary.eligible:
         text += f", violates an SLO: {one_line(summary.slo_reason)}" if summary.slo_reason else ", violates an SLO"
+    early = ended_early(summary)
+    text += f", {early}" if early else ""
     return f"{title}: {text} · {parameters_text(summary.parameters)}"
 
 

@@ -20,6 +20,7 @@ from autotuner.services.report.wording import (
     gain_of,
     gain_text,
     load_text,
+    measuring_text,
     model_name,
     noise_text,
     one_line,
@@ -70,6 +71,8 @@ def result_tables(result: TaskResult, *, files: Mapping[str, str] | None = None)
     if result.failures:
         parts.append(Text("\n".join(failure_lines(result.failures))))
     parts.append(Text(_time(result), style="dim"))
+    measuring = measuring_text(result.measuring)
+    parts += [Text(measuring, style="dim")] if measuring else []
     parts += [Text(f"Warning: {one_line(warning)}", style="yellow") for warning in result.warnings]
     if files:
         table = Table.grid(padding=(0, 2))

@@ -11,6 +11,7 @@ from autotuner.contracts.result import (
     ExperimentSummary,
     FailureCount,
     GainFigure,
+    MeasuringTime,
     SloLine,
     TaskResult,
     Verification,
@@ -271,6 +272,30 @@ def _figure_words(name: str) -> str:
     """``p90 TTFT`` for ``p90_ttft``, as SLOs are called."""
     words = one_line(name).replace("e2e_latency", "latency").split("_")
     return " ".join(word.upper() if word in ("ttft", "tpot") else word for word in words)
+
+
+def measuring_text(measuring: MeasuringTime) -> str:
+    """How long the windows were and what early stops saved; empty where they saved nothing."""
+    if measuring.saved_s <= 0:
+        return ""
+    share = percent(measuring.saved_s / (measuring.windows_s + measuring.saved_s))
+    configurations = "1 configuration" if measuring.shortened == 1 else f"{measuring.shortened} configurations"
+    out = f"{measuring.pruned} of these out of the running"
+    saved = f"early stops saved {duration(measuring.saved_s)} ({share}) of the windows"
+    shortened = f"{configurations} not measured to the end, {out}"
+    return f"Measured for {duration(measuring.windows_s)} in all; {saved}: {shortened}"
+
+
+def ended_early(summary: ExperimentSummary) -> str:
+    """Why a configuration was not measured to the end; empty for one that was."""
+    reasons = [*summary.stopped_early]
+    if summary.pruned and not any(summary.pruned in reason for reason in reasons):
+        reasons.append(summary.pruned)
+    left = summary.metrics.get("not_measured")
+    if isinstance(left, Mapping) and left:
+        why = next((str(value) for value in left.values() if value and value != summary.pruned), "")
+        reasons.append(f"not measured at {', '.join(map(str, left))}" + (f" ({why})" if why else ""))
+    return "; ".join(map(one_line, reasons))
 
 
 def phase_name(phase: Phase) -> str:

@@ -10,8 +10,10 @@ from autotuner.services.report.wording import (
     MISSING,
     PREDICTED,
     duration,
+    ended_early,
     experiment_title,
     figure_of,
+    measuring_text,
     parameter_name,
     percent,
     shown_metrics,
@@ -45,7 +47,10 @@ def time_spent(result: TaskResult, plot: Plot) -> Html | None:
     ]
     head = tag("tr", tag("th", "phase"), tag("th", "time", class_="figure"), tag("th", "share", class_="figure"))
     caption = f"{result.attempts} server starts; {duration(result.elapsed_s)} from start to end of the task"
-    return section("Where the time went", [table(head, rows, caption=caption), plot(figures.phases_figure(result))])
+    measuring = measuring_text(result.measuring)
+    parts: list[Child] = [table(head, rows, caption=caption), plot(figures.phases_figure(result))]
+    parts += [tag("p", f"{measuring}.")] if measuring else []
+    return section("Where the time went", parts)
 
 
 def experiments(result: TaskResult) -> Html | None:
@@ -76,7 +81,12 @@ def experiments(result: TaskResult) -> Html | None:
                 scope="row",
                 data_sort=s.number,
             ),
-            tag("td", s.failure.kind.value if s.failure else s.status.value, class_="bad" if s.failure else None),
+            tag(
+                "td",
+                s.failure.kind.value if s.failure else s.status.value,
+                class_="bad" if s.failure else None,
+                title=ended_early(s) or None,
+            ),
             figure_cell(s.score, with_unit(s.score, result.unit)),
             tag("td", kept, class_=tone, title=s.slo_reason),
         ]

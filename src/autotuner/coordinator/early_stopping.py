@@ -1,0 +1,127 @@
+"""What is at stake when a searched configuration is measured, from where the search stands; and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autotuner.contracts.stopping import Pace, SloStake, StopFigure, StopRules, ToBeat
+from autotuner.coordinator.run import Run
+from autotuner.coordinator.scorer import Scorer
+from autotuner.coordinator.starts import Start
+from autotuner.coordinator.verdicts import verdict_on
+from autotuner.scoring.objectives import LATENCY, PER_GPU, TOTAL, Objective
+from autotuner.scoring.pruning import Ahead, ahead
+from autotuner.scoring.verdict import Verdict
+
+MIN_S = 0.5
+MIN_SHARE = 0.1
+"""No window ends before this share of its length."""
+
+_FIGURES: dict[str, StopFigure] = {
+    PER_GPU: "total_throughput",
+    TOTAL: "total_throughput",
+    "mean_output_throughput": "output_throughput",
+    "goodput": "goodput",
+    LATENCY: "e2e",
+    "mean_ttft": "ttft",
+    "mean_tpot": "tpot",
+}
+
+
+async def stop_rules(run: Run) -> StopRules | None:
+    """The rules for the next start of a searched configuration; None when all of it is to be measured."""
+    plan, scorer = run.plan, run.scorer
+    names = {point.name for point in plan.workload.load_points}
+    if not plan.document.optimization.early_stop or not set(plan.scored_at) <= names:
+        return None
+    best = run.standing.best()
+    verdict = None if best is None else verdict_on(run.ledger.experiments[best], scorer)
+    return StopRules(
+        slo=tuple(
+            SloStake(
+                metric=rule.metric,
+                statistic=rule.statistic,
+                threshold=rule.threshold,
+                hard_fail=rule.hard_fail,
+                fail_ratio=rule.fail_ratio,
+            )
+            for rule in scorer.slo.rules
+        ),
+        scored=plan.scored_at,
+        to_beat=None if best is None or verdict is None else await _to_beat(run, best, verdict),
+        load_kept=verdict is not None and verdict.met_for_load,
+        figures=_figures(scorer.objectives),
+        min_s=max(MIN_S, MIN_SHARE * plan.workload.limits.window_s),
+    )
+
+
+def _figure_to_beat(best: int, verdict: Verdict, scorer: Scorer, gpus: int | None) -> ToBeat | None:
+    """The figure behind the best penalised score, where one figure of one load point decides.
+
+    A penalty only makes a score worse, so a configuration must reach this without any.
+    """
+    if len(scorer.objectives) > 1 or len(verdict.penalised) > 1:
+        return None
+    objective, score = scorer.objectives[0], verdict.penalised[0]
+    if objective.name == "balanced" or len(scorer.scored_at) > 1 or score <= 0:
+        return None
+    name = objective.needs[0]
+    figure = _FIGURES.get(name)
+    if figure is None:
+        return None
+    value = score
+    if objective.name == "minimize_cost":
+        of_one = objective.formula([1.0])
+        if of_one is None:
+            return None
+        value = of_one / score  # the cost falls as the throughput rises
+    if PER_GPU in objective.needs:
+        value *= gpus or 1
+    return ToBeat(who=f"experiment {best}", figure=figure, value=value)
+
+
+async def _to_beat(run: Run, best: int, verdict: Verdict) -> ToBeat | None:
+    """The best so far, with the pace of its window as far as it is stored."""
+    found = _figure_to_beat(best, verdict, run.scorer, run.plan.gpu_count)
+    if found is None or found.figure != "total_throughput":
+        return found
+    experiment = run.ledger.experiments[best]
+    attempt = run.ledger.scoring_attempt(experiment)
+    for row in await run.store.list_measurements(run.task_id, experiment_id=experiment.id):
+        own = row.measurement
+        if (
+            (attempt is None or row.attempt_id == attempt.id)
+            and own.load_point in run.plan.scored_at
+            and own.slice_s is not None
+            and own.total_throughput > 0
+        ):
+            share = found.value / own.total_throughput
+            return found.model_copy(update={"pace": Pace(slice_s=own.slice_s, tokens=own.slice_tokens, share=share)})
+    return found
+
+
+def _figures(objectives: tuple[Objective, ...]) -> tuple[StopFigure, ...]:
+    """What the scores are made of; empty when one of it is not known while a window runs."""
+    needed = [_FIGURES.get(name) for objective in objectives for name in objective.needs]
+    return tuple(dict.fromkeys(figure for figure in needed if figure is not None)) if None not in needed else ()
+
+
+def ahead_of(start: Start) -> Ahead:
+    """What a start left unmeasured, and why."""
+    return Ahead(()) if start.attempt.job is None else ahead(start.attempt.job, start.measurements)
+
+
+def with_savings(metrics: Mapping[str, Any], start: Start, found: Ahead) -> dict[str, Any]:
+    """The metrics of a start, with what was not measured, why, and the time that it saved."""
+    job = start.attempt.job
+    if job is None or job.stop is None:
+        return dict(metrics)
+    taken = {(m.load_point, m.repeat) for m in start.measurements}
+    left = [point.name for point, repeat in job.places() if (point.name, repeat) not in taken]
+    return {
+        **metrics,
+        "saved_s": metrics["saved_s"] + len(left) * job.workload.limits.window_s,
+        "pruned": found.pruned,
+        "not_measured": {name: found.skipped.get(name) or found.pruned for name in dict.fromkeys(left)},
+    }
