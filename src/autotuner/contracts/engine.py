@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import Field
 
 from autotuner.contracts.attempt import Command, ServerFacts
 from autotuner.contracts.values import Frozen, Scalar
+
+if TYPE_CHECKING:
+    from autotuner.contracts.neutral import NeutralTable
 
 
 class CatalogueParameter(Frozen):
@@ -131,6 +134,8 @@ class PlanContext:
     """Cores that the server may use."""
     total_gpus: int | None = None
     """None: unknown."""
+    gpu_type: str | None = None
+    """As the document names it; None: unknown."""
     model_config: Mapping[str, object] = field(default_factory=dict)
     """What is known of the model (config.json, or the header of a GGUF file): context_length and the like."""
     options: Mapping[str, object] = field(default_factory=dict)
@@ -208,6 +213,10 @@ class Engine(Protocol):
         """Known constraints."""
 
     @property
+    def neutral(self) -> NeutralTable:
+        """How it writes neutral settings, its presets among them."""
+
+    @property
     def server(self) -> ServerFacts:
         """Paths, version query and log patterns."""
 
@@ -226,6 +235,12 @@ class Engine(Protocol):
     @property
     def own_client(self) -> str | None:
         """Client that this engine brings along; None for a real engine."""
+
+    def world_size(self, values: Mapping[str, Scalar]) -> int | None:
+        """GPUs that a server with these parameters takes (engine defaults filled in); None where they do not say."""
+
+    def summary(self, values: Mapping[str, Scalar]) -> str:
+        """How it is spread over GPUs, for people: ``TP 4 · PP 2 (8 GPUs)``, ``single GPU``; empty: nothing is known."""
 
     def command(self, launch: LaunchRequest) -> Command:
         """The argument list and environment, with HOST, PORT and API_KEY in place of what is known only at launch.

@@ -14,9 +14,10 @@ from autotuner.contracts.result import ExperimentSummary, FailureCount, TaskResu
 from autotuner.contracts.store import AttemptRow, Store, TaskRecord, TaskStatus
 from autotuner.coordinator.failure_statistics import failure_counts
 from autotuner.coordinator.ledger import Ledger
-from autotuner.coordinator.result import build_result, summarise
+from autotuner.coordinator.result import build_result
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.stored_result import from_stored
+from autotuner.coordinator.summaries import summarise
 from autotuner.services.host import describe_host
 from autotuner.services.planning import plan_document
 from autotuner.services.settings import Settings
@@ -59,7 +60,7 @@ async def task_result(store: Store, task: TaskRecord, settings: Settings) -> Tas
     document = validate(task.document, name=task.name)
     plan = await asyncio.to_thread(plan_document, document, settings)
     ledger = await Ledger.read(store, task.id)
-    scorer = Scorer(document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
+    scorer = Scorer(document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus)
     warning = scorer.settle_from(ledger)
     return build_result(
         task,

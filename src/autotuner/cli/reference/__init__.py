@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autotuner.cli.reference.catalogue import catalogue_page
 from autotuner.cli.reference.commands import commands_page
-from autotuner.cli.reference.engine import engine_page
+from autotuner.cli.reference.engine import WHOLE, engine_page
 from autotuner.cli.reference.metrics import metrics_page
 from autotuner.cli.reference.task import task_page
 
@@ -25,7 +25,3 @@ def pages() -> dict[str, str]:
     }
     own = {"cli.md": commands_page(), "task.md": task_page(list(engines)), "metrics.md": metrics_page()}
     return {**own, **engines, **catalogues}
-
-
-WHOLE = 100
-"""Parameters up to which an engine's own page lists all of them."""

@@ -21,9 +21,11 @@ from autotuner.contracts.engine import (
     Suggestion,
 )
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.neutral import NeutralTable
 from autotuner.contracts.values import Scalar
 from autotuner.engines.llamacpp import model as gguf_model
 from autotuner.engines.llamacpp.catalogue import CATALOGUE, VERSION
+from autotuner.engines.llamacpp.neutral import TABLE
 from autotuner.engines.llamacpp.rules import RULES, cache_types, total_context
 from autotuner.engines.metric_names import METRIC_NAMES
 
@@ -129,6 +131,19 @@ class LlamaCppEngine:
     def rules(self) -> tuple[Rule, ...]:
         """Known constraints."""
         return RULES
+
+    @property
+    def neutral(self) -> NeutralTable:
+        """How it writes neutral settings."""
+        return TABLE
+
+    def world_size(self, values: Mapping[str, Scalar]) -> int | None:
+        """Not said by its parameters: it splits a model over the devices that it finds."""
+        return None
+
+    def summary(self, values: Mapping[str, Scalar]) -> str:
+        """Nothing is known."""
+        return ""
 
     @property
     def server(self) -> ServerFacts:
