@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from autotuner.cli.reference import pages
-from autotuner.cli.reference.engine import WHOLE
 from autotuner.cli.reference.__main__ import write
+from autotuner.cli.reference.engine import WHOLE
 from autotuner.config.document import TaskDocument
 from autotuner.config.load import to_data
 from autotuner.engines.registry import ENGINES, engine
