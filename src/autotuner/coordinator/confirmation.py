@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus
 from autotuner.contracts.store import AttemptRow
 from autotuner.coordinator.ledger import Ledger
-from autotuner.coordinator.result import summarise
 from autotuner.coordinator.retry_policy import Decision, FailedStart, decide
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
+from autotuner.coordinator.summaries import summarise
 from autotuner.coordinator.verdicts import verdicts
 from autotuner.scoring.evidence import confirmation_order
 from autotuner.scoring.verdict import rank

@@ -20,11 +20,11 @@ from autotuner.contracts.store import (
 from autotuner.contracts.values import Configuration
 from autotuner.coordinator.ledger import FINISHED, duration
 from autotuner.coordinator.reopening import failed_rounds, read_openings
-from autotuner.coordinator.result import summarise, without_bulk
 from autotuner.coordinator.retry_policy import NOT_OF_THE_CONFIGURATION, Decision, decide
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.starts import Start
+from autotuner.coordinator.summaries import summarise, without_bulk
 from autotuner.scoring.figures import Missing
 from autotuner.scoring.verdict import Verdict
 

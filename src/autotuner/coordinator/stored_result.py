@@ -7,7 +7,7 @@ from typing import Any
 from autotuner.contracts.result import TaskResult
 from autotuner.contracts.store import Store
 from autotuner.coordinator.ledger import Ledger
-from autotuner.coordinator.result import summarise
+from autotuner.coordinator.summaries import summarise
 from autotuner.coordinator.verifications import with_verifications
 
 LISTED = 500

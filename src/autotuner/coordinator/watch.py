@@ -8,9 +8,9 @@ from autotuner.contracts.attempt import AttemptReason, Phase
 from autotuner.contracts.measurement import LiveFigures
 from autotuner.contracts.progress import Observer, Snapshot, Stage
 from autotuner.contracts.store import ExperimentRecord
-from autotuner.coordinator.result import summarise
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.standing import Standing
+from autotuner.coordinator.summaries import summarise
 from autotuner.planning.plan import Plan
 
 

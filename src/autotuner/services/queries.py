@@ -14,9 +14,10 @@ from autotuner.contracts.result import ExperimentSummary, FailureCount, TaskResu
 from autotuner.contracts.store import AttemptRow, Store, TaskRecord, TaskStatus
 from autotuner.coordinator.failure_statistics import failure_counts
 from autotuner.coordinator.ledger import Ledger
-from autotuner.coordinator.result import build_result, summarise
+from autotuner.coordinator.result import build_result
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.stored_result import from_stored
+from autotuner.coordinator.summaries import summarise
 from autotuner.services.host import describe_host
 from autotuner.services.planning import plan_document
 from autotuner.services.settings import Settings

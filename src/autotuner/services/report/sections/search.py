@@ -1,0 +1,83 @@
+"""How the search went: its history, its parameters, its time, and every experiment."""
+
+from __future__ import annotations
+
+from autotuner.contracts.result import TaskResult
+from autotuner.services.report import figures
+from autotuner.services.report.markup import Child, Html, tag
+from autotuner.services.report.sections.parts import Plot, figure_cell, row, section, table, value_cell
+from autotuner.services.report.wording import (
+    MISSING,
+    PREDICTED,
+    duration,
+    experiment_title,
+    figure_of,
+    parameter_name,
+    percent,
+    shown_metrics,
+    with_unit,
+)
+
+
+def history(result: TaskResult, plot: Plot) -> Html | None:
+    """How the search went, and what it learnt of the parameters."""
+    wide = [plot(figures.history_figure(result)), *(plot(figure) for figure in figures.slo_figures(result))]
+    parallel = plot(figures.parallel_figure(result))
+    slices = [plot(figure) for figure in figures.slice_figures(result)]
+    parts: list[Child] = [
+        tag("div", wide, class_="pair") if any(wide) else None,
+        parallel,
+        tag("h3", "By value of each parameter") if any(slices) else None,
+        tag("div", slices, class_="trio") if any(slices) else None,
+    ]
+    return section("Search", parts) if any(parts) else None
+
+
+def time_spent(result: TaskResult, plot: Plot) -> Html | None:
+    """Seconds by phase, over all attempts and by experiment."""
+    total = sum(result.phase_seconds.values())
+    if not total:
+        return None
+    rows = [
+        row(phase.value.replace("_", " "), [duration(seconds), percent(seconds / total)])
+        for phase, seconds in result.phase_seconds.items()
+    ]
+    head = tag("tr", tag("th", "phase"), tag("th", "time", class_="figure"), tag("th", "share", class_="figure"))
+    caption = f"{result.attempts} server starts; {duration(result.elapsed_s)} from start to end of the task"
+    return section("Where the time went", [table(head, rows, caption=caption), plot(figures.phases_figure(result))])
+
+
+def experiments(result: TaskResult) -> Html | None:
+    """Every experiment in one table."""
+    if not result.experiments:
+        return None
+    names = list(dict.fromkeys(name for s in result.experiments for name in s.parameters))
+    metrics = shown_metrics(result.experiments)
+    headers = ["experiment", "status", f"score, {result.unit}" + (f" ({PREDICTED})" if result.predicted else "")]
+    headers += ["hard SLOs", *(parameter_name(name) for name in names), *(label for _, label, _ in metrics)]
+    first_figure = 4 + len(names)
+    head = tag(
+        "tr",
+        [
+            tag("th", title, scope="col", class_="figure" if i == 2 or i >= first_figure else None)
+            for i, title in enumerate(headers)
+        ],
+    )
+    winner = result.winner.number if result.winner else None
+    rows: list[Html] = []
+    for s in result.experiments:
+        kept = "kept" if s.eligible else "violated" if s.score is not None else MISSING
+        tone = "good" if s.eligible else "bad" if s.score is not None else None
+        cells: list[Child] = [
+            tag("th", experiment_title(s) + " (winner)" * (s.number == winner), scope="row", data_sort=s.number),
+            tag("td", s.failure.kind.value if s.failure else s.status.value, class_="bad" if s.failure else None),
+            figure_cell(s.score, with_unit(s.score, result.unit)),
+            tag("td", kept, class_=tone, title=s.slo_reason),
+        ]
+        cells += [value_cell(name, s) for name in names]
+        for metric, _, unit in metrics:
+            value = figure_of(s.metrics, metric)
+            cells.append(figure_cell(value, with_unit(value, unit)))
+        rows.append(tag("tr", cells, class_="best" if s.number == winner else None))
+    counts = ", ".join(f"{count} {status}" for status, count in result.counts.items() if count)
+    return section("Experiments", [table(head, rows, caption=counts or None, sortable=True)])
