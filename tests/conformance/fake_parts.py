@@ -28,6 +28,8 @@ from autotuner.contracts.engine import (
     Suggestion,
 )
 from autotuner.contracts.measurement import Distribution, LiveFigures, Measurement
+from autotuner.contracts.neutral import NeutralTable
+from autotuner.contracts.values import Scalar
 from autotuner.contracts.workload import Length, LoadPoint, Scenario, Traffic, Workload
 
 Hook = Callable[[AttemptJob], Awaitable[None]]
@@ -250,6 +252,7 @@ class FakeEngine:
     name = "fake"
     aliases: tuple[str, ...] = ()
     server = ServerFacts()
+    neutral = NeutralTable()
     request_body: Mapping[str, object] = {}
     predicted = False
     own_deployment = "fake"
@@ -263,6 +266,12 @@ class FakeEngine:
             for name, high in (("a", 8), ("b", 4))
         ),
     )
+
+    def world_size(self, values: Mapping[str, Scalar]) -> int | None:
+        return None
+
+    def summary(self, values: Mapping[str, Scalar]) -> str:
+        return ""
 
     def command(self, launch: LaunchRequest) -> Command:
         return Command(argv=("serve", *(f"--{name}={value}" for name, value in launch.parameters.items())))
