@@ -169,7 +169,7 @@ def runs_by_itself(command: Command) -> bool:
     """Quick, ends, and needs nothing but the finished task of ``home`` (no network, no client of its own)."""
     if command.name != "autotuner" or command.variables or fault(command) is not None:
         return False
-    if "model.gguf" in " ".join(command.words):
+    if any(name in " ".join(command.words) for name in ("model.gguf", "/path/to/environment")):
         return False
     if command.words[0] == "run":
         return command.words == ("run", "task.yaml")
