@@ -38,7 +38,9 @@ def engine_page(engine: Engine) -> str:
         count=len(catalogue.parameters),
         version=catalogue.version,
         aliases=f" (also {codes(engine.aliases)})" if engine.aliases else "",
-        figures="Its figures are predictions; nothing is started." if engine.predicted else "A real server is measured.",
+        figures="Its figures are predictions; nothing is started."
+        if engine.predicted
+        else "A real server is measured.",
     )
     headers = ("parameter", "flag", "type", "values", "default", "also", "worth trying", "meaning")
     whole = len(catalogue.parameters) < WHOLE
