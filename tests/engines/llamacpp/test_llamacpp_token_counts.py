@@ -68,7 +68,12 @@ async def test_every_request_has_the_engines_own_counts(tmp_path: Path) -> None:
     handle = await local.start(started, keep)
     try:
         endpoint = await local.wait_ready(handle, START_S)
-        work = job(load((0.5, fixed(40, 24)), (0.5, fixed(7, 60)), concurrency=4), max_requests=40, window_s=60.0)
+        work = job(
+            load((0.5, fixed(40, 24)), (0.5, fixed(7, 60)), concurrency=4),
+            max_requests=40,
+            window_s=60.0,
+            request_timeout_s=60.0,
+        )
         work = work.model_copy(update={"server": ENGINE.server, "options": {"prompt_token_ids": [300, 500]}})
         body = {**ENGINE.request_body, "cache_prompt": True}
         work = work.model_copy(update={"workload": work.workload.model_copy(update={"request_body": body})})
@@ -77,7 +82,7 @@ async def test_every_request_has_the_engines_own_counts(tmp_path: Path) -> None:
             (found,) = await measure(session, work, where, tmp_path)
     finally:
         await local.stop(handle, 5.0)
-    assert (found.completed_requests, found.error_requests) == (40, 0)
+    assert (found.completed_requests, found.error_requests) == (40, 0), found.error_codes
     assert found.samples_path is not None
     _, records = read_samples(tmp_path / found.samples_path)
     timings = [json.loads(text) for said in heard for text in re.findall(rb'"timings":(\{[^{}]*\})', bytes(said))]
