@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus
 from autotuner.contracts.store import AttemptRow
 from autotuner.coordinator.ledger import Ledger
+from autotuner.coordinator.pareto import front_finalists
 from autotuner.coordinator.retry_policy import Decision, FailedStart, decide
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
@@ -55,10 +56,14 @@ async def confirm(run: Run) -> str | None:
 def finalists(ledger: Ledger, scorer: Scorer, top_k: int) -> list[int]:
     """The best eligible configurations that rank before the baseline, at most ``top_k``, best first.
 
+    With several objectives those that stand for the front (``front_finalists``).
+
     They follow from the figures that the search stored, which the confirmation never changes.
     """
     judged = verdicts(ledger, scorer)
     baseline = ledger.baseline
+    if len(scorer.objectives) > 1:
+        return front_finalists(judged, None if baseline is None else baseline.number, scorer, top_k)
     chosen: list[int] = []
     for number in rank(judged):
         if judged[number].violated or (baseline is not None and number == baseline.number):

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from autotuner.contracts.attempt import Phase
-from autotuner.contracts.result import ConfirmationPoint, ExperimentSummary, TaskResult
+from autotuner.contracts.findings import Comparison
+from autotuner.contracts.result import ConfirmationPoint, ExperimentSummary, TaskResult, ValueOrigin
 from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentStatus, TaskRecord
-from autotuner.contracts.values import Scalar
+from autotuner.contracts.values import canonical_json
+from autotuner.coordinator.analysis import explained
+from autotuner.coordinator.comparisons import Starts, compare, parameter_differences
 from autotuner.coordinator.disturbances import disturbances, failed_confirmations
 from autotuner.coordinator.failure_statistics import failure_counts
 from autotuner.coordinator.gains import choose, confirmation_starts, gain_figure, gains_of, noise_of, over_all
 from autotuner.coordinator.headline import among_several, headline
 from autotuner.coordinator.ledger import Ledger
+from autotuner.coordinator.pareto import pareto_set
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.summaries import summarise, without_bulk
 from autotuner.coordinator.verdicts import verdicts
 from autotuner.planning.plan import Plan
-from autotuner.scoring.verdict import eligible_front, nearest
+from autotuner.scoring.verdict import Verdict, nearest, rank
 
 
 def build_result(
@@ -48,7 +53,10 @@ def build_result(
     last = next((a for a in reversed(attempts) if a.engine_version), None)
     winner = summaries.get(chosen) if chosen is not None else None
     near = nearest(judged) if chosen is None else None
-    front = tuple(eligible_front(judged)) if len(scorer.objectives) > 1 else ()
+    best = winner or (summaries[near.number] if near is not None else None)
+    pareto = pareto_set(judged, starts, over_starts, scorer, plan.document.optimization.seed)
+    front = tuple(sorted(p.experiment for p in pareto.points if p.on_front)) if pareto is not None else ()
+    analysis = explained(plan, ledger, judged, best.parameters if best is not None else None)
     predicted = "Predicted: " if plan.predicted else ""
     return TaskResult(
         task_id=task.id,
@@ -70,7 +78,7 @@ def build_result(
         ),
         headline=predicted
         + headline(task, chosen, base, gain, judged, over_starts, summaries, ledger, scorer)
-        + among_several(scorer, chosen, front),
+        + among_several(scorer, chosen, pareto),
         winner=winner,
         baseline=summaries.get(baseline.number) if baseline is not None else None,
         references=tuple(s for s in summaries.values() if s.origin is ExperimentOrigin.REFERENCE),
@@ -90,7 +98,13 @@ def build_result(
             for block, metrics in sorted(of_number.items())
         ),
         noise=noise_of(starts, scorer),
-        differences=_differences(summaries.get(base) if base is not None else None, winner),
+        differences=parameter_differences(summaries[base], winner) if base is not None and winner is not None else {},
+        pareto=pareto,
+        importance=analysis.importance if analysis is not None else None,
+        slices=analysis.slices if analysis is not None else (),
+        comparisons=_comparisons(best, base, judged, summaries, starts),
+        provenance=_provenance(plan),
+        settings=_settings(plan),
         experiments=tuple(summaries.values()),
         counts=_counts(ledger),
         stop_reason=task.stop_reason,
@@ -118,16 +132,53 @@ def _reference_gains(
     }
 
 
-def _differences(
-    baseline: ExperimentSummary | None, winner: ExperimentSummary | None
-) -> dict[str, tuple[Scalar, Scalar]]:
-    if baseline is None or winner is None:
-        return {}
-    return {
-        name: (baseline.parameters.get(name), value)
-        for name, value in winner.parameters.items()
-        if baseline.parameters.get(name) != value
+def _comparisons(
+    best: ExperimentSummary | None,
+    base: int | None,
+    judged: Mapping[int, Verdict],
+    summaries: Mapping[int, ExperimentSummary],
+    starts: Starts,
+) -> tuple[Comparison, ...]:
+    """The winner, or the nearest, against the baseline and against what the search alone would have chosen."""
+    if best is None:
+        return ()
+    found: list[Comparison] = []
+    if base is not None and base != best.number:
+        found.append(compare(best, summaries[base], "baseline", starts))
+    first = next((number for number in rank(judged) if not judged[number].violated), None)
+    if first is not None and first not in (best.number, base):
+        found.append(compare(best, summaries[first], "best of the search", starts))
+    return tuple(found)
+
+
+def _provenance(plan: Plan) -> tuple[ValueOrigin, ...]:
+    return tuple(
+        ValueOrigin(parameter=name, value=_plain(found.value), origin=found.layer, searched=found.searched)
+        for name, found in plan.provenance.items()
+    )
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    """What else decided the figures, in the words of displays."""
+    optimization, workload = plan.document.optimization, plan.workload
+    found: dict[str, Any] = {
+        "strategy": optimization.strategy,
+        "seed": optimization.seed,
+        "benchmark client": plan.client,
+        "load points": [point.name for point in workload.load_points],
+        "windows per load point": workload.repeats,
+        "longest window, s": workload.limits.window_s,
     }
+    if optimization.price_per_gpu_hour is not None:
+        found["price per GPU-hour"] = optimization.price_per_gpu_hour
+    if plan.gpu_count is not None:
+        found["GPUs"] = plan.gpu_count
+    return found
+
+
+def _plain(value: object) -> Any:
+    """As it comes back from JSON."""
+    return json.loads(canonical_json(value))
 
 
 def _counts(ledger: Ledger) -> dict[str, int]:

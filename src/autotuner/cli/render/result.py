@@ -9,7 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from autotuner.cli.render.findings import comparison_tables, importance_text, trade_off_table
 from autotuner.contracts.result import ExperimentSummary, FailureCount, TaskResult
+from autotuner.services.report.findings_text import best_title, slo_tone, slo_word
 from autotuner.services.report.wording import (
     MISSING,
     PREDICTED,
@@ -34,26 +36,31 @@ from autotuner.services.report.wording import (
     with_unit,
 )
 
+_STYLES = {"good": "green", "warn": "yellow", "bad": "red", None: ""}
 TOP = 5
 """So many experiments are listed."""
 
 
 def result_tables(result: TaskResult, *, files: Mapping[str, str] | None = None) -> RenderableType:
-    """Verdict, winner beside baseline and references, evidence, SLOs, grid, best experiments, failures, time, files.
+    """Verdict, evidence, then the detail: differences, trade-offs, importance, grid, experiments, failures, time.
 
     ``files``: what they are → where they lie. Texts of users are shown as they are: neither rich markup nor terminal
     escapes in them act.
     """
     parts: list[RenderableType] = [_verdict(result)]
+    if lines := [*_evidence(result), *_slos(result)]:
+        parts.append(Text("\n".join(lines)))
     chosen = result.winner or result.nearest
     columns = _distinct([chosen, result.baseline, *result.references])
+    compared = comparison_tables(result)
     if columns:
-        name = "winner" if result.winner else "nearest"
-        titles = [f"{name} #{s.number}" if s is chosen else experiment_title(s) for s in columns]
-        parts.append(_side_by_side(columns, titles, result))
-    lines = [*_evidence(result), *_slos(result), *_grid(result)]
-    if lines:
-        parts.append(Text("\n".join(lines)))
+        titles = [best_title(result, s) for s in columns]
+        parts.append(_side_by_side(columns, titles, result, figures=not compared))
+    parts += compared
+    parts += trade_off_table(result) or ()
+    parts += [text for text in (importance_text(result),) if text is not None]
+    if grid := _grid(result):
+        parts.append(Text("\n".join(grid)))
     if result.verifications:
         parts.append(Text("\n".join(f"Verified: {verification_sentence(made)}" for made in result.verifications)))
     top = _best(result)
@@ -145,7 +152,9 @@ def _add(table: Table, name: str, cells: Sequence[str]) -> None:
     table.add_row(Text(one_line(name)), *(Text(cell) for cell in cells))
 
 
-def _side_by_side(columns: Sequence[ExperimentSummary], titles: Sequence[str], result: TaskResult) -> Table:
+def _side_by_side(
+    columns: Sequence[ExperimentSummary], titles: Sequence[str], result: TaskResult, *, figures: bool
+) -> Table:
     table = _table("", *titles)
     _add(table, result.objective_label, [score_text(result, s.score) for s in columns])
     baseline = result.baseline.score if result.baseline else None
@@ -157,13 +166,15 @@ def _side_by_side(columns: Sequence[ExperimentSummary], titles: Sequence[str], r
         cells = [parameter_value(name, s.parameters[name]) if name in s.parameters else MISSING for s in columns]
         _add(table, parameter_name(name), cells)
     table.add_section()
-    _figures(table, columns, but=result.objective_label)
+    _figures(table, columns, but=result.objective_label, only_slo=not figures)
     return table
 
 
-def _figures(table: Table, columns: Sequence[ExperimentSummary], *, but: str, server: bool = False) -> None:
+def _figures(
+    table: Table, columns: Sequence[ExperimentSummary], *, but: str, server: bool = False, only_slo: bool = False
+) -> None:
     """Figures (with ``server`` also its own) and SLOs; ``but``: the one that stands above already."""
-    for metric, label, unit in shown_metrics(columns, server=server):
+    for metric, label, unit in () if only_slo else shown_metrics(columns, server=server):
         if label != but:
             _add(table, label, [with_unit(figure_of(s.metrics, metric), unit) for s in columns])
     for slo in dict.fromkeys(line.name for s in columns for line in s.slo):
@@ -174,7 +185,11 @@ def _figures(table: Table, columns: Sequence[ExperimentSummary], *, but: str, se
 def _evidence(result: TaskResult) -> list[str]:
     lines: list[str] = []
     if result.gain is not None:
-        lines.append(f"Evidence: {gain_text(result.gain)}" + (f" ({PREDICTED})" if result.predicted else ""))
+        name = best_title(result, result.winner) if result.winner is not None else "the best found"
+        lines.append(
+            f"Evidence: {name} against the baseline {gain_text(result.gain)}"
+            + (f" ({PREDICTED})" if result.predicted else "")
+        )
     elif result.winner is not None:
         lines.append("Evidence: not confirmed by repeated starts")
     if result.noise is not None:
@@ -227,10 +242,10 @@ def _best(result: TaskResult) -> list[ExperimentSummary]:
 
 
 def _top(result: TaskResult, top: Sequence[ExperimentSummary]) -> Table:
-    table = _table("best experiments", result.objective_label, "hard SLOs")
+    table = _table("best experiments", result.objective_label, "SLOs")
     table.add_column(Text("parameters"), overflow="fold")
     for s in top:
-        kept = Text("kept", style="green") if s.eligible else Text("violated", style="red")
+        kept = Text(slo_word(s), style=_STYLES[slo_tone(s)])
         score = Text(score_text(result, s.score))
         table.add_row(Text(experiment_title(s)), score, kept, Text(parameters_text(s.parameters)))
     return table

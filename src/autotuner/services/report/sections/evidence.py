@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from autotuner.contracts.result import GainFigure, GridComparison, SloLine, TaskResult
 from autotuner.services.report import figures
+from autotuner.services.report.findings_text import best_title
 from autotuner.services.report.markup import Child, Html, tag
 from autotuner.services.report.sections.parts import Plot, predicted_mark, row, section, table
 from autotuner.services.report.wording import (
@@ -18,6 +19,7 @@ from autotuner.services.report.wording import (
     score_text,
     signed_percent,
     slo_status,
+    slo_text,
     verdict_of,
     verification_rows,
     verification_sentence,
@@ -28,9 +30,11 @@ from autotuner.services.report.wording import (
 def evidence(result: TaskResult, plot: Plot) -> Html:
     """Why the verdict holds: the confirmed gain, the starts behind it, SLOs at their worst, and the noise."""
     parts: list[Child] = []
-    if result.gain is not None:
-        claim = f"Gain of the winner over the baseline: {gain_text(result.gain)}. "
+    if result.gain is not None and result.winner is not None:
+        claim = f"Gain of {best_title(result, result.winner)} over the baseline: {gain_text(result.gain)}. "
         parts.append(tag("p", claim, predicted_mark(result)))
+        missed = [slo_text(line) for line in result.gain.worst_slo if not line.met]
+        parts.append(tag("p", f"It misses an SLO: {'; '.join(missed)}.", class_="banner") if missed else None)
     elif result.winner is None:
         parts.append(tag("p", "There is no winner whose gain could be confirmed."))
     else:
@@ -54,7 +58,7 @@ def evidence(result: TaskResult, plot: Plot) -> Html:
     caption = "SLOs at their worst over all confirmation starts"
     if not worst and result.winner is not None:
         worst = [(experiment_title(result.winner), line) for line in result.winner.slo]
-        caption = "SLOs of the winner"
+        caption = f"SLOs of {best_title(result, result.winner)}, one start"
     if worst:
         parts.append(_slo_table(caption, worst))
     return section("Evidence", parts)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from autotuner.contracts.result import TaskResult
 from autotuner.services.report import figures
+from autotuner.services.report.findings_text import best_word, slo_tone, slo_word
 from autotuner.services.report.markup import Child, Html, tag
 from autotuner.services.report.sections.parts import Plot, figure_cell, row, section, table, value_cell
 from autotuner.services.report.wording import (
-    MISSING,
     PREDICTED,
     duration,
     experiment_title,
@@ -20,17 +20,9 @@ from autotuner.services.report.wording import (
 
 
 def history(result: TaskResult, plot: Plot) -> Html | None:
-    """How the search went, and what it learnt of the parameters."""
+    """How the search went: scores in their order, and against what the SLOs limit."""
     wide = [plot(figures.history_figure(result)), *(plot(figure) for figure in figures.slo_figures(result))]
-    parallel = plot(figures.parallel_figure(result))
-    slices = [plot(figure) for figure in figures.slice_figures(result)]
-    parts: list[Child] = [
-        tag("div", wide, class_="pair") if any(wide) else None,
-        parallel,
-        tag("h3", "By value of each parameter") if any(slices) else None,
-        tag("div", slices, class_="trio") if any(slices) else None,
-    ]
-    return section("Search", parts) if any(parts) else None
+    return section("Search", [tag("div", wide, class_="pair")]) if any(wide) else None
 
 
 def time_spent(result: TaskResult, plot: Plot) -> Html | None:
@@ -54,7 +46,7 @@ def experiments(result: TaskResult) -> Html | None:
     names = list(dict.fromkeys(name for s in result.experiments for name in s.parameters))
     metrics = shown_metrics(result.experiments)
     headers = ["experiment", "status", f"score, {result.unit}" + (f" ({PREDICTED})" if result.predicted else "")]
-    headers += ["hard SLOs", *(parameter_name(name) for name in names), *(label for _, label, _ in metrics)]
+    headers += ["SLOs", *(parameter_name(name) for name in names), *(label for _, label, _ in metrics)]
     first_figure = 4 + len(names)
     head = tag(
         "tr",
@@ -64,15 +56,14 @@ def experiments(result: TaskResult) -> Html | None:
         ],
     )
     winner = result.winner.number if result.winner else None
+    word = best_word(result)
     rows: list[Html] = []
     for s in result.experiments:
-        kept = "kept" if s.eligible else "violated" if s.score is not None else MISSING
-        tone = "good" if s.eligible else "bad" if s.score is not None else None
         cells: list[Child] = [
-            tag("th", experiment_title(s) + " (winner)" * (s.number == winner), scope="row", data_sort=s.number),
+            tag("th", experiment_title(s) + f" ({word})" * (s.number == winner), scope="row", data_sort=s.number),
             tag("td", s.failure.kind.value if s.failure else s.status.value, class_="bad" if s.failure else None),
             figure_cell(s.score, with_unit(s.score, result.unit)),
-            tag("td", kept, class_=tone, title=s.slo_reason),
+            tag("td", slo_word(s), class_=slo_tone(s), title=s.slo_reason),
         ]
         cells += [value_cell(name, s) for name in names]
         for metric, _, unit in metrics:
