@@ -31,7 +31,7 @@ in_parallel := -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart quickstart-grid demo dev lint test test-all reference lock clean \
+.PHONY: help quickstart quickstart-grid demo dev lint test test-all reference catalogues lock clean \
         _python _openmp _postgresql _chromium
 
 # $(call apt,package): installs a Debian package, or says what to install.
@@ -88,6 +88,9 @@ test-all: lint _openmp _postgresql _chromium ## Lint, then run every test
 
 reference: $(DEV)/.project ## Write docs/reference anew from the code
 	$(DEV)/bin/python -m autotuner.cli.reference docs/reference
+
+catalogues: $(DEV)/.project ## Write the engines' catalogues anew from their packages, downloaded once (half a gigabyte)
+	$(DEV)/bin/python -m autotuner.engines.catalogue_source
 
 lock: $(UV)/.uv-$(UV_VERSION) ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=1 for newer versions)
 	$(uv_compile) --extra llamacpp --extra model --extra report --group build -o requirements/run.txt

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
-from client_accuracy import TOKENS, job, read_log
+from client_accuracy import TOKENS, job
+from mocked import mock_server, read_log
 from quiet import add_arguments, quiet_machine
 
 from autotuner.benchmark.builtin import BuiltinClient
@@ -31,23 +30,11 @@ async def once(given: argparse.Namespace, folder: Path) -> tuple[float, float, b
     log = folder / "truth.jsonl"
     log.unlink(missing_ok=True)
     options = ["--ttft-s", "0.02", "--token-s", str(given.gap_ms / 1e3), "--tick-s", str(given.tick_ms / 1e3)]
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "autotuner.mock_server", *options, "--log", str(log), stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        if server.stdout is None:
-            raise RuntimeError("the mock server has no output")
-        base_url = str(json.loads(await server.stdout.readline())["base_url"])
-        work = job(given.streams, given.seconds)
-        workload = work.workload.model_copy(update={"client_processes": given.processes})
+    with mock_server(*options, "--log", str(log)) as server:
+        work = job(given.streams, given.seconds, given.processes)
         async with BuiltinClient().open(None) as session:
-            measured = session.measure(
-                work.model_copy(update={"workload": workload}), Endpoint(base_url, "mock"), folder, lambda _: None
-            )
+            measured = session.measure(work, Endpoint(server.base_url, "mock"), folder, lambda _: None)
             (found,) = [measurement async for measurement in measured]
-    finally:
-        server.terminate()
-        await server.wait()
     if found.samples_path is None:
         raise RuntimeError(f"no samples: {found.samples_error}")
     header, _ = read_samples(folder / found.samples_path)

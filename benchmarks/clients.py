@@ -15,8 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, median
 from time import monotonic
@@ -24,7 +23,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from client_accuracy import TOKENS, job, read_log
+from client_accuracy import TOKENS, job
+from mocked import mock_server, read_log
 from quiet import add_arguments, quiet_machine
 
 from autotuner.benchmark.registry import CLIENTS
@@ -53,22 +53,6 @@ COLUMNS = (
 Row = dict[str, float]
 
 
-@contextmanager
-def mock_server(log: Path, core: int) -> Iterator[str]:
-    """A running mock server that logs the truth; its address."""
-    options = ["--ttft-s", str(TTFT_S), "--token-s", str(TOKEN_S), "--log", str(log)]
-    command = [sys.executable, "-m", "autotuner.mock_server", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            if server.stdout is None:
-                raise RuntimeError("the mock server has no output")
-            base_url = str(json.loads(server.stdout.readline())["base_url"])
-            os.sched_setaffinity(server.pid, {core})
-            yield base_url
-        finally:
-            server.terminate()
-
-
 async def measure(name: str, base_url: str, streams: int, seconds: float, core: int, folder: Path) -> dict[str, Any]:
     """In a process of its own: one measurement, and when it was called."""
     client, work = CLIENTS.load(name)(), job(streams, seconds)
@@ -95,7 +79,9 @@ def run_once(name: str, streams: int, seconds: float, cores: Sequence[int], fold
     """One run of a client in a process of its own, whose CPU time is that of all it started."""
     log = folder / "truth.jsonl"
     log.unlink(missing_ok=True)
-    with mock_server(log, cores[0]) as base_url:
+    options = ("--ttft-s", str(TTFT_S), "--token-s", str(TOKEN_S), "--log", str(log))
+    with mock_server(*options, core=cores[0]) as server:
+        base_url = server.base_url
         if name == YARDSTICK:
             where = urlsplit(base_url)
             script = str(Path(__file__).with_name("raw_yardstick.py"))

@@ -1,7 +1,8 @@
 """Whether the builtin client notices other programs: windows with a hog that starts in their middle, and quiet ones.
 
 ``python benchmarks/disturbance.py [--runs 20] [--seconds 4] [--kinds quiet …]``. Targets on an idle machine:
-a hog is detected in 19 of 20 windows, and none is claimed in 20 of 20 quiet ones. Server and client have a core each;
+a hog is detected in 19 of 20 windows, and none is claimed in 20 of 20 quiet ones (windows that the hypervisor itself
+disturbed are no quiet ones; they are told by its own counter and taken again). Server and client have a core each;
 the hogs run wherever the kernel puts them.
 """
 
@@ -9,14 +10,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 
 from client_accuracy import job
+from mocked import mock_server
 from quiet import add_arguments, quiet_machine
 
 from autotuner.benchmark.builtin import BuiltinClient
@@ -33,6 +35,8 @@ HOGS = {
     "short-lived": "import subprocess\nwhile True: subprocess.run(['true'])",
 }
 KINDS = ("quiet", *HOGS)
+ROBBED = 0.05
+"""In cores: a window of which the hypervisor takes more for others is not a quiet one, and is taken again."""
 
 
 async def one_window(session: ClientSession, work: AttemptJob, where: Endpoint, kind: str, folder: Path) -> Measurement:
@@ -63,16 +67,9 @@ async def one_window(session: ClientSession, work: AttemptJob, where: Endpoint, 
 
 async def run(kinds: Sequence[str], runs: int, seconds: float, streams: int, cores: list[int]) -> bool:
     """All windows of all kinds; whether every target was met."""
-    server = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "autotuner.mock_server", "--ttft-s", "0.05", "--token-s", "0.01"),
-        stdout=asyncio.subprocess.PIPE,
-    )
     met = True
-    try:
-        if server.stdout is None:
-            raise RuntimeError("the mock server has no output")
-        where = Endpoint(str(json.loads(await server.stdout.readline())["base_url"]), "mock")
-        os.sched_setaffinity(server.pid, {cores[0]})
+    with mock_server("--ttft-s", "0.05", "--token-s", "0.01", core=cores[0]) as server:
+        where = Endpoint(server.base_url, "mock")
         plain = job(streams, seconds)
         work = plain.model_copy(
             update={
@@ -83,16 +80,32 @@ async def run(kinds: Sequence[str], runs: int, seconds: float, streams: int, cor
         with tempfile.TemporaryDirectory() as folder:
             async with BuiltinClient().open((cores[-1],)) as session:
                 for kind in kinds:
-                    found = [await one_window(session, work, where, kind, Path(folder)) for _ in range(runs)]
-                    met &= report(kind, found)
-    finally:
-        server.terminate()
-        await server.wait()
+                    found: list[Measurement] = []
+                    robbed = 0
+                    while len(found) < runs and robbed <= 2 * runs:
+                        before, began = stolen_s(), monotonic()
+                        one = await one_window(session, work, where, kind, Path(folder))
+                        stolen = (stolen_s() - before) / (monotonic() - began)
+                        if kind == "quiet" and stolen > ROBBED:
+                            robbed += 1
+                        else:
+                            found.append(one)
+                    met &= report(kind, found, robbed)
     return met
 
 
-def report(kind: str, found: Sequence[Measurement]) -> bool:
+def stolen_s() -> float:
+    """CPU that the hypervisor has taken from this machine so far, seconds."""
+    columns = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()
+    return int(columns[8]) / os.sysconf("SC_CLK_TCK")
+
+
+def report(kind: str, found: Sequence[Measurement], robbed: int) -> bool:
     """Print the verdicts on windows of one kind; whether they are right often enough."""
+    if robbed:
+        print(f"{kind:12s} {robbed} windows left out: the hypervisor took more than {ROBBED:g} cores")
+    if not found:
+        return False
     flagged = sum(one.disturbed for one in found)
     means = sorted(one.foreign_cpu_share or 0.0 for one in found)
     peaks = sorted(one.foreign_cpu_peak or 0.0 for one in found)

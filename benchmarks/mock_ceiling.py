@@ -12,12 +12,12 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 from dataclasses import dataclass
 from time import monotonic
 from typing import cast
 from urllib.parse import urlsplit
 
+from mocked import mock_server
 from quiet import add_arguments, quiet_machine
 
 END = b"0\r\n\r\n"
@@ -84,20 +84,9 @@ async def flood(base_url: str, streams: int, seconds: float, tokens: int) -> flo
 
 async def measure(load: Load, streams: int, seconds: float, core: int) -> str:
     """One line of the table."""
-    options = ["--ttft-s", str(load.ttft_s), "--token-s", str(load.token_s)]
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "autotuner.mock_server", *options, stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        if server.stdout is None:
-            raise RuntimeError("the mock server has no output")
-        base_url = str(json.loads(await server.stdout.readline())["base_url"])
-        os.sched_setaffinity(server.pid, {core})
-        took = await flood(base_url, streams, seconds, load.tokens)
-    finally:
-        server.terminate()
-        rest, _ = await server.communicate()
-    told = json.loads(rest)
+    with mock_server("--ttft-s", str(load.ttft_s), "--token-s", str(load.token_s), core=core) as server:
+        took = await flood(server.base_url, streams, seconds, load.tokens)
+    told = server.told
     return (
         f"{load.name:9s}{streams:8d}{told['tokens'] / took:12.0f}{told['requests'] / took:12.0f}"
         f"{told['cpu_s'] / told['tokens'] * 1e6:14.1f}{told['cpu_s'] / took:10.0%}"

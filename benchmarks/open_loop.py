@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
-from client_accuracy import job, read_log
+from client_accuracy import job
+from mocked import mock_server, read_log
 from quiet import add_arguments, quiet_machine
 
 from autotuner.benchmark.builtin import BuiltinClient
@@ -35,14 +34,7 @@ async def once(share: float, arrival: str, seconds: float, folder: Path) -> bool
     log.unlink(missing_ok=True)
     options = ["--ttft-s", str(TTFT_S), "--token-s", str(TOKEN_S), "--max-batch", str(SLOTS), "--log", str(log)]
     cores = sorted(os.sched_getaffinity(0))
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "autotuner.mock_server", *options, stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        if server.stdout is None:
-            raise RuntimeError("the mock server has no output")
-        base_url = str(json.loads(await server.stdout.readline())["base_url"])
-        os.sched_setaffinity(server.pid, {cores[0]})
+    with mock_server(*options, core=cores[0]) as server:
         scenario = Scenario(text=f"D(100,{TOKENS})", prompt=Length(mean=100), output=Length(mean=TOKENS))
         point = LoadPoint(traffic=Traffic(text=scenario.text, parts=((1.0, scenario),)), request_rate=share * CAPACITY)
         work = job(1, seconds)
@@ -55,12 +47,12 @@ async def once(share: float, arrival: str, seconds: float, folder: Path) -> bool
         )
         async with BuiltinClient().open((cores[-1],)) as session:
             measured = session.measure(
-                work.model_copy(update={"workload": workload}), Endpoint(base_url, "mock"), folder, lambda _: None
+                work.model_copy(update={"workload": workload}),
+                Endpoint(server.base_url, "mock"),
+                folder,
+                lambda _: None,
             )
             (found,) = [measurement async for measurement in measured]
-    finally:
-        server.terminate()
-        await server.wait()
     if found.ttft is None or found.samples_path is None:
         raise RuntimeError(f"nothing was measured: {found.error_codes}")
     header, records = read_samples(folder / found.samples_path)

@@ -1,5 +1,8 @@
 """Counts and samples a grid of 10^9 points, beside walking 10^6 points with itertools.product. Prints time and memory.
 
+Then the same of a joint space of twelve parameters (layout, precision, flags of an engine on GPUs) with 10^5 and with
+10^8 points: what a sample of it costs does not grow with the grid.
+
     python benchmarks/planner.py [SAMPLES] [--anyway]
 
 Each part runs in a process of its own, so that its peak memory is its own; both are measured in the same run.
@@ -19,10 +22,12 @@ from multiprocessing.connection import Connection
 
 from quiet import add_arguments, quiet_machine
 
+from autotuner.config.document import TaskDocument
 from autotuner.config.load import validate
 from autotuner.contracts.values import Scalar
 from autotuner.engines.registry import engine
-from autotuner.planning.parameters import read_parameters
+from autotuner.planning.neutral import Neutral
+from autotuner.planning.parameters import Given, read_parameters
 from autotuner.planning.planner import HostFacts, make_dimensions, make_plan
 from autotuner.planning.resolve import ModelFile
 
@@ -38,6 +43,28 @@ TENS: Mapping[str, list[Scalar]] = {
     "max_model_len": [256, 384, 512, 640, 768, 896, 1024, 1280, 1536, 2048],
 }
 """Nine parameters with ten values each; rules of the engine couple four of them."""
+
+LAYOUTS = {"tp": [1, 2, 4, 8], "pp": [1, 2, 4], "dp": [1, 2, 3, 4]}
+PRECISIONS = {"gemm_dtype": ["auto", "bfloat16", "fp8"], "kvcache_dtype": ["auto", "fp8_e4m3", "fp8_e5m2"]}
+FLAGS: Mapping[str, list[Scalar]] = {
+    "max-num-seqs": [8, 16, 32, 64, 128, 256, 512, 1024],
+    "max-num-batched-tokens": [2048, 4096, 8192, 16384, 32768, 65536],
+    "gpu-memory-utilization": [0.7, 0.75, 0.8, 0.85, 0.9, 0.95],
+    "block-size": [16, 32, 64, 128],
+    "enable-prefix-caching": [True, False],
+    "stream-interval": [1, 2, 4, 8, 16, 32, 64, 128],
+    "long-prefill-token-threshold": [0, *(128 * 2**power for power in range(12))],
+}
+"""Together 1.0 × 10^8 points; ``FEW`` values of each flag leave 2.8 × 10^5."""
+FEW = {
+    "max-num-seqs": 3,
+    "max-num-batched-tokens": 3,
+    "gpu-memory-utilization": 3,
+    "block-size": 2,
+    "enable-prefix-caching": 2,
+    "stream-interval": 2,
+    "long-prefill-token-threshold": 3,
+}
 
 MODEL = ModelFile("m.gguf", "/m.gguf", {"context_length": 4096})
 WALKED = 10**6
@@ -65,13 +92,61 @@ def plan_a_billion(samples: int) -> list[str]:
 def walk_a_million(_: int) -> list[str]:
     """The plain way, without looking at a rule: a thousandth of the grid, listed."""
     document = validate({"base_runtime": "llamacpp", "model": {"id_or_path": MODEL.name}, "parameters": dict(TENS)})
-    dimensions = make_dimensions(document, read_parameters(document, engine("llamacpp").catalogue), [MODEL])
+    dimensions = make_dimensions(document, _given(document), [MODEL])
     names = [dimension.name for dimension in dimensions]
     values = [[dimension.value(index) for index in range(dimension.size or 0)] for dimension in dimensions]
     began = time.perf_counter()
     combinations = itertools.islice(itertools.product(*values), WALKED)
     listed = [dict(zip(names, combination, strict=True)) for combination in combinations]
     return [f"listed with itertools.product: {len(listed):,} combinations in {time.perf_counter() - began:.3f} s"]
+
+
+def _given(document: TaskDocument) -> dict[str, Given]:
+    llama = engine("llamacpp")
+    return read_parameters(document, llama.catalogue, Neutral(llama.neutral, llama.catalogue))
+
+
+def joint_space_of_1e5_and_1e8(samples: int) -> list[str]:
+    """Distinct valid points of both, and what one costs; the smaller space is drawn from first and last."""
+    lines, each = [], []
+    for flags in (_few(), FLAGS, _few()):
+        document = validate(
+            {
+                "base_runtime": "vllm",
+                "model": {"id_or_path": "owner/model"},
+                "system_config": {"total_gpus": 8},
+                "parallel_config": LAYOUTS,
+                "quant_config": PRECISIONS,
+                "parameters": dict(flags),
+            }
+        )
+        model = ModelFile("owner/model", "owner/model", {})
+        began = time.perf_counter()
+        plan = make_plan(
+            document, engine=engine("vllm"), models=[model], host=HostFacts(cores=(0, 1)), rng=random.Random(0)
+        )
+        planned = time.perf_counter()
+        rng, found, drawn = random.Random(1), set[str](), 0
+        while len(found) < samples and drawn < 10 * samples:
+            drawn += 1
+            configuration = plan.space.sample(rng)
+            if configuration is not None:
+                found.add(plan.space.identity(configuration))
+        sampled = time.perf_counter() - planned
+        count, kind = plan.count, "counted" if plan.count.exact else "estimated"
+        each.append(sampled / drawn * 1e6)
+        lines.append(
+            f"{count.combinations:,} combinations, {count.valid or 0:,} valid ({kind}) in {planned - began:.3f} s; "
+            f"{len(found):,} distinct points in {drawn:,} draws, {each[-1]:.0f} µs each"
+        )
+    return [
+        *lines,
+        f"a draw from the larger space costs {each[1] * 2 / (each[0] + each[2]):.2f} times one of the smaller",
+    ]
+
+
+def _few() -> dict[str, list[Scalar]]:
+    return {name: values[: FEW[name]] for name, values in FLAGS.items()}
 
 
 def _report(part: Callable[[int], list[str]], samples: int, out: Connection) -> None:
@@ -92,7 +167,7 @@ def main() -> None:
 
 def run(samples: int) -> None:
     context = multiprocessing.get_context("spawn")
-    for part in (plan_a_billion, walk_a_million):
+    for part in (plan_a_billion, walk_a_million, joint_space_of_1e5_and_1e8):
         receiving, sending = context.Pipe(duplex=False)
         process = context.Process(target=_report, args=(part, samples, sending))
         process.start()

@@ -14,7 +14,7 @@ from autotuner.config.document import TaskDocument
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, Ended, Failure, Measured
 from autotuner.contracts.executor import ExecutorSession
 from autotuner.contracts.measurement import Measurement
-from autotuner.contracts.values import Frozen, digest
+from autotuner.contracts.values import Configuration, Frozen, digest
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.scorer import Scorer
 from autotuner.executors.inline import InlineExecutor
@@ -91,17 +91,25 @@ async def measure_again(
     if known is not None:
         return known
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)  # half a comparison of another hour is none
-    scorer = Scorer(document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
+    scorer = Scorer(document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus)
     scorer.settle_from(ledger)
     # Prompts are salted with the attempt's number, so a new one makes them new for the server.
-    starts = await _start_all(jobs, scorer, folder, pairs, first_attempt=max(ledger.attempts) + 1)
+    shown = {BASELINE: outcome.result.baseline, WINNER: outcome.result.winner}
+    configurations = {name: one.parameters for name, one in shown.items() if one is not None}
+    first_attempt = max(ledger.attempts) + 1
+    starts = await _start_all(jobs, configurations, scorer, folder, pairs, first_attempt)
     found = _compare(key, pairs, starts, scorer)
     await asyncio.to_thread(file.write_text, found.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return found
 
 
 async def _start_all(
-    jobs: Mapping[str, AttemptJob], scorer: Scorer, folder: Path, pairs: int, first_attempt: int
+    jobs: Mapping[str, AttemptJob],
+    configurations: Mapping[str, Configuration],
+    scorer: Scorer,
+    folder: Path,
+    pairs: int,
+    first_attempt: int,
 ) -> list[FreshStart]:
     starts: list[FreshStart] = []
     model = jobs[WINNER]
@@ -116,7 +124,7 @@ async def _start_all(
                         "artefact_dir": str(folder / f"pair-{pair}-{which}"),
                     }
                     measured, failure = await _run(session, jobs[which].model_copy(update=changes))
-                    starts.append(_judge(pair, which, measured, failure, scorer))
+                    starts.append(_judge(pair, which, measured, failure, scorer, configurations[which]))
     return starts
 
 
@@ -133,12 +141,19 @@ async def _run(session: ExecutorSession, job: AttemptJob) -> tuple[list[Measurem
     return measured, failure
 
 
-def _judge(pair: int, which: str, measured: list[Measurement], failure: Failure | None, scorer: Scorer) -> FreshStart:
+def _judge(
+    pair: int,
+    which: str,
+    measured: list[Measurement],
+    failure: Failure | None,
+    scorer: Scorer,
+    configuration: Configuration,
+) -> FreshStart:
     disturbed = any(measurement.disturbed for measurement in measured)
     if failure is not None or not measured:
         why = failure.diagnosis if failure is not None else "nothing was measured"
         return FreshStart(pair=pair, which=which, disturbed=disturbed, failure=why)
-    verdict = scorer.judge(scorer.metrics(measured))
+    verdict = scorer.judge(scorer.metrics(measured, configuration=configuration))
     if not isinstance(verdict, Verdict):
         return FreshStart(pair=pair, which=which, disturbed=disturbed, failure=verdict.reason)
     score = verdict.objective_scores[0]

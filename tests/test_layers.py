@@ -14,7 +14,7 @@ import pytest
 ROOT = "autotuner"
 SOURCE = Path(__file__).resolve().parents[1] / "src" / ROOT
 
-PURE = frozenset({"config", "planning", "metrics", "scoring"})
+PURE = frozenset({"config", "planning", "metrics", "scoring", "modelling"})
 KNOWN = PURE | {"contracts"}
 SIBLINGS = frozenset({"deploy", "benchmark", "search", "engines"})
 LOWER = KNOWN | {"store"}
@@ -35,7 +35,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "store": KNOWN,
     "network": frozenset(),
     "timing": frozenset(),
-    "planning": frozenset({"contracts", "config"}),
+    "planning": frozenset({"contracts", "config", "modelling"}),
+    "modelling": frozenset({"contracts"}),
     "config": frozenset({"contracts"}),
     "scoring": frozenset({"contracts", "metrics"}),
     "metrics": frozenset({"contracts"}),

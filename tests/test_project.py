@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("run.txt", "dev.txt")
 TARGETS = {
+    "catalogues",
     "clean",
     "demo",
     "dev",

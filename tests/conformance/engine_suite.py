@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -10,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autotuner.contracts.attempt import API_KEY, HOST, PORT
+from autotuner.contracts.attempt import API_KEY, HOST, PORT, file_argument
 from autotuner.contracts.engine import CatalogueParameter, Engine, LaunchRequest, PlanContext, Runtime, canonical
 from autotuner.contracts.errors import AutotunerError
+from autotuner.contracts.neutral import PRESET
 from autotuner.contracts.values import Scalar
+from autotuner.planning.neutral import Neutral
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Case:
     model: str = "models/a model.bin"
     context: PlanContext = field(default_factory=lambda: PlanContext(model="models/a model.bin", longest_request=100))
     runtime: Runtime = field(default_factory=Runtime)
+    owned: frozenset[str] = frozenset()
+    """Parameters that the engine's adapter sets itself and refuses from others: the port and the like."""
 
     def launch(self, parameters: dict[str, Scalar]) -> LaunchRequest:
         return LaunchRequest(self.model, "served name", parameters, self.runtime, self.context)
@@ -47,9 +52,16 @@ def tried_values(parameter: CatalogueParameter) -> list[Scalar]:
 
 def configurations(case: Case) -> st.SearchStrategy[dict[str, Scalar]]:
     """Some parameters with allowed values, no rule broken."""
-    tried = {p.name: tried_values(p) for p in case.engine.catalogue.parameters}
-    drawn = st.fixed_dictionaries({}, optional={name: st.sampled_from(v) for name, v in tried.items() if v})
-    return drawn.filter(lambda parameters: case.broken_rule(parameters) is None)
+    tried = {p.name: tried_values(p) for p in case.engine.catalogue.parameters if p.name not in case.owned}
+    values = {name: st.sampled_from(found) for name, found in tried.items() if found}
+
+    @st.composite
+    def some(draw: st.DrawFn) -> dict[str, Scalar]:
+        # Of some hundred parameters a few at a time.
+        names = draw(st.lists(st.sampled_from(sorted(values)), unique=True, max_size=12))
+        return {name: draw(values[name]) for name in names}
+
+    return some().filter(lambda parameters: case.broken_rule(parameters) is None)
 
 
 def check_catalogue_is_consistent(case: Case) -> None:
@@ -58,14 +70,14 @@ def check_catalogue_is_consistent(case: Case) -> None:
     assert catalogue.engine == case.engine.name
     owner: dict[str, str] = {}
     for parameter in catalogue.parameters:
-        for spelling in {canonical(s) for s in (parameter.name, parameter.flag, *parameter.aliases)}:
+        for spelling in {canonical(s) for s in parameter.spellings}:
             assert owner.setdefault(spelling, parameter.name) == parameter.name, spelling
             assert catalogue.find(spelling) is parameter
         assert re.fullmatch(r"[a-z][a-z0-9_]*", parameter.name)
         assert parameter.help
-        kinds = {"int": int, "float": (int, float), "bool": bool, "str": str, "choice": (str, int, float)}
+        kinds = {"int": int, "float": (int, float), "bool": bool, "choice": (str, int, float)}
         for value in (*parameter.commonly_tuned, parameter.default):
-            assert value is None or isinstance(value, kinds[parameter.type]), (parameter.name, value)
+            assert value is None or isinstance(value, kinds.get(parameter.type, str)), (parameter.name, value)
             if parameter.type == "choice" and value is not None:
                 assert value in parameter.choices
             if parameter.type in ("int", "float") and isinstance(value, (int, float)):
@@ -75,6 +87,8 @@ def check_catalogue_is_consistent(case: Case) -> None:
 
 def check_rules_name_their_parameters(case: Case) -> None:
     names = {parameter.name for parameter in case.engine.catalogue.parameters} | {"model"}
+    for block in case.engine.neutral.blocks:
+        names |= {block.key(PRESET), *(block.key(one.name) for one in block.fields)}
     assert len({rule.name for rule in case.engine.rules}) == len(case.engine.rules)
     for rule in case.engine.rules:
         assert rule.parameters
@@ -97,7 +111,7 @@ def check_command_is_deterministic(case: Case) -> None:
 
 def check_defaults_change_nothing(case: Case) -> None:
     """A value that equals the engine's default, or None, gives the command that leaving it out gives."""
-    defaults = {parameter.name: parameter.default for parameter in case.engine.catalogue.parameters}
+    defaults = {p.name: p.default for p in case.engine.catalogue.parameters if p.name not in case.owned}
 
     @settings(max_examples=40, deadline=None)
     @given(configurations(case))
@@ -122,7 +136,9 @@ def check_argv_is_typed(case: Case) -> None:
         assert HOST in command.argv
         assert PORT in command.argv
         assert API_KEY not in command.argv
-        assert API_KEY in command.env.values()
+        in_files = any(json.dumps(API_KEY) in text for text in command.files.values())
+        assert in_files or API_KEY in command.env.values() or not case.engine.server.takes_key
+        assert {file_argument(name) for name in command.files} <= set(command.argv)
 
     holds()
 
@@ -143,9 +159,10 @@ def check_wrong_parameters_are_refused(case: Case) -> None:
         case.engine.command(case.launch({"no_such_parameter": 1}))
     assert "no_such_parameter" in str(unknown.value)
     for parameter in case.engine.catalogue.parameters:
-        if parameter.type == "str":
+        free = parameter.type == "str" or (parameter.type == "list" and parameter.items == "str")
+        if free and not parameter.choices:
             continue
-        wrong: Scalar = "nonsense" if parameter.type != "bool" else 3
+        wrong: Scalar = "{nonsense" if parameter.type != "bool" else 3
         with pytest.raises(AutotunerError) as error:
             case.engine.command(case.launch({parameter.name: wrong}))
         assert error.value.place == parameter.name
@@ -171,6 +188,49 @@ def check_patterns_compile(case: Case) -> None:
         assert pattern.hint
 
 
+def check_neutral_table_is_consistent(case: Case) -> None:
+    """Rows name fields of the blocks and values that those have; presets name fields; what a row sets is settled."""
+    table = case.engine.neutral
+    fields = {one.name: one for block in table.blocks for one in block.fields}
+    assert len(fields) == sum(len(block.fields) for block in table.blocks)
+    for row in table.rows:
+        assert row.field in fields or row.field == "strict_dp", row
+        assert not (row.error and row.sets), row
+        field = fields.get(row.field)
+        for value in row.values if field is not None and field.choices else ():
+            assert value in field.choices, row
+    for block in table.blocks:
+        assert block.default_preset is None or block.default_preset in block.presets
+        for preset in block.presets.values():
+            assert preset.fields.keys() <= {one.name for one in block.fields}
+
+
+def check_neutral_settings_end_in_the_catalogue(case: Case) -> None:
+    """Whatever is asked neutrally becomes parameters that a command can be written from, or a sentence."""
+    neutral = Neutral(case.engine.neutral, case.engine.catalogue)
+    tried = {
+        block.key(one.name): tried_values(one) or ["auto", "fcfs", 1]
+        for block in case.engine.neutral.blocks
+        for one in block.fields
+    }
+    tried |= {block.key(PRESET): [*block.presets] for block in case.engine.neutral.blocks if block.presets}
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.fixed_dictionaries({}, optional={key: st.sampled_from(values) for key, values in tried.items()}))
+    def holds(asked: dict[str, Scalar]) -> None:
+        expansion = neutral.expand(asked, case.context)
+        if expansion.problems:
+            assert all(sentence.strip() for sentence in expansion.problems.values())
+            return
+        known = {parameter.name for parameter in case.engine.catalogue.parameters}
+        assert expansion.parameters.keys() <= known
+        assert expansion.sources.keys() == expansion.parameters.keys()
+        if case.broken_rule(dict(expansion.parameters)) is None:
+            case.engine.command(case.launch(dict(expansion.parameters)))
+
+    holds()
+
+
 CHECKS: tuple[Callable[[Case], None], ...] = (
     check_catalogue_is_consistent,
     check_rules_name_their_parameters,
@@ -182,4 +242,6 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     check_wrong_parameters_are_refused,
     check_suggestion_is_usable,
     check_patterns_compile,
+    check_neutral_table_is_consistent,
+    check_neutral_settings_end_in_the_catalogue,
 )

@@ -19,6 +19,7 @@ from autotuner.contracts.engine import (
     Suggestion,
 )
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.neutral import NeutralTable
 from autotuner.contracts.values import Scalar
 from autotuner.planning.plan import Plan
 from autotuner.planning.planner import HostFacts, make_plan
@@ -93,6 +94,7 @@ class ToyEngine:
     own_deployment: str | None = None
     own_client: str | None = None
     server: ServerFacts = field(default_factory=ServerFacts)
+    neutral: NeutralTable = field(default_factory=NeutralTable)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -118,6 +120,12 @@ class ToyEngine:
                 argv += [parameter.flag, str(value)]
         assert not values, "the planner passed on names that the catalogue lacks"
         return Command(argv=(*argv, *runtime.extra_args), env={"TOY_KEY": API_KEY, **runtime.env})
+
+    def world_size(self, values: Mapping[str, Scalar]) -> int | None:
+        return None
+
+    def summary(self, values: Mapping[str, Scalar]) -> str:
+        return ""
 
     def options(self, launch: LaunchRequest) -> Mapping[str, object]:
         return {}

@@ -239,7 +239,7 @@ async def test_finalists_stay_the_same_through_the_confirmation(world: World) ->
     async def look(job: AttemptJob) -> None:
         if job.reason is AttemptReason.CONFIRM:
             ledger = await Ledger.read(world.store, 1)
-            scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
+            scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus)
             scorer.settle_from(ledger)
             seen.append(finalists(ledger, scorer, 2))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from autotuner.contracts.attempt import CoreSplit, Handle
+from autotuner.contracts.attempt import API_KEY, CoreSplit, Handle, file_argument
 from autotuner.contracts.deployment import DeploymentError
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.deploy.local import ports, processes
@@ -48,6 +49,24 @@ def setup(tmp_path: Path) -> Setup:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_conformance(check: Callable[[Setup], Awaitable[None]], setup: Setup) -> None:
     await check(setup)
+
+
+async def test_files_of_the_command_are_there_and_the_one_with_the_key_goes(setup: Setup) -> None:
+    job = setup.job("ok", file_argument("plain.yaml"), file_argument("key.yaml"))
+    assert job.command is not None
+    files = {"plain.yaml": '{"a": 1}\n', "key.yaml": json.dumps({"api-key": API_KEY})}
+    job = job.model_copy(update={"command": job.command.model_copy(update={"files": files})})
+    local = LocalDeployment()
+    handle = await local.start(job, keep)
+    endpoint = await local.wait_ready(handle, START_S)
+    words = proc_text(int(str(handle.fields["pid"])), "cmdline").split("\0")
+    plain, key = (Path(word) for word in words if word.endswith(".yaml"))
+    assert plain.read_text() == files["plain.yaml"]
+    assert json.loads(key.read_text()) == {"api-key": endpoint.api_key}
+    assert key.stat().st_mode & 0o077 == 0
+    await local.stop(handle, 5.0)
+    assert plain.exists()
+    assert not key.exists()
 
 
 async def test_server_has_its_own_session_cores_and_environment(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:

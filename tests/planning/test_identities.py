@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from autotuner.config.load import validate
 from autotuner.contracts.attempt import Command
 from autotuner.contracts.errors import AutotunerError, ErrorCode
-from autotuner.contracts.values import Configuration, Scalar
+from autotuner.contracts.values import Configuration, Scalar, canonical_json
 from autotuner.engines.registry import engine as registered
 from autotuner.planning.plan import Plan
 from autotuner.planning.planner import HostFacts, make_plan
@@ -68,7 +68,9 @@ def check_space(plan: Plan, seed: int) -> None:
     assert len(set(zip(commands, identities, strict=True))) == len(set(commands)) == len(set(identities))
     listed = list(space.enumerate())
     assert sorted(space.identity(c) for c in listed) == sorted(set(identities))
-    positions = [everything.index(c) for c in listed]
+    # As text, since True and 1 are two values here.
+    order = [canonical_json(c) for c in everything]
+    positions = [order.index(canonical_json(c)) for c in listed]
     assert positions == sorted(positions)
     assert (plan.count.valid, plan.count.distinct, plan.count.exact) == (len(valid), len(set(identities)), True)
     assert sum(plan.count.excluded.values()) == len(everything) - len(valid)

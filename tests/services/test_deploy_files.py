@@ -23,6 +23,7 @@ from autotuner.contracts.attempt import (
     Command,
     CoreSplit,
     ServerFacts,
+    file_argument,
 )
 from autotuner.contracts.errors import AutotunerError
 from autotuner.contracts.workload import Length, LoadPoint, Scenario, Traffic, Workload
@@ -99,6 +100,19 @@ def test_the_key_comes_from_the_variable_that_the_engine_reads() -> None:
 def test_a_key_that_is_only_an_argument_has_a_variable_of_its_own() -> None:
     arguments, _, _ = run(shell_command(job(API_KEY)), AUTOTUNER_API_KEY="k")
     assert arguments == ["k"]
+
+
+def test_files_of_the_command_are_written_with_the_key_from_its_variable(tmp_path: Path) -> None:
+    text = json.dumps({"api-key": API_KEY, "odd": ODD}, ensure_ascii=False)
+    argv = (sys.executable, "-c", ECHO, "--config", file_argument("a file.yaml"), "end")
+    made = job().model_copy(update={"command": Command(argv=argv, files={"a file.yaml": text})})
+    arguments, _, _ = run(shell_command(made), AUTOTUNER_API_KEY="k", TMPDIR=str(tmp_path))
+    assert (arguments[0], arguments[2]) == ("--config", "end")
+    written = Path(arguments[1])
+    assert json.loads(written.read_text()) == {"api-key": "k", "odd": ODD}
+    assert written.stat().st_mode & 0o077 == 0
+    with pytest.raises(AutotunerError, match="shell script"):
+        systemd_unit(made)
 
 
 @pytest.mark.skipif(shutil.which("taskset") is None, reason="no taskset")

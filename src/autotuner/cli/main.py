@@ -32,7 +32,7 @@ COMMANDS = {
     "verify": Lazy(f"{_IN}.verify:verify", READ, "Measure a winner again, with another client beside."),
     "deploy": Lazy(f"{_IN}.deploy:deploy", READ, "Write the files that start the winner."),
     "client": Lazy(f"{_IN}.client:client", SET_UP, "Install and list benchmark clients."),
-    "model": Lazy(f"{_IN}.model:model", SET_UP, "Make small models for trying things out."),
+    "model": Lazy(f"{_IN}.model:model", SET_UP, "Make small models; show what a model needs on GPUs."),
     "engine": Lazy(f"{_IN}.engine:engine", SET_UP, "List the engines and their parameters."),
     "schema": Lazy(f"{_IN}.schema:schema", SET_UP, "Print the JSON Schema of task files."),
     "doctor": Lazy(f"{_IN}.doctor:doctor", SET_UP, "Tell what this machine can run, and why not."),

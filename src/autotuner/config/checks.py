@@ -8,12 +8,14 @@ from itertools import pairwise
 
 from autotuner.config.benchmark import Benchmark
 from autotuner.config.document import TaskDocument
-from autotuner.config.parameters import Fixed
+from autotuner.config.parameters import Fixed, ParameterSpec, dump_spec
 from autotuner.config.problems import Problem
 from autotuner.config.scenario import DATASET, parse_traffic
+from autotuner.config.structured import AGREEING, STRUCTURED, Setting, settings
 from autotuner.config.workload import limits, load_points, scored_points
 from autotuner.contracts.engine import canonical
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.values import canonical_json
 
 
 def contradictions(document: TaskDocument) -> list[Problem]:
@@ -23,6 +25,7 @@ def contradictions(document: TaskDocument) -> list[Problem]:
         *_endpoint(document),
         *_runtime(document),
         *_parameters(document),
+        *_settings(document),
         *_load(document),
         *_optimization(document),
         *_slo(document),
@@ -63,6 +66,7 @@ def _endpoint(document: TaskDocument) -> Iterator[Problem]:
     searched_env = [name for name, spec in document.runtime.env.items() if not isinstance(spec, Fixed)]
     set_here = {
         "parameters": bool(document.parameters),
+        **{place: getattr(document, place) is not None for place in STRUCTURED},
         "runtime.env": bool(searched_env),
         "model.id_or_path": len(document.model.files) > 1,
         "optimization.references": any(r.parameters for r in document.optimization.references),
@@ -106,6 +110,34 @@ def _spelled_twice(place: str, names: Iterable[str]) -> Iterator[Problem]:
         other = first.setdefault(canonical(name), name)
         if other != name:
             yield _problem(f"{place}.{name}", f"{other} and {name} are one parameter", "Keep one of the spellings")
+
+
+def _settings(document: TaskDocument) -> Iterator[Problem]:
+    """One setting under two names, or in two blocks, must have one value."""
+    first: dict[tuple[str, str], Setting] = {}
+    for setting in settings(document):
+        other = first.setdefault((setting.group, setting.name), setting)
+        if dump_spec(other.spec) != dump_spec(setting.spec):
+            yield _problem(
+                setting.place,
+                f"{other.place} ({_text(other.spec)}) and {setting.place} ({_text(setting.spec)}) are one setting",
+                "Keep one of them",
+            )
+    adapter = document.quantization_config
+    for field in AGREEING:
+        spec = getattr(adapter, field, None)
+        gemm = adapter.gemm_quant_mode if adapter is not None else None
+        if spec is not None and (gemm is None or dump_spec(gemm) != dump_spec(spec)):
+            said = "not given" if gemm is None else _text(gemm)
+            yield _problem(
+                f"quantization_config.{field}",
+                f"it is {_text(spec)} and gemm_quant_mode is {said}: no engine sets them apart",
+                "Set gemm_quant_mode to the same, or leave it out",
+            )
+
+
+def _text(spec: ParameterSpec) -> str:
+    return canonical_json(dump_spec(spec))
 
 
 def _load(document: TaskDocument) -> Iterator[Problem]:

@@ -14,6 +14,14 @@ from autotuner.config.optimization import Optimization
 from autotuner.config.parameters import Spec
 from autotuner.config.problems import refuse
 from autotuner.config.slo import Slo
+from autotuner.config.structured import (
+    AdvancedTuningConfig,
+    MemoryConfig,
+    ParallelConfig,
+    QuantConfig,
+    QuantizationConfig,
+    SchedulingConfig,
+)
 
 ENDPOINT_MODE = "endpoint"
 """The deployment mode in which nothing is deployed: somebody else's server is measured."""
@@ -153,9 +161,7 @@ class TaskDocument(Block):
 
     later: ClassVar[frozenset[str]] = frozenset(
         {
-            "runtime_image_tag", "presets", "merge_strategy", "profiles", "priority", "notify", "parallel_config",
-            "quant_config", "quantization_config", "memory_config", "scheduling_config", "advanced_tuning_config",
-            "quality",
+            "runtime_image_tag", "presets", "merge_strategy", "profiles", "priority", "notify", "quality",
         }
     )  # fmt: skip
 
@@ -176,6 +182,16 @@ class TaskDocument(Block):
         examples=[{"max_num_seqs": [8, 16]}, {"n_batch": {"type": "int", "low": 64, "high": 4096, "log": True}}],
     )
     system_config: SystemConfig = Field(SystemConfig(), description="the hardware")
+    parallel_config: ParallelConfig | None = Field(None, description="how the model is spread over GPUs")
+    quant_config: QuantConfig | None = Field(None, description="precision of weights and caches")
+    quantization_config: QuantizationConfig | None = Field(
+        None, description="precision in the words of other tools; the same as quant_config"
+    )
+    memory_config: MemoryConfig | None = Field(None, description="memory of one GPU")
+    scheduling_config: SchedulingConfig | None = Field(None, description="what is computed together")
+    advanced_tuning_config: AdvancedTuningConfig | None = Field(
+        None, description="further settings of the scheduler and the caches"
+    )
     optimization: Optimization = Field(Optimization(), description="the search")
     benchmark: Benchmark = Field(Benchmark(), description="the load and the length of its measurements")
     slo: Slo = Field(Slo(), description="what the served model must keep")

@@ -8,6 +8,7 @@ from typing import Any
 from autotuner.config.document import TaskDocument
 from autotuner.config.load import to_data
 from autotuner.config.parameters import Choices, Fixed, FloatRange, IntRange, ParameterSpec, parse_spec, same_value
+from autotuner.config.structured import STRUCTURED
 from autotuner.contracts.values import Scalar, canonical_json, digest
 
 _FREE = ("task_name", "description", "labels", "metadata")
@@ -68,7 +69,7 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-_SEARCHABLE = (("parameters",), ("runtime", "env"))
+_SEARCHABLE = (("parameters",), ("runtime", "env"), *((place,) for place in STRUCTURED))
 
 
 def _specs(identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from autotuner.config.block import Block
 from autotuner.config.checks import contradictions
 from autotuner.config.document import TaskDocument
 from autotuner.config.keys import block_at, unknown_key
@@ -98,14 +99,15 @@ def dump_json(document: TaskDocument) -> str:
     return json.dumps(to_data(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _without_absent(model: BaseModel, data: dict[str, Any]) -> dict[str, Any]:
+def _without_absent(model: Block, data: dict[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         if value is None and field.default is None:
             continue
         shown = data[name]
-        kept[name] = _without_absent(value, shown) if isinstance(value, BaseModel) else shown
+        # A parameter is a model, too, and shown as the value or list that it stands for.
+        kept[name] = _without_absent(value, shown) if isinstance(shown, dict) and isinstance(value, Block) else shown
     return kept
 
 

@@ -16,7 +16,13 @@ from autotuner.contracts.workload import LoadPoint, Workload
 HOST = "{host}"
 PORT = "{port}"
 API_KEY = "{api_key}"
-"""Stand-ins that a deployment replaces at launch. Only an argument or variable that *is* one of them is replaced."""
+"""Stand-ins that a deployment replaces at launch. Only an argument or variable that *is* one of them is replaced, or,
+in a file of the command, a key that is a quoted text of its own (``"{api_key}"``)."""
+
+
+def file_argument(name: str) -> str:
+    """Stand-in for the path of a command's file, as an argument."""
+    return f"{{file:{name}}}"
 
 
 class AttemptReason(StrEnum):
@@ -88,6 +94,11 @@ class Command(Frozen):
 
     argv: tuple[str, ...]
     env: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, str] = Field(
+        default_factory=dict,
+        description="name → text of files that are written into the attempt's folder before the start; the argument "
+        "{file:NAME} becomes the path",
+    )
 
 
 class LogPattern(Frozen):
@@ -111,6 +122,7 @@ class ServerFacts(Frozen):
     metric_names: tuple[MetricNames, ...] = Field(
         (), description="what engines call their metrics: the first of which the page has a name is taken"
     )
+    takes_key: bool = Field(True, description="whether it asks for the key that each start gets")
     version_path: str | None = None
     version_field: str | None = Field(None, description="dotted path into the JSON answer of version_path")
     dialect: str = Field(

@@ -4,31 +4,80 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import Field
 
 from autotuner.contracts.attempt import Command, ServerFacts
 from autotuner.contracts.values import Frozen, Scalar
 
+if TYPE_CHECKING:
+    from autotuner.contracts.neutral import NeutralTable
+
 
 class CatalogueParameter(Frozen):
     """One parameter of an engine."""
 
     name: str = Field(description="canonical name, snake_case")
-    flag: str = Field(description="exactly as the engine's command line has it")
-    aliases: tuple[str, ...] = Field((), description="other spellings, neutral names among them")
-    type: Literal["int", "float", "bool", "choice", "str"]
-    choices: tuple[Scalar, ...] = ()
+    flag: str = Field(description="exactly as the engine's command line has it; empty: it has none, see key")
+    flags: tuple[str, ...] = Field((), description="other spellings on the engine's command line, exact")
+    off_flags: tuple[str, ...] = Field((), description="flags that mean false (--no-…); the first is the one to write")
+    key: str = Field("", description="dotted key in the engine's configuration file, for what has no flag")
+    aliases: tuple[str, ...] = Field((), description="other names, neutral ones among them; never on a command line")
+    type: Literal["int", "float", "bool", "choice", "str", "list", "json"]
+    arity: Literal["one", "optional", "some", "any", "repeat"] = Field(
+        "one",
+        description="words that follow the flag: one; none or one; one or more; any number; or one word each time the "
+        "flag is given. A bool takes none",
+    )
+    items: Literal["", "int", "float", "str"] = Field("", description="type of a list's elements")
+    choices: tuple[Scalar, ...] = Field((), description="values that a choice, or each element of a list, may have")
+    words: tuple[str, ...] = Field((), description="words that an int or float takes beside numbers, such as auto")
+    suffixes: bool = Field(False, description="whether numbers may end in k, M, G or T")
     low: float | None = None
     high: float | None = None
-    default: Scalar = Field(None, description="the engine's own; None: the engine decides at start")
+    default: Scalar = Field(
+        None, description="the engine's own; None: the engine decides at start; of a list or JSON as JSON text"
+    )
     unit: str = ""
     help: str = ""
     ordered: bool = Field(False, description="choices that have an order")
     commonly_tuned: tuple[Scalar, ...] = Field((), description="values worth trying; empty: rarely tuned")
     restart_needed: bool = True
-    dangerous: bool = Field(False, description="loads code, opens the network or reads files")
+    required: bool = Field(False, description="whether the engine does not start without it")
+    danger: str = Field("", description="loads code, opens the network, reads files, …; empty: nothing of the kind")
+    danger_rule: str = Field("", description="pattern of flags that says so, or list: it is named one by one")
+    since: str = Field("", description="version that brought it; empty: it is as old as the oldest known version")
+    deprecated: str = Field("", description="what to use instead, or that it does nothing any more; empty: it is not")
+
+    @property
+    def dangerous(self) -> bool:
+        """Whether it loads code, opens the network or reads files: in service mode only administrators set it."""
+        return bool(self.danger)
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Everything that means this parameter: name, flags, key, other names. Not the flags that mean false."""
+        return tuple(s for s in (self.name, self.flag, *self.flags, self.key, *self.aliases) if s)
+
+
+class GoneFlag(Frozen):
+    """A flag that earlier versions of the engine had."""
+
+    flag: str
+    gone: str = Field("", description="first known version without it; empty: before the oldest known version")
+    instead: tuple[str, ...] = Field((), description="flags that do its work now")
+    hint: str = Field("", description="why it went, or what to do")
+
+
+class CatalogueSource(Frozen):
+    """Where the facts of a catalogue are from."""
+
+    kind: Literal["wheel", "document", "program", "parser"]
+    name: str = Field(description="file name of the wheel, the document, or whose parser was asked")
+    sha256: str = Field("", description="of the wheel")
+    note: str = ""
 
 
 class Catalogue(Frozen):
@@ -37,18 +86,36 @@ class Catalogue(Frozen):
     engine: str
     version: str
     parameters: tuple[CatalogueParameter, ...]
+    reserved: tuple[CatalogueParameter, ...] = Field(
+        (), description="what this program sets itself for every start, so that no plan may: the address, the model …"
+    )
+    source: CatalogueSource | None = None
+    gone: tuple[GoneFlag, ...] = ()
+    programs: tuple[tuple[str, ...], ...] = Field((), description="words that start it and stand before its flags")
+    positionals: tuple[str, ...] = Field((), description="what it takes without a flag, such as the model")
+    dotted_json: bool = Field(False, description="whether --flag.key value sets one key of a JSON value")
 
     def find(self, spelling: str) -> CatalogueParameter | None:
         """The parameter of that name, flag or alias; dashes equal underscores, leading dashes are ignored."""
-        wanted = canonical(spelling)
-        for parameter in self.parameters:
-            if wanted in {canonical(s) for s in (parameter.name, parameter.flag, *parameter.aliases)}:
-                return parameter
-        return None
+        return self._by_spelling.get(canonical(spelling))
 
     def spellings(self) -> list[str]:
         """Every accepted name, for "did you mean"."""
         return [s for p in self.parameters for s in (p.name, *p.aliases)]
+
+    @cached_property
+    def by_flag(self) -> Mapping[str, CatalogueParameter]:
+        """Exact flag → parameter, the flags that mean false among them."""
+        known = (*self.parameters, *self.reserved)
+        return {flag: p for p in known for flag in (p.flag, *p.flags, *p.off_flags) if flag}
+
+    @cached_property
+    def _by_spelling(self) -> Mapping[str, CatalogueParameter]:
+        found: dict[str, CatalogueParameter] = {}
+        for parameter in self.parameters:
+            for spelling in parameter.spellings:
+                found.setdefault(canonical(spelling), parameter)
+        return found
 
 
 def canonical(spelling: str) -> str:
@@ -67,6 +134,8 @@ class PlanContext:
     """Cores that the server may use."""
     total_gpus: int | None = None
     """None: unknown."""
+    gpu_type: str | None = None
+    """As the document names it; None: unknown."""
     model_config: Mapping[str, object] = field(default_factory=dict)
     """What is known of the model (config.json, or the header of a GGUF file): context_length and the like."""
     options: Mapping[str, object] = field(default_factory=dict)
@@ -144,6 +213,10 @@ class Engine(Protocol):
         """Known constraints."""
 
     @property
+    def neutral(self) -> NeutralTable:
+        """How it writes neutral settings, its presets among them."""
+
+    @property
     def server(self) -> ServerFacts:
         """Paths, version query and log patterns."""
 
@@ -162,6 +235,12 @@ class Engine(Protocol):
     @property
     def own_client(self) -> str | None:
         """Client that this engine brings along; None for a real engine."""
+
+    def world_size(self, values: Mapping[str, Scalar]) -> int | None:
+        """GPUs that a server with these parameters takes (engine defaults filled in); None where they do not say."""
+
+    def summary(self, values: Mapping[str, Scalar]) -> str:
+        """How it is spread over GPUs, for people: ``TP 4 · PP 2 (8 GPUs)``, ``single GPU``; empty: nothing is known."""
 
     def command(self, launch: LaunchRequest) -> Command:
         """The argument list and environment, with HOST, PORT and API_KEY in place of what is known only at launch.

@@ -47,8 +47,8 @@ class Registry(Generic[T]):
         raise AutotunerError(
             ErrorCode.UNKNOWN_NAME,
             f"there is no {self.kind} {name!r}",
-            why=f"there is {', '.join(names)}",
-            remedy=f"Did you mean {near[0]!r}?" if near else "Use one of these names",
+            why=f"there is {', '.join(self.names())}",
+            remedy=f"Did you mean {names.get(near[0], near[0])!r}?" if near else "Use one of these names",
             place=self.place,
         )
 

@@ -146,7 +146,7 @@ async def _store_outcome(run: Run, experiment: ExperimentRecord, start: Start) -
     if start.failure is not None:
         judged = start.failure
     else:
-        metrics = run.scorer.metrics(start.measurements, start.figures.inherited)
+        metrics = run.scorer.metrics(start.measurements, start.figures.inherited, configuration=experiment.parameters)
         judged = _judge(run, experiment, metrics)
     elapsed = duration(start.attempt)
     if isinstance(judged, Failure):

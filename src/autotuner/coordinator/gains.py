@@ -23,7 +23,7 @@ def confirmation_starts(ledger: Ledger, scorer: Scorer) -> dict[int, dict[int, d
         for block, attempt in ledger.confirmations(experiment).items():
             figures = ledger.figures(attempt)
             if figures.measurements:
-                metrics = scorer.metrics(figures.measurements, figures.inherited)
+                metrics = scorer.metrics(figures.measurements, figures.inherited, configuration=experiment.parameters)
                 found.setdefault(experiment.number, {})[block] = metrics
     return found
 

@@ -77,7 +77,9 @@ class Coordinator:
         self._host = dict(host)
         self._make_strategy = strategy
         self._artefacts = artefacts
-        self._scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
+        self._scorer = Scorer(
+            plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus
+        )
         self._warnings = list(plan.warnings)
 
     async def run(self, task: TaskRecord, opening: AbstractAsyncContextManager[ExecutorSession]) -> TaskResult:

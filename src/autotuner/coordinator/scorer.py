@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -10,6 +10,7 @@ from autotuner.config.document import TaskDocument
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.search import Direction
+from autotuner.contracts.values import Configuration
 from autotuner.coordinator.ledger import Ledger
 from autotuner.metrics.aggregate import aggregate
 from autotuner.scoring.figures import Missing
@@ -34,13 +35,22 @@ class Scorer:
 
     The figure that stands for throughput is settled by the first success and then kept (``settle``), so figures of
     different kinds are never compared. AutotunerError(CONTRADICTION) for objectives that can never be scored, such as
-    a cost without a number of GPUs.
+    a cost without a number of GPUs. ``gpu_count``: all that may be used. ``gpus``: those that a configuration takes,
+    through which its figures per GPU are made; None: all.
     """
 
-    def __init__(self, document: TaskDocument, *, scored_at: Sequence[str], gpu_count: int | None) -> None:
+    def __init__(
+        self,
+        document: TaskDocument,
+        *,
+        scored_at: Sequence[str],
+        gpu_count: int | None,
+        gpus: Callable[[Configuration], int | None] | None = None,
+    ) -> None:
         self._document = document
         self._scored_at = tuple(scored_at)
         self._gpu_count = gpu_count
+        self._gpus = gpus
         self._settled = False
         self.slo: SloSet = slo_set(document.slo.model_dump(mode="json", exclude_none=True))
         self.directions: tuple[Direction, ...] = directions(document.optimization.objectives)
@@ -81,9 +91,16 @@ class Scorer:
         return self.settle(first, baseline)
 
     def metrics(
-        self, measurements: Sequence[Measurement], inherited: AbstractSet[tuple[str, int]] = frozenset()
+        self,
+        measurements: Sequence[Measurement],
+        inherited: AbstractSet[tuple[str, int]] = frozenset(),
+        *,
+        configuration: Configuration,
     ) -> dict[str, Any]:
-        """Aggregated metrics of one start. ``inherited``: load point and repeat of what another start measured."""
+        """Aggregated metrics of one start of a configuration.
+
+        ``inherited``: load point and repeat of what another start measured.
+        """
         asked: dict[str, set[str]] = {}
         for rule in self.slo.rules:
             if rule.metric != "error_rate" and rule.statistic != "mean":
@@ -93,7 +110,7 @@ class Scorer:
         return aggregate(
             measurements,
             scored=self._scored_at,
-            gpu_count=self._gpu_count,
+            gpu_count=self._gpu_count if self._gpus is None else self._gpus(configuration),
             percentiles=asked,
             other_start=inherited,
         )

@@ -33,7 +33,9 @@ def summarise(
     slo = _stored_slo(experiment)
     violated = bool((experiment.slo or {}).get("slo_violation", False))
     if start is not None and scorer is not None:
-        metrics = scorer.metrics(start.measurements, start.inherited) if start.measurements else {}
+        metrics = {}
+        if start.measurements:
+            metrics = scorer.metrics(start.measurements, start.inherited, configuration=experiment.parameters)
         verdict = scorer.judge(metrics)
         if isinstance(verdict, Verdict):
             score, penalised, slo, violated = (

@@ -19,9 +19,12 @@ ENGINES: Registry[Callable[[], Engine]] = Registry(
     place="base_runtime",
     built_in={
         "llamacpp": "autotuner.engines.llamacpp.engine:LlamaCppEngine",
+        "sglang": "autotuner.engines.sglang.engine:SglangEngine",
         "simulated": "autotuner.engines.simulated.engine:SimulatedEngine",
+        "tensorrt-llm": "autotuner.engines.tensorrt_llm.engine:TensorrtLlmEngine",
+        "vllm": "autotuner.engines.vllm.engine:VllmEngine",
     },
-    aliases={"llama.cpp": "llamacpp", "llama_cpp": "llamacpp"},
+    aliases={"llama.cpp": "llamacpp", "llama_cpp": "llamacpp", "trtllm": "tensorrt_llm", "trt_llm": "tensorrt_llm"},
     preferred="llamacpp",
 )
 

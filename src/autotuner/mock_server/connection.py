@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from time import monotonic
 from typing import Protocol, cast
 
 import httptools
@@ -12,6 +11,7 @@ import httptools
 from autotuner.mock_server import payloads
 from autotuner.mock_server.answer import Answer
 from autotuner.mock_server.batching import Batch
+from autotuner.mock_server.inbox import Inbox
 from autotuner.mock_server.options import Fault, MockOptions
 from autotuner.mock_server.schedule import Schedule
 from autotuner.mock_server.spread import Spread
@@ -28,6 +28,7 @@ class Shared(Protocol):
     """What the connections of one server have in common."""
 
     options: MockOptions
+    inbox: Inbox
     batch: Batch
     truth: list[Truth]
     schedule: Schedule
@@ -92,9 +93,12 @@ class Connection(asyncio.Protocol):
         self._shared.left(self)
 
     def data_received(self, data: bytes) -> None:
+        self._shared.inbox.put(self._read, data)
+
+    def _read(self, data: bytes, came: float) -> None:
         if self._deaf:
             return
-        self._received = monotonic()
+        self._received = came
         self._request.size += len(data)
         try:
             self._parser.feed_data(data)

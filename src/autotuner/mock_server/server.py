@@ -15,19 +15,22 @@ from typing import IO, Self
 from autotuner.mock_server.batching import Batch
 from autotuner.mock_server.connection import Connection
 from autotuner.mock_server.figures import Figures, exposition
+from autotuner.mock_server.inbox import Inbox
 from autotuner.mock_server.options import MockOptions
 from autotuner.mock_server.schedule import Schedule
 from autotuner.mock_server.spread import read_spread
 from autotuner.mock_server.truth import Truth
 
 HOST = "127.0.0.1"
+LOG_S = 0.05
+"""The log is so far behind at most, seconds: where answers end and begin, writing would delay them."""
 
 
 class MockServer:
     """``async with MockServer(options) as server: server.base_url``.
 
     ``truth`` holds every completion request in the order of arrival; with ``log`` each is also written there as a line
-    of JSON when its answer has ended. ``shared_port``: other processes may listen on the same port.
+    of JSON soon after its answer has ended. ``shared_port``: other processes may listen on the same port.
     """
 
     def __init__(
@@ -47,12 +50,14 @@ class MockServer:
             read_spread(self.options.token_spread, 2 * seed + 1),
         )
         self.figures = Figures()
+        self.inbox: Inbox
         self.schedule: Schedule
         self._connections: set[Connection] = set()
         self._port = port
         self._shared_port = shared_port
         self._log_path = log
         self._log: IO[str] | None = None
+        self._unlogged: list[Truth] = []
         self._server: asyncio.Server | None = None
         self._changed: asyncio.Event | None = None
         self._cpu_s = 0.0
@@ -96,6 +101,7 @@ class MockServer:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._port = listening.getsockname()[1]
         tls = _tls(self.options)
+        self.inbox = Inbox()
         self.schedule = Schedule(self.options.tick_s)
         self._cpu_s = process_time()
         self._server = await loop.create_server(lambda: Connection(self), sock=listening, backlog=1024, ssl=tls)
@@ -113,6 +119,7 @@ class MockServer:
             await self._server.wait_closed()
         self.schedule.close()
         if self._log is not None:
+            self._write_log()
             self._log.close()
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -144,9 +151,16 @@ class MockServer:
         """An answer has ended."""
         self.figures.ended(truth)
         if self._log is not None:
-            self._log.write(json.dumps(truth.as_dict()) + "\n")
-            self._log.flush()
+            if not self._unlogged:
+                asyncio.get_running_loop().call_later(LOG_S, self._write_log)
+            self._unlogged.append(truth)
         self._notify()
+
+    def _write_log(self) -> None:
+        if self._log is not None and self._unlogged:
+            self._log.writelines(json.dumps(truth.as_dict()) + "\n" for truth in self._unlogged)
+            self._log.flush()
+            self._unlogged.clear()
 
     def _notify(self) -> None:
         """Wake whoever waits; without one it costs nothing."""

@@ -23,6 +23,8 @@ class Provenance:
     layer: str
     """``document``, ``engine default`` or ``derived``."""
     searched: bool = False
+    source: str = ""
+    """Of a derived one: the settings that it follows from, such as parallel_config.tp."""
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autotuner.config.document import TaskDocument
-from autotuner.config.parameters import Choices, Fixed, FloatRange, IntRange, dump_spec
+from autotuner.config.parameters import Choices, Fixed, FloatRange, IntRange
 from autotuner.config.workload import arrival, limits, load_points, phase_budgets, scored_points
 from autotuner.contracts.attempt import CoreSplit
 from autotuner.contracts.engine import Catalogue, Engine, PlanContext, Runtime
@@ -17,9 +17,12 @@ from autotuner.contracts.values import MODEL_KEY, Configuration, Scalar
 from autotuner.contracts.workload import Dataset, LoadPoint, Workload
 from autotuner.planning.cores import split_cores
 from autotuner.planning.dimensions import AnyDimension, FloatDimension, IntDimension, choices
+from autotuner.planning.neutral import Neutral
 from autotuner.planning.parameters import Given, read_parameters, read_reference
-from autotuner.planning.plan import Estimate, Plan, PlannedExperiment, Provenance
+from autotuner.planning.plan import Estimate, Plan, PlannedExperiment
+from autotuner.planning.provenance import provenance, setting_notes
 from autotuner.planning.resolve import ENV_PREFIX, ModelFile, Resolver, env_text
+from autotuner.planning.settings import read_settings
 from autotuner.planning.space import EXACT_LIMIT, Count, ParameterSpace
 
 TYPICAL_START_S = 2.0
@@ -70,9 +73,10 @@ def make_plan(
     EMPTY_SPACE.
     """
     models = tuple(models)
-    given = read_parameters(document, engine.catalogue)
+    neutral = Neutral(engine.neutral, engine.catalogue)
+    given = read_parameters(document, engine.catalogue, neutral)
     asked = [
-        read_reference(document, number, reference, engine.catalogue, models)
+        read_reference(document, number, reference, engine.catalogue, neutral, models)
         for number, reference in enumerate(document.optimization.references)
     ]
     points = load_points(document)
@@ -82,14 +86,21 @@ def make_plan(
     longest = max(point.traffic.longest_request for point in points)
     if dataset is not None:
         longest = max(longest, dataset.longest_request)
-    resolver = _resolver(document, engine, models, host, cores, given, flags, longest)
+    context = _context(document, engine, models, host, cores, longest)
+    contexts = [replace(context, model=model.name, model_config=model.facts) for model in models]
+    structured = read_settings(document, given, neutral, engine.catalogue, contexts)
+    given = {**given, **structured.given}
+    resolver = _resolver(document, engine, models, context, given, flags, neutral)
     dimensions = make_dimensions(document, given, models)
-    space = ParameterSpace(dimensions, rules=engine.rules, check=resolver.check, identify=resolver.identity)
+    rules = neutral.rules(engine.rules, given)
+    resolver = replace(resolver, rules=rules)
+    space = ParameterSpace(dimensions, rules=rules, check=resolver.check, identify=resolver.identity)
     count = space.count(rng)
     if count.empty:
         raise _empty(count)
-    warnings = [cores.note] if cores.note else []
-    default = _default_configuration(dimensions, engine.catalogue, models)
+    notes = setting_notes(given, dimensions, resolver)
+    warnings = [*([cores.note] if cores.note else []), *structured.notes, *notes]
+    default = _default_configuration(dimensions, engine.catalogue, neutral, models)
     baseline = None
     if document.optimization.baseline:
         broken = resolver.check(None, default)
@@ -149,7 +160,7 @@ def make_plan(
         gpu_count=resolver.context.total_gpus,
         endpoint_url=document.deployment.endpoint_url,
         server=engine.server,
-        provenance=_provenance(document, given, dimensions, engine.catalogue, models),
+        provenance=provenance(document, given, dimensions, engine.catalogue, models, resolver),
         estimate=_estimate(starts, workload, start_s, predicted=engine.predicted),
         warnings=tuple(warnings),
     )
@@ -188,29 +199,39 @@ def _cores(document: TaskDocument, engine: Engine, host: HostFacts) -> CoreSplit
     )
 
 
-def _resolver(
+def _context(
     document: TaskDocument,
     engine: Engine,
     models: tuple[ModelFile, ...],
     host: HostFacts,
     cores: CoreSplit,
-    given: Mapping[str, Given],
-    flags: Mapping[str, str],
     longest_request: int,
-) -> Resolver:
-    runtime = document.runtime
+) -> PlanContext:
     server_here = engine.own_deployment is None and not document.measures_endpoint
     of_server = host.cores if cores.server is None else cores.server
     # This host's GPUs say nothing of predictions or of somebody else's server; an empty inventory counts as unknown.
     found = (host.gpus or None) if server_here else None
     asked = document.system_config.total_gpus
-    context = PlanContext(
+    return PlanContext(
         model=models[0].name,
         longest_request=longest_request,
         cores=len(of_server) if server_here and of_server else None,
         total_gpus=found if asked is None else asked,
+        gpu_type=document.system_config.gpu_type,
         options=document.simulation.model_dump(mode="json", exclude_none=True) if document.simulation else {},
     )
+
+
+def _resolver(
+    document: TaskDocument,
+    engine: Engine,
+    models: tuple[ModelFile, ...],
+    context: PlanContext,
+    given: Mapping[str, Given],
+    flags: Mapping[str, str],
+    neutral: Neutral,
+) -> Resolver:
+    runtime = document.runtime
     served = models[0].name if document.measures_endpoint else _served_name(models[0].name)
     return Resolver(
         engine=engine,
@@ -230,6 +251,7 @@ def _resolver(
         context=context,
         fixed={name: g.spec.value for name, g in given.items() if isinstance(g.spec, Fixed)},
         flags=flags,
+        neutral=neutral,
     )
 
 
@@ -265,13 +287,17 @@ def make_dimensions(
 
 
 def _default_configuration(
-    dimensions: Sequence[AnyDimension], catalogue: Catalogue, models: Sequence[ModelFile]
+    dimensions: Sequence[AnyDimension], catalogue: Catalogue, neutral: Neutral, models: Sequence[ModelFile]
 ) -> Configuration:
     """The engine's default for each searched parameter where the space has that value, else None, which means the same.
 
-    The model is the first file; an environment variable is left out.
+    The model is the first file; an environment variable is left out; of neutral settings those that change nothing.
     """
     defaults: dict[str, Scalar] = {parameter.name: parameter.default for parameter in catalogue.parameters}
+    for dimension in dimensions:
+        setting = neutral.known(dimension.name)
+        if setting is not None:
+            defaults[dimension.name] = setting.default
     defaults[MODEL_KEY] = models[0].name
     values: dict[str, Scalar] = {}
     for dimension in dimensions:
@@ -340,28 +366,6 @@ def _empty(count: Count) -> AutotunerError:
         remedy="Widen the values, or change what the reason names",
         place="parameters",
     )
-
-
-def _provenance(
-    document: TaskDocument,
-    given: Mapping[str, Given],
-    dimensions: Sequence[AnyDimension],
-    catalogue: Catalogue,
-    models: Sequence[ModelFile],
-) -> dict[str, Provenance]:
-    searched = {dimension.name for dimension in dimensions}
-    shown: dict[str, Provenance] = {}
-    if MODEL_KEY in searched:
-        shown[MODEL_KEY] = Provenance([model.name for model in models], "document", searched=True)
-    for name, parameter in given.items():
-        shown[name] = Provenance(dump_spec(parameter.spec), "document", searched=name in searched)
-    for variable, spec in document.runtime.env.items():
-        name = ENV_PREFIX + variable
-        shown[name] = Provenance(dump_spec(spec), "document", searched=name in searched)
-    for known in catalogue.parameters:
-        if known.name not in shown:
-            shown[known.name] = Provenance(known.default, "engine default")
-    return shown
 
 
 def _estimate(starts: int, workload: Workload, start_s: float, *, predicted: bool) -> Estimate:

@@ -21,9 +21,14 @@ from autotuner.contracts.engine import (
 )
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import MODEL_IN_RULES, MODEL_KEY, Configuration, Scalar, digest
+from autotuner.planning.neutral import NOTHING, PROBLEM, Expansion, Neutral
 
 ENV_PREFIX = "__env__"
 """Prefix of searched environment variables."""
+
+
+KEPT_EXPANSIONS = 20_000
+"""Neutral settings whose expansion is remembered; many configurations share them."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,8 @@ class Resolver:
 
     ``fixed``: parameters with one value, by canonical name; a configuration that names one of them (a reference may)
     overrides it. ``models``: the first is the default one. ``flags``: the flag of each parameter that the catalogue
-    does not know (only with ``allow_unknown_flags``), by canonical name.
+    does not know (only with ``allow_unknown_flags``), by canonical name. ``neutral``: what the engine makes of neutral
+    settings. ``rules``: known constraints as the planner needs them; None: the engine's.
     """
 
     engine: Engine
@@ -55,6 +61,8 @@ class Resolver:
     context: PlanContext
     fixed: Mapping[str, Scalar]
     flags: Mapping[str, str] = field(default_factory=dict)
+    neutral: Neutral | None = None
+    rules: tuple[Rule, ...] | None = None
 
     def model(self, configuration: Configuration) -> ModelFile:
         """The model file of a configuration; ValueError for one that the document does not name."""
@@ -68,7 +76,8 @@ class Resolver:
 
     def effective(self, configuration: Configuration) -> dict[str, Scalar]:
         """Engine parameters by canonical name that differ from the engine's defaults, each in its catalogue's type."""
-        merged = {**self.fixed, **{k: v for k, v in configuration.items() if not k.startswith("__")}}
+        flat = {k: v for k, v in {**self.fixed, **configuration}.items() if not k.startswith("__")}
+        merged = {**self.expansion(configuration).parameters, **flat}
         kept: dict[str, Scalar] = {}
         for name in sorted(merged):
             parameter = self._catalogue.get(name)
@@ -76,6 +85,23 @@ class Resolver:
             if value is not None and (parameter is None or not same_value(value, parameter.default)):
                 kept[name] = value
         return kept
+
+    def expansion(self, configuration: Configuration) -> Expansion:
+        """What becomes of the neutral settings of a configuration and of the document."""
+        return self._expanded(configuration)[0]
+
+    def world_size(self, configuration: Configuration) -> int | None:
+        """GPUs that one server of the configuration takes; None where the engine does not say."""
+        return self.engine.world_size(self._values(configuration))
+
+    def summary(self, configuration: Configuration) -> str:
+        """How the server of a configuration is spread over GPUs, for people; empty where the engine does not say."""
+        return self.engine.summary(self._values(configuration))
+
+    def gpus(self, configuration: Configuration) -> int | None:
+        """GPUs through which figures per GPU are made: the world size, else all that may be used; None without GPUs."""
+        total = self.context.total_gpus
+        return (self.world_size(configuration) or total) if total else None
 
     def launch(self, configuration: Configuration) -> LaunchRequest:
         """What the engine is asked to write as a command."""
@@ -102,13 +128,15 @@ class Resolver:
         program = self.runtime.model_copy(update={"python": None, "command": ANY_PROGRAM, "launcher_prefix": ()})
         launch = self._launch(configuration, name, program)
         command = self.engine.command(launch)
-        return digest([command.argv, command.env, self.engine.options(launch)])
+        options = self.engine.options(launch)
+        return digest([command.argv, command.env, options, *([command.files] if command.files else [])])
 
     def check(self, rules: Sequence[Rule] | None, configuration: Configuration) -> str | None:
         """The sentence of the first broken rule; with ``rules`` None also whether the command can be written."""
         values = self._values(configuration)
         context = self._context(configuration)
-        for rule in self.engine.rules if rules is None else rules:
+        known = self.engine.rules if self.rules is None else self.rules
+        for rule in known if rules is None else rules:
             sentence = rule.check(values, context)
             if sentence is not None:
                 return sentence
@@ -132,12 +160,51 @@ class Resolver:
         return {m.name: replace(self.context, model=m.name, model_config=m.facts) for m in self.models}
 
     @cached_property
-    def _fixed_values(self) -> dict[str, Scalar]:
-        return {**self._defaults, **self.effective({})}
+    def _fixed_flat(self) -> dict[str, Scalar]:
+        return {k: v for k, v in self.fixed.items() if not k.startswith("__")}
+
+    @cached_property
+    def _fixed_settings(self) -> dict[str, Scalar]:
+        return {k: v for k, v in self.fixed.items() if self._is_setting(k)}
+
+    @cached_property
+    def _expansions(self) -> dict[tuple[object, ...], tuple[Expansion, dict[str, Scalar]]]:
+        return {}
+
+    def _is_setting(self, name: str) -> bool:
+        return name.startswith("__") and self.neutral is not None and self.neutral.known(name) is not None
+
+    def _expanded(self, configuration: Configuration) -> tuple[Expansion, dict[str, Scalar]]:
+        """The expansion, and the values that all configurations with these neutral settings share."""
+        given = {**self._fixed_settings, **{k: v for k, v in configuration.items() if self._is_setting(k)}}
+        context = self._context(configuration)
+        # True and 1 are two values.
+        key = (context.model, *((name, type(value), value) for name, value in sorted(given.items())))
+        found = self._expansions.get(key)
+        if found is None:
+            asked = {name: value for name, value in given.items() if value is not None}
+            expansion = NOTHING if self.neutral is None or not asked else self.neutral.expand(asked, context)
+            if len(self._expansions) >= KEPT_EXPANSIONS:
+                self._expansions.clear()
+            found = self._expansions[key] = expansion, self._shared(expansion)
+        return found
+
+    def _shared(self, expansion: Expansion) -> dict[str, Scalar]:
+        values = {**self._defaults, **expansion.settings}
+        values.update({PROBLEM + block: sentence for block, sentence in expansion.problems.items()})
+        for name, given in {**expansion.parameters, **self._fixed_flat}.items():
+            value = _typed(self._catalogue.get(name), given)
+            if value is None:
+                value = self._defaults.get(name)
+            if value is None:
+                values.pop(name, None)
+            else:
+                values[name] = value
+        return values
 
     def _values(self, configuration: Configuration) -> dict[str, Scalar]:
         """What rules look at: every value that is known, the engine's defaults among them. Called very often."""
-        values = dict(self._fixed_values)
+        values = dict(self._expanded(configuration)[1])
         for name, given in configuration.items():
             if name.startswith("__"):
                 continue
@@ -183,7 +250,7 @@ def find_parameter(
     parameter = catalogue.find(spelling)
     if parameter is not None or allow_unknown:
         return parameter
-    spellings = [canonical(s) for p in catalogue.parameters for s in (p.name, p.flag, *p.aliases)]
+    spellings = [canonical(s) for p in catalogue.parameters for s in p.spellings]
     near = difflib.get_close_matches(canonical(spelling), spellings, n=1)
     raise AutotunerError(
         ErrorCode.UNKNOWN_PARAMETER,

@@ -6,11 +6,12 @@ itself reads (the variable whose value in the command is the stand-in), else as 
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Sequence
 
-from autotuner.contracts.attempt import API_KEY, HOST, PORT, AttemptJob, Command
+from autotuner.contracts.attempt import API_KEY, HOST, PORT, AttemptJob, Command, file_argument
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 
 DEFAULT_KEY_VARIABLE = "AUTOTUNER_API_KEY"
@@ -35,10 +36,25 @@ def shell_command(job: AttemptJob, *, host: str = "127.0.0.1", port: int = 8000)
             lines.append(f"export {name}" if name == key else f'export {name}="${{{key}}}"')
         else:
             lines.append(f"export {name}={shlex.quote(_placed(value, host, port))}")
+    lines += _written_files(command, key or DEFAULT_KEY_VARIABLE)
     words = shell_words(command.argv, host=host, port=port, key=key or DEFAULT_KEY_VARIABLE)
+    for name in command.files:
+        words = words.replace(shlex.quote(file_argument(name)), f'"$files"/{shlex.quote(name)}')
     pinned = _core_list(job)
     lines.append(f"exec {'taskset -c ' + ','.join(pinned) + ' ' if pinned else ''}{words}")
     return "\n".join(lines) + "\n"
+
+
+def _written_files(command: Command, key: str) -> list[str]:
+    """Lines that write the command's files into a folder of their own; the server's key is put in from the variable."""
+    if not command.files:
+        return []
+    lines = ["umask 077", "files=$(mktemp -d)"]
+    for name, text in command.files.items():
+        quoted = text.replace("\\", "\\\\").replace("$", "\\$").replace("`", "\\`")
+        quoted = quoted.replace(json.dumps(API_KEY), f'"${{{key}}}"').rstrip("\n")
+        lines += [f'cat > "$files"/{shlex.quote(name)} <<END_OF_FILE', quoted, "END_OF_FILE"]
+    return lines
 
 
 def shell_words(argv: Sequence[str], *, host: str, port: int, key: str = DEFAULT_KEY_VARIABLE) -> str:
@@ -57,6 +73,13 @@ def systemd_unit(
     folder to find it in).
     """
     command = _command(job)
+    if command.files:
+        raise AutotunerError(
+            ErrorCode.UNSUPPORTED,
+            "no systemd unit can start this server",
+            why=f"it reads {', '.join(command.files)}, which is written at each start",
+            remedy="use the shell script",
+        )
     program = command.argv[0]
     if "/" in program and not program.startswith("/"):
         raise AutotunerError(
@@ -141,7 +164,8 @@ def _key_variable(command: Command) -> str | None:
     named = [name for name, value in command.env.items() if value == API_KEY]
     if named:
         return named[0]
-    return DEFAULT_KEY_VARIABLE if API_KEY in command.argv else None
+    in_files = any(json.dumps(API_KEY) in text for text in command.files.values())
+    return DEFAULT_KEY_VARIABLE if in_files or API_KEY in command.argv else None
 
 
 def _placed(word: str, host: str, port: int) -> str:

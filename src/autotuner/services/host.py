@@ -12,11 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from autotuner.planning.planner import HostFacts
+from autotuner.telemetry.nvml import Nvml
 
 
-def host_facts() -> HostFacts:
-    """Cores that this process may use."""
-    return HostFacts(cores=tuple(sorted(_usable_cores())))
+def host_facts(*, gpus: bool = False) -> HostFacts:
+    """Cores that this process may use; ``gpus``: the number of GPUs, too, which are asked of their driver."""
+    return HostFacts(cores=tuple(sorted(_usable_cores())), gpus=_gpus() if gpus else None)
+
+
+def _gpus() -> int | None:
+    """None where there is no driver that could tell."""
+    nvml = Nvml.open()
+    if nvml is None:
+        return None
+    found = len(nvml.names())
+    nvml.close()
+    return found
 
 
 def describe_host() -> dict[str, Any]:

@@ -53,3 +53,12 @@ def model_path(name: str, settings: Settings) -> str:
         return str(created.gguf[wanted].resolve())
     path = Path(name).expanduser()
     return str(path.resolve()) if path.exists() else name
+
+
+def model_folder(name: str, settings: Settings) -> str:
+    """The folder of a model in Hugging Face format. That of ``tiny`` and ``small`` is made if need be."""
+    if name in GENERATED and not Path(name).exists():
+        from autotuner.tiny_model import create_model
+
+        return str(create_model(GENERATED[name], settings.models_dir / name, file_types=()).directory)
+    return name

@@ -13,6 +13,7 @@ from autotuner.contracts.errors import AutotunerError
 from autotuner.contracts.values import Configuration, Frozen, Scalar
 from autotuner.contracts.workload import Dataset, Workload
 from autotuner.coordinator.scorer import Scorer
+from autotuner.engines.installed import version_warning
 from autotuner.planning.plan import Plan, PlannedExperiment
 from autotuner.services.planning import check_ready
 
@@ -22,7 +23,9 @@ class PlannedParameter(Frozen):
 
     name: str
     value: object = Field(description="the value, or the list or range that is searched, as in the document")
-    origin: str = Field(description="searched, fixed (in the document) or engine default")
+    origin: str = Field(
+        description="searched, fixed (in the document), engine default, or from and the settings that it follows from"
+    )
     default: Scalar = Field(description="the engine's own; null: it decides at start")
 
 
@@ -32,6 +35,7 @@ class PlannedCommand(Frozen):
     label: str
     parameters: dict[str, Scalar]
     command: Command
+    layout: str = Field("", description="how the server is spread over GPUs; empty: not known")
 
 
 class PlanCounts(Frozen):
@@ -93,9 +97,10 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
     version: str | None = None
     try:
         version = check_ready(plan)
+        warnings += filter(None, [version_warning(plan.resolver.engine.catalogue, version)])
     except AutotunerError as error:
         warnings.append(f"it cannot run here: {error}")
-    scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
+    scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus)
     optimization = plan.document.optimization
     return PlanSummary(
         task_name=plan.task_name,
@@ -163,11 +168,14 @@ def _objective(plan: Plan, scorer: Scorer) -> tuple[str, str]:
 
 
 def _parameters(plan: Plan) -> tuple[PlannedParameter, ...]:
-    catalogue = plan.resolver.engine.catalogue
+    catalogue, neutral = plan.resolver.engine.catalogue, plan.resolver.neutral
     made: list[PlannedParameter] = []
     for name, provenance in plan.provenance.items():
-        known = catalogue.find(name)
+        setting = None if neutral is None else neutral.known(name)
+        known = catalogue.find(name) if setting is None else setting
         origin = "searched" if provenance.searched else "fixed" if provenance.layer == "document" else provenance.layer
+        if provenance.source:
+            origin = f"from {provenance.source}"
         made.append(
             PlannedParameter(
                 name=name, value=provenance.value, origin=origin, default=known.default if known is not None else None
@@ -205,4 +213,10 @@ def _candidates(plan: Plan) -> Iterator[Configuration]:
 
 
 def _command(plan: Plan, label: str, configuration: Configuration) -> PlannedCommand:
-    return PlannedCommand(label=label, parameters=dict(configuration), command=plan.resolver.command(configuration))
+    resolver = plan.resolver
+    return PlannedCommand(
+        label=label,
+        parameters=dict(configuration),
+        command=resolver.command(configuration),
+        layout=resolver.summary(configuration),
+    )

@@ -46,7 +46,8 @@ def plan_document(document: TaskDocument, settings: Settings) -> Plan:
         document,
         engine=engine,
         models=models,
-        host=host_facts(),
+        # Those of an engine that does not say how many it takes are no measure of anything.
+        host=host_facts(gpus=engine.world_size({}) is not None),
         rng=random.Random(document.optimization.seed),
         dataset=dataset,
     )

@@ -60,7 +60,7 @@ async def task_result(store: Store, task: TaskRecord, settings: Settings) -> Tas
     document = validate(task.document, name=task.name)
     plan = await asyncio.to_thread(plan_document, document, settings)
     ledger = await Ledger.read(store, task.id)
-    scorer = Scorer(document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
+    scorer = Scorer(document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus)
     warning = scorer.settle_from(ledger)
     return await whole_result(
         task,

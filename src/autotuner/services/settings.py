@@ -8,7 +8,6 @@ from pathlib import Path
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import digest
-from autotuner.store.location import parse_location
 
 PREFIX = "AUTOTUNER_"
 DATABASE = "autotuner.db"
@@ -52,6 +51,8 @@ class Settings:
 
         For a database that is no file there is none: ValueError.
         """
+        from autotuner.store.location import parse_location  # the store is slow to import
+
         path = parse_location(self.database).path
         if path is None:
             raise ValueError("a database server keeps its locks itself")
@@ -60,6 +61,8 @@ class Settings:
 
     def task_dir(self, task_id: int) -> Path:
         """Artefacts of one task; of tasks in another database than the data folder's own in a folder of that one."""
+        from autotuner.store.location import parse_location
+
         location = parse_location(self.database)
         if location.path is not None and location.path.absolute() == self.data_dir / DATABASE:
             return self.artefacts_dir / f"task-{task_id}"

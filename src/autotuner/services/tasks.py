@@ -23,6 +23,7 @@ from autotuner.contracts.search import SearchSetup, SearchStrategy
 from autotuner.contracts.store import NewTask, Store, TaskRecord, TaskStatus
 from autotuner.coordinator.loop import Coordinator
 from autotuner.coordinator.stored_result import from_stored
+from autotuner.engines.installed import version_warning
 from autotuner.planning.plan import Plan
 from autotuner.search.registry import make_strategy
 from autotuner.services.host import describe_host, off_cores
@@ -69,6 +70,9 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
     executor = EXECUTORS.load(settings.executor)()
     plan = await asyncio.to_thread(plan_document, document, settings)
     version = await asyncio.to_thread(check_ready, plan)
+    warning = version_warning(plan.resolver.engine.catalogue, version)
+    if warning is not None:
+        observer.on_message(f"Warning: {warning}")
     async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
         task, plan = await _find_or_create(store, plan, version, new=new)
         folder = settings.task_dir(task.id)

@@ -111,7 +111,9 @@ class _Verifying:
         for plan in plans:
             self._observer.on_message(f"Starting the winner, #{experiment.number}, for the client {plan.client}.")
             async with open_executor(executor, plan) as session:
-                scorer = Scorer(plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count)
+                scorer = Scorer(
+                    plan.document, scored_at=plan.scored_at, gpu_count=plan.gpu_count, gpus=plan.resolver.gpus
+                )
                 starter = Starter(
                     store=self._store,
                     session=session,

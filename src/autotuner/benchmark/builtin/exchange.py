@@ -24,6 +24,7 @@ class Exchange:
     __slots__ = (
         "_after",
         "_before",
+        "_last",
         "_pending",
         "arrivals",
         "asked_prompt",
@@ -67,6 +68,7 @@ class Exchange:
         self._pending = b""
         self._before = _UNLIKE
         self._after = b""
+        self._last = b""
 
     def feed(self, data: bytes, now: float) -> None:
         """A piece of the body of a 200 answer that arrived at ``now``: an event arrives with the line that ends it."""
@@ -77,8 +79,8 @@ class Exchange:
         elif (
             # Most events differ from the one before in the text of the model alone.
             data.startswith(self._before)
-            and data.endswith(self._after)
-            and len(self._before) < data.find(b'"', len(self._before)) == len(data) - len(self._after)
+            and data.endswith(self._last)
+            and len(self._before) < data.find(b'"', len(self._before)) == len(data) - len(self._last)
         ):
             self.arrivals.append(now)
             return
@@ -88,13 +90,20 @@ class Exchange:
         self._pending = events.pop()
         for event in events:
             if (
+                event.startswith(self._before)
+                and event.endswith(self._after)
+                and len(self._before) < event.find(b'"', len(self._before)) == len(event) - len(self._after)
+            ):
+                self.arrivals.append(now)
+            elif (
                 event.startswith(b"data:")
                 and b"\n" not in event
                 and (content := _CONTENT.search(event)) is not None
                 and not _RARE.search(event)
             ):
                 self.arrivals.append(now)
-                self._before, self._after = event[: content.end()], event[event.find(b'"', content.end()) :] + b"\n\n"
+                self._before, self._after = event[: content.end()], event[event.find(b'"', content.end()) :]
+                self._last = self._after + b"\n\n"
             else:
                 self._rare(event, now)
 

@@ -16,7 +16,7 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in written.items():
         (folder / name).write_text(text, encoding="utf-8")
-    for old in folder.glob("engine-*.md"):
+    for old in (*folder.glob("engine-*.md"), *folder.glob("catalogue-*.md")):
         if old.name not in written:
             old.unlink()
 

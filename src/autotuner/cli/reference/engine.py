@@ -21,6 +21,9 @@ keeps the engine's default and is not written into the command. `autotuner engin
 ## Parameters
 """
 
+WHOLE = 100
+"""An engine with so many parameters has a page of its command line, too, and lists here what is commonly tuned."""
+
 RULES = """## Rules
 
 Combinations that break a rule are not started. `autotuner plan` counts them and gives the reason.
@@ -38,7 +41,11 @@ def engine_page(engine: Engine) -> str:
         figures="Its figures are predictions; nothing is started." if engine.predicted else "It is really started.",
     )
     headers = ("parameter", "flag", "type", "values", "default", "also", "worth trying", "meaning")
-    parameters = table(headers, (_row(entry) for entry in catalogue.parameters))
+    whole = len(catalogue.parameters) < WHOLE
+    listed = [entry for entry in catalogue.parameters if whole or entry.commonly_tuned]
+    parameters = table(headers, (_row(entry) for entry in listed))
+    if not whole:
+        parameters = f"Those that are commonly tuned; [all of them](catalogue-{engine.name}.md).\n\n{parameters}"
     rules = table(
         ("rule", "looks at"),
         ((code(rule.name), codes(sorted(rule.parameters)) or "the whole") for rule in engine.rules),
@@ -51,7 +58,7 @@ def _row(entry: CatalogueParameter) -> tuple[str, ...]:
     caution = "; caution: it loads code, opens the network or reads files" if entry.dangerous else ""
     return (
         code(entry.name),
-        code(entry.flag),
+        code(entry.flag or entry.key),
         entry.type,
         allowed_values(entry).removeprefix(f"{entry.type} "),
         default_value(entry),

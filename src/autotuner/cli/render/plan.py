@@ -22,6 +22,9 @@ from autotuner.services.report.wording import (
     visible,
 )
 
+SINGLE, NO_PARALLEL = "single GPU", "(single GPU, no parallel args)"
+"""What a layout without any parallelism is called, and how it is shown."""
+
 
 def plan_view(plan: PlanSummary, *, every: bool) -> list[RenderableType]:
     """What is searched, counted, measured and started; ``every``: the parameters left at their defaults too."""
@@ -45,7 +48,7 @@ def _head(plan: PlanSummary) -> Text:
 
 
 def _parameters(plan: PlanSummary, *, every: bool) -> list[RenderableType]:
-    shown = [p for p in plan.parameters if every or p.origin in ("searched", "fixed")]
+    shown = [p for p in plan.parameters if every or p.origin in ("searched", "fixed") or p.origin.startswith("from ")]
     rows = [
         (
             parameter_name(p.name),
@@ -118,8 +121,12 @@ def _cores(cores: tuple[int, ...] | None) -> str:
 def _commands(commands: tuple[PlannedCommand, ...]) -> list[RenderableType]:
     lines: list[RenderableType] = [Text(f"The first {len(commands)} commands", style="bold")]
     for entry in commands:
-        lines.append(Text(f"{one_line(entry.label)}: {parameters_text(entry.parameters)}", style="dim"))
+        title = f"{one_line(entry.label)}: {parameters_text(entry.parameters)}"
+        layout = NO_PARALLEL if entry.layout == SINGLE else entry.layout
+        lines.append(Text(f"{title}  {layout}".rstrip(), style="dim"))
         # Keys are made anew at each start; they are no part of the plan.
         variables = [f"{k}={shlex.quote(v)}" for k, v in entry.command.env.items() if v != API_KEY]
         lines.append(Text(visible(" ".join([*variables, command_line(entry.command.argv)]))))
+        for name, text in entry.command.files.items():
+            lines.append(Text(f"{one_line(name)}:\n{visible(text.rstrip())}", style="dim"))
     return lines

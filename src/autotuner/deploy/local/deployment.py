@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import shutil
@@ -10,7 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autotuner.contracts.attempt import API_KEY, HOST, PORT, AttemptJob, Failure, FailureClass, Handle
+from autotuner.contracts.attempt import (
+    API_KEY,
+    HOST,
+    PORT,
+    AttemptJob,
+    Command,
+    Failure,
+    FailureClass,
+    Handle,
+    file_argument,
+)
 from autotuner.contracts.deployment import DeploymentError, DeploymentStats, Endpoint, OnHandle
 from autotuner.deploy.local import ports, processes
 from autotuner.deploy.local.diagnosis import Exit, diagnose
@@ -68,7 +79,7 @@ class LocalDeployment:
                 FailureClass.BAD_ARGUMENT, "the job has no command to start", "use the deployment mode endpoint"
             )
         try:
-            server = await self._hold(job, job.command.argv, job.command.env)
+            server = await self._hold(job, job.command)
         except OSError as error:
             raise _error(
                 FailureClass.INFRASTRUCTURE,
@@ -194,14 +205,17 @@ class LocalDeployment:
                 "look at the processes of this host before anything else is started on it",
             ) from error
 
-    async def _hold(self, job: AttemptJob, argv: tuple[str, ...], env: Mapping[str, str]) -> _Server:
+    async def _hold(self, job: AttemptJob, asked: Command) -> _Server:
         """Make the server, which then waits. DeploymentError, OSError."""
         block = await asyncio.to_thread(ports.lease, ADDRESS)
         try:
             key, token = secrets.token_urlsafe(24), secrets.token_hex(16)
+            folder = Path(job.artefact_dir)
             known = {HOST: ADDRESS, PORT: str(block.first), API_KEY: key}
-            command = [known.get(word, word) for word in argv]
-            environment = server_environment(os.environ, {name: known.get(text, text) for name, text in env.items()})
+            known |= {file_argument(name): str(folder / name) for name in asked.files}
+            command = [known.get(word, word) for word in asked.argv]
+            given = {name: known.get(text, text) for name, text in asked.env.items()}
+            environment = server_environment(os.environ, given)
             program = command[0] if command else ""
             if shutil.which(program, path=environment.get("PATH", os.defpath)) is None:
                 raise _error(
@@ -209,8 +223,8 @@ class LocalDeployment:
                     f"the server's program {program!r} cannot be started: there is no such program",
                     "correct the command of the runtime",
                 )
-            folder = Path(job.artefact_dir)
             await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+            await asyncio.to_thread(_write_files, folder, asked.files, key)
             order = Order(
                 argv=command,
                 env=environment,
@@ -256,6 +270,7 @@ class LocalDeployment:
                 "look at the processes of this host before anything else is started on it",
             ) from error
         finally:
+            await asyncio.to_thread(_remove_secrets, server.job)
             server.ports.release()
             del self._servers[server.held.process]
             await supervised.close()
@@ -278,6 +293,21 @@ async def reap(handle: Handle, grace_s: float = 0.0) -> bool:
     return await end_remains(
         _all_marks(marks, Path(str(handle.fields.get("log_path"))).with_name(ROSTER_NAME)), grace_s
     )
+
+
+def _write_files(folder: Path, files: Mapping[str, str], key: str) -> None:
+    """Files of the command, for this user alone: one may hold the server's key."""
+    for name, text in files.items():
+        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text.replace(json.dumps(API_KEY), json.dumps(key)))
+
+
+def _remove_secrets(job: AttemptJob) -> None:
+    """A file with the server's key is of no use to anybody when the server is gone."""
+    for name, text in job.command.files.items() if job.command is not None else ():
+        if json.dumps(API_KEY) in text:
+            (Path(job.artefact_dir) / name).unlink(missing_ok=True)
 
 
 def _handle(server: _Server) -> Handle:

@@ -147,6 +147,7 @@ CATALOGUE = Catalogue(
         CatalogueParameter(
             name="cont_batching",
             flag="--cont-batching",
+            off_flags=("--no-cont-batching",),
             aliases=("cb",),
             type="bool",
             default=True,
@@ -156,6 +157,7 @@ CATALOGUE = Catalogue(
         CatalogueParameter(
             name="kv_unified",
             flag="--kv-unified",
+            off_flags=("--no-kv-unified",),
             aliases=("kvu",),
             type="bool",
             default=False,
@@ -165,6 +167,7 @@ CATALOGUE = Catalogue(
         CatalogueParameter(
             name="cache_prompt",
             flag="--cache-prompt",
+            off_flags=("--no-cache-prompt",),
             aliases=("prefix_caching", "enable_prefix_caching"),
             type="bool",
             default=True,
@@ -244,6 +247,7 @@ CATALOGUE = Catalogue(
         CatalogueParameter(
             name="no_extra_bufts",
             flag="--no-repack",
+            off_flags=("--repack",),
             aliases=("no_repack",),
             type="bool",
             default=False,
@@ -271,6 +275,7 @@ CATALOGUE = Catalogue(
         CatalogueParameter(
             name="warmup",
             flag="--warmup",
+            off_flags=("--no-warmup",),
             type="bool",
             default=True,
             help="run the model once before the server answers",
@@ -284,5 +289,12 @@ CATALOGUE = Catalogue(
             default="on",
             help="let the engine adjust what was left out to the memory of its devices",
         ),
+    ),
+    reserved=(
+        CatalogueParameter(name="model", flag="--model", type="str", help="GGUF file", required=True),
+        CatalogueParameter(name="host", flag="--host", type="str", default="127.0.0.1", help="address to listen on"),
+        CatalogueParameter(name="port", flag="--port", type="int", low=1, high=65535, help="port to listen on"),
+        CatalogueParameter(name="alias", flag="--alias", type="str", help="name under which the model is served"),
+        CatalogueParameter(name="metrics", flag="--metrics", type="bool", help="serve metrics (llama-server alone)"),
     ),
 )

@@ -21,9 +21,11 @@ from autotuner.contracts.engine import (
     Suggestion,
 )
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.neutral import NeutralTable
 from autotuner.contracts.values import Scalar
 from autotuner.engines.llamacpp import model as gguf_model
 from autotuner.engines.llamacpp.catalogue import CATALOGUE, VERSION
+from autotuner.engines.llamacpp.neutral import TABLE
 from autotuner.engines.llamacpp.rules import RULES, cache_types, total_context
 from autotuner.engines.metric_names import METRIC_NAMES
 
@@ -31,14 +33,6 @@ PACKAGE = "xllamacpp"
 LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 CHECK_TIMEOUT_S = 30.0
 
-# Flags of booleans that are true by default, or whose opposite has a flag of its own.
-_OPPOSITE = {
-    "--cont-batching": "--no-cont-batching",
-    "--kv-unified": "--no-kv-unified",
-    "--cache-prompt": "--no-cache-prompt",
-    "--warmup": "--no-warmup",
-    "--no-repack": "--repack",
-}
 _EXPANDED = frozenset({"n_ctx", "max_model_len", "cache_type", "cache_type_k", "cache_type_v"})
 
 _LESS_MEMORY = "lower n_ctx, n_parallel or max_model_len, or quantise the KV cache (cache_type)"
@@ -137,6 +131,19 @@ class LlamaCppEngine:
     def rules(self) -> tuple[Rule, ...]:
         """Known constraints."""
         return RULES
+
+    @property
+    def neutral(self) -> NeutralTable:
+        """How it writes neutral settings."""
+        return TABLE
+
+    def world_size(self, values: Mapping[str, Scalar]) -> int | None:
+        """Not said by its parameters: it splits a model over the devices that it finds."""
+        return None
+
+    def summary(self, values: Mapping[str, Scalar]) -> str:
+        """Nothing is known."""
+        return ""
 
     @property
     def server(self) -> ServerFacts:
@@ -282,7 +289,7 @@ def _flags(values: Mapping[str, Scalar], launch: LaunchRequest) -> list[str]:
     for parameter in CATALOGUE.parameters:
         value = values.get(parameter.name)
         if value is not None and parameter.name not in _EXPANDED:
-            flags += _flag(parameter.flag, value)
+            flags += _flag(parameter, value)
     for flag, kind in zip(("--cache-type-k", "--cache-type-v"), cache_types(values), strict=True):
         if kind != "f16":
             flags += [flag, kind]
@@ -292,12 +299,12 @@ def _flags(values: Mapping[str, Scalar], launch: LaunchRequest) -> list[str]:
 _CONTRADICTIONS = ("one_context", "one_cache_type")
 
 
-def _flag(flag: str, value: str | int | float | bool) -> list[str]:
+def _flag(parameter: CatalogueParameter, value: str | int | float | bool) -> list[str]:
     if value is True:
-        return [flag]
+        return [parameter.flag]
     if value is False:
-        return [_OPPOSITE[flag]] if flag in _OPPOSITE else []
-    return [flag, str(value)]
+        return list(parameter.off_flags[:1])
+    return [parameter.flag, str(value)]
 
 
 def _interpreter(runtime: Runtime) -> str:

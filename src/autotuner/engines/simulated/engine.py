@@ -18,6 +18,7 @@ from autotuner.contracts.engine import (
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import Scalar, digest
 from autotuner.engines.simulated.catalogue import CATALOGUE
+from autotuner.engines.simulated.neutral import TABLE
 from autotuner.engines.simulated.options import SimulationOptions, read_options
 from autotuner.engines.simulated.prediction import CurvePoint, Prediction
 from autotuner.engines.simulated.surface import Row, Surface
@@ -48,6 +49,16 @@ class SimulatedEngine:
         """One rule: the table must hold the configuration, as one that the engine can run, for this workload."""
         names = frozenset(parameter.name for parameter in CATALOGUE.parameters)
         return (Rule(name="table", parameters=names, check=self._check),)
+
+    neutral = TABLE
+
+    def world_size(self, values: Mapping[str, Scalar]) -> int | None:
+        """Not said: predictions are of as many replicas as all GPUs hold."""
+        return None
+
+    def summary(self, values: Mapping[str, Scalar]) -> str:
+        """Nothing is known."""
+        return ""
 
     def command(self, launch: LaunchRequest) -> Command:
         """Names the row; nothing is run. Values between two rows of the table give the nearest one's.
