@@ -27,6 +27,7 @@ class CatalogueParameter(Frozen):
     help: str = ""
     ordered: bool = Field(False, description="choices that have an order")
     commonly_tuned: tuple[Scalar, ...] = Field((), description="values worth trying; empty: rarely tuned")
+    lossy: bool = Field(False, description="its values may make answers worse, such as quantised caches")
     restart_needed: bool = True
     dangerous: bool = Field(False, description="loads code, opens the network or reads files")
 

@@ -17,6 +17,7 @@ from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentRe
 from autotuner.contracts.values import MODEL_KEY, Scalar
 from autotuner.coordinator.failure_statistics import failure_counts
 from autotuner.coordinator.ledger import Figures, Ledger, duration
+from autotuner.coordinator.quality import about_winner, answers_line, quality_summary, quality_warnings
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.verdicts import verdicts
 from autotuner.planning.plan import Plan
@@ -47,7 +48,7 @@ def summarise(
     slo = _stored_slo(experiment)
     violated = bool((experiment.slo or {}).get("slo_violation", False))
     if start is not None and scorer is not None:
-        metrics = scorer.metrics(start.measurements, start.inherited) if start.measurements else {}
+        metrics = scorer.metrics(start.measurements, start.inherited, start.answers) if start.measurements else {}
         verdict = scorer.judge(metrics)
         if isinstance(verdict, Verdict):
             score, penalised, slo, violated = (
@@ -74,6 +75,7 @@ def summarise(
         eligible=score is not None and not violated,
         slo=slo,
         slo_reason=str(reasons[0]) if reasons else None,
+        answers=answers_line(ledger, experiment),
         metrics=without_bulk(metrics),
         failure=experiment.failure,
         phase_seconds=dict(shown.phase_seconds) if shown is not None else {},
@@ -115,6 +117,7 @@ def build_result(
     near = nearest(judged) if chosen is None else None
     front = tuple(eligible_front(judged)) if len(scorer.objectives) > 1 else ()
     predicted = "Predicted: " if plan.predicted else ""
+    quality = quality_summary(plan, scorer, ledger)
     return TaskResult(
         task_id=task.id,
         task_name=task.name,
@@ -135,7 +138,8 @@ def build_result(
         ),
         headline=predicted
         + _headline(task, chosen, base, gain, judged, over_starts, summaries, ledger, scorer)
-        + _among_several(scorer, chosen, front),
+        + _among_several(scorer, chosen, front)
+        + about_winner(winner, quality),
         winner=winner,
         baseline=summaries.get(baseline.number) if baseline is not None else None,
         references=tuple(s for s in summaries.values() if s.origin is ExperimentOrigin.REFERENCE),
@@ -164,7 +168,17 @@ def build_result(
         attempts=len(attempts),
         failures=failure_counts(ledger),
         host=dict(host),
-        warnings=tuple(dict.fromkeys((*warnings, *_failed_confirmations(ledger), *_disturbances(ledger, starts)))),
+        quality=quality,
+        warnings=tuple(
+            dict.fromkeys(
+                (
+                    *warnings,
+                    *quality_warnings(plan, scorer, ledger),
+                    *_failed_confirmations(ledger),
+                    *_disturbances(ledger, starts),
+                )
+            )
+        ),
     )
 
 
@@ -175,7 +189,7 @@ def _confirmation_starts(ledger: Ledger, scorer: Scorer) -> dict[int, dict[int, 
         for block, attempt in ledger.confirmations(experiment).items():
             figures = ledger.figures(attempt)
             if figures.measurements:
-                metrics = scorer.metrics(figures.measurements, figures.inherited)
+                metrics = scorer.metrics(figures.measurements, figures.inherited, figures.answers)
                 found.setdefault(experiment.number, {})[block] = metrics
     return found
 
@@ -373,7 +387,7 @@ def _lines(results: Sequence[SloResult]) -> tuple[SloLine, ...]:
             name=result.rule.label,
             threshold=result.rule.threshold,
             actual=result.actual,
-            unit="share" if result.rule.metric == "error_rate" else "s",
+            unit=result.rule.unit,
             hard=result.rule.hard_fail,
             met=result.met,
             violated=result.violated,

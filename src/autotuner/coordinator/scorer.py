@@ -8,9 +8,11 @@ from typing import Any
 
 from autotuner.config.document import TaskDocument
 from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.quality import JudgedAnswers
 from autotuner.contracts.search import Direction
 from autotuner.coordinator.ledger import Ledger
 from autotuner.metrics.aggregate import aggregate
+from autotuner.scoring.answers import answer_metrics, guarded, missing
 from autotuner.scoring.figures import Missing
 from autotuner.scoring.objectives import (
     LATENCY,
@@ -40,7 +42,8 @@ class Scorer:
         self._scored_at = tuple(scored_at)
         self._gpu_count = gpu_count
         self._settled = False
-        self.slo: SloSet = slo_set(document.slo.model_dump(mode="json", exclude_none=True))
+        self._given_slo = slo_set(document.slo.model_dump(mode="json", exclude_none=True))
+        self.slo: SloSet = self._given_slo
         self.directions: tuple[Direction, ...] = directions(document.optimization.objectives)
         figure = PER_GPU if gpu_count else TOTAL
         # Before anything was measured only labels and units are read, so any baseline will do.
@@ -71,29 +74,50 @@ class Scorer:
         return warning if relevant and self._gpu_count else None
 
     def settle_from(self, ledger: Ledger) -> str | None:
-        """Fix the objectives from what is stored, if that suffices; a warning, if any."""
+        """Fix the objectives from what is stored, if that suffices, and the limits on answers; a warning, if any."""
+        self.guard(ledger.baseline_answers)
         first, baseline = ledger.first_metrics(), ledger.baseline_metrics
         if first is None or (self.needs_baseline and baseline is None):
             return None
         return self.settle(first, baseline)
 
+    def guard(self, baseline: JudgedAnswers | None) -> None:
+        """Hold the document's limits on answers from now on, as far as the baseline's answers allow."""
+        limit = self._document.quality.limit
+        if limit is not None:
+            self.slo = guarded(self._given_slo, baseline, agreement=limit.agreement, distance=limit.distance)
+
+    def unjudged(self, metrics: Mapping[str, Any]) -> bool:
+        """Whether a figure of answers is missing that has a limit."""
+        return missing(self.slo, metrics)
+
     def metrics(
-        self, measurements: Sequence[Measurement], inherited: AbstractSet[tuple[str, int]] = frozenset()
+        self,
+        measurements: Sequence[Measurement],
+        inherited: AbstractSet[tuple[str, int]] = frozenset(),
+        answers: JudgedAnswers | None = None,
     ) -> dict[str, Any]:
-        """Aggregated metrics of one start. ``inherited``: load point and repeat of what another start measured."""
+        """Aggregated metrics of one start. ``inherited``: load point and repeat of what another start measured.
+
+        ``answers``: what the quality guard found of the configuration.
+        """
         asked: dict[str, set[str]] = {}
         for rule in self.slo.rules:
             if rule.metric != "error_rate" and rule.statistic != "mean":
                 asked.setdefault(_METRICS[rule.metric], set()).add(rule.statistic)
         asked.setdefault("ttft", set()).update({"p50", "p90", "p99"})
         asked.setdefault("tpot", set()).update({"p50", "p90", "p99"})
-        return aggregate(
+        made = aggregate(
             measurements,
             scored=self._scored_at,
             gpu_count=self._gpu_count,
             percentiles=asked,
             other_start=inherited,
         )
+        if answers is not None and answers.figures is not None:
+            for flat in (made, *made["scenarios"]):  # the load does not change them
+                flat.update(answer_metrics(answers.figures))
+        return made
 
     def judge(self, metrics: Mapping[str, Any]) -> Verdict | Missing:
         """The verdict on one start; ``Missing`` is a failure."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from autotuner.config.document import TaskDocument
 from autotuner.contracts.attempt import CoreSplit, PhaseBudgets, ServerFacts
+from autotuner.contracts.quality import QualityProbe
 from autotuner.contracts.store import ExperimentOrigin
 from autotuner.contracts.values import Configuration
 from autotuner.contracts.workload import Workload
@@ -76,6 +77,10 @@ class Plan:
     warnings: tuple[str, ...] = field(default=())
     client_python: str | None = None
     """Interpreter of the environment of a client that is a program of its own."""
+    quality: QualityProbe | None = None
+    """How each configuration's answers are taken; None: there is no quality guard."""
+    quality_reason: str = ""
+    """Why there is one, or why not: a clause."""
 
     @property
     def planned_starts(self) -> int:

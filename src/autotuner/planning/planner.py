@@ -11,6 +11,7 @@ from autotuner.config.workload import arrival, limits, load_points, phase_budget
 from autotuner.contracts.attempt import CoreSplit
 from autotuner.contracts.engine import Catalogue, Engine, PlanContext, Runtime
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.quality import PromptSet
 from autotuner.contracts.search import RandomSource
 from autotuner.contracts.store import ExperimentOrigin
 from autotuner.contracts.values import MODEL_KEY, Configuration, Scalar
@@ -19,6 +20,7 @@ from autotuner.planning.cores import split_cores
 from autotuner.planning.dimensions import AnyDimension, FloatDimension, IntDimension, choices
 from autotuner.planning.parameters import Given, read_parameters, read_reference
 from autotuner.planning.plan import Estimate, Plan, PlannedExperiment, Provenance
+from autotuner.planning.quality import probe_seconds, quality_probe
 from autotuner.planning.resolve import ENV_PREFIX, ModelFile, Resolver, env_text
 from autotuner.planning.space import EXACT_LIMIT, Count, ParameterSpace
 
@@ -61,13 +63,14 @@ def make_plan(
     rng: RandomSource,
     start_s: float = TYPICAL_START_S,
     dataset: Dataset | None = None,
+    prompts: PromptSet | None = None,
 ) -> Plan:
     """Plan a task.
 
     ``models``: the model files of the document, in its order. ``rng`` is used only to estimate the size of huge spaces.
     ``start_s``: seconds that a start takes besides its windows, if known from earlier ones. ``dataset``: what the
-    document's dataset holds. Raises AutotunerError: UNKNOWN_PARAMETER, INVALID_VALUE, CONTRADICTION, UNSUPPORTED,
-    EMPTY_SPACE.
+    document's dataset holds. ``prompts``: what a quality guard would ask; None: there is none. Raises AutotunerError:
+    UNKNOWN_PARAMETER, INVALID_VALUE, CONTRADICTION, UNSUPPORTED, EMPTY_SPACE.
     """
     models = tuple(models)
     given = read_parameters(document, engine.catalogue)
@@ -82,6 +85,9 @@ def make_plan(
     longest = max(point.traffic.longest_request for point in points)
     if dataset is not None:
         longest = max(longest, dataset.longest_request)
+    quality, quality_reason = quality_probe(document, engine, given, asked, prompts)
+    if quality is not None:
+        longest = max(longest, quality.prompts.longest_request)
     resolver = _resolver(document, engine, models, host, cores, given, flags, longest)
     dimensions = make_dimensions(document, given, models)
     space = ParameterSpace(dimensions, rules=engine.rules, check=resolver.check, identify=resolver.identity)
@@ -150,8 +156,12 @@ def make_plan(
         endpoint_url=document.deployment.endpoint_url,
         server=engine.server,
         provenance=_provenance(document, given, dimensions, engine.catalogue, models),
-        estimate=_estimate(starts, workload, start_s, predicted=engine.predicted),
+        estimate=_estimate(
+            starts, workload, start_s, probe_seconds(quality, len(planned) + searched), predicted=engine.predicted
+        ),
         warnings=tuple(warnings),
+        quality=quality,
+        quality_reason=quality_reason,
     )
 
 
@@ -364,10 +374,10 @@ def _provenance(
     return shown
 
 
-def _estimate(starts: int, workload: Workload, start_s: float, *, predicted: bool) -> Estimate:
+def _estimate(starts: int, workload: Workload, start_s: float, probes_s: float, *, predicted: bool) -> Estimate:
     windows = len(workload.load_points) * workload.repeats
     per_start = PREDICTED_START_S if predicted else start_s + windows * (workload.limits.window_s + DRAIN_S)
-    return Estimate(per_start_s=per_start, starts=starts, total_s=per_start * starts)
+    return Estimate(per_start_s=per_start, starts=starts, total_s=per_start * starts + probes_s)
 
 
 def _served_name(model: str) -> str:

@@ -20,6 +20,7 @@ from autotuner.contracts.store import ExperimentOrigin
 from autotuner.services.progress_file import message_line, snapshot_line, start_finished_line
 from autotuner.services.report.wording import (
     PREDICTED,
+    answers_text,
     duration,
     experiment_title,
     gain_of,
@@ -185,6 +186,8 @@ def start_line(summary: ExperimentSummary, reason: AttemptReason, snapshot: Snap
         text += f", {signed_percent(gain)} against the baseline" if gain is not None else ""
     if not summary.eligible:
         text += f", violates an SLO: {one_line(summary.slo_reason)}" if summary.slo_reason else ", violates an SLO"
+    if summary.answers is not None and reason in _FIRST_REASONS:
+        text += f", answers: {answers_text(summary.answers)}"
     return f"{title}: {text} · {parameters_text(summary.parameters)}"
 
 

@@ -25,6 +25,7 @@ from autotuner.services.report.wording import (
     parameter_value,
     parameters_text,
     percent,
+    quality_lines,
     score_text,
     shown_metrics,
     signed_percent,
@@ -51,7 +52,7 @@ def result_tables(result: TaskResult, *, files: Mapping[str, str] | None = None)
         name = "winner" if result.winner else "nearest"
         titles = [f"{name} #{s.number}" if s is chosen else experiment_title(s) for s in columns]
         parts.append(_side_by_side(columns, titles, result))
-    lines = [*_evidence(result), *_slos(result), *_grid(result)]
+    lines = [*_evidence(result), *_slos(result), *quality_lines(result), *_grid(result)]
     if lines:
         parts.append(Text("\n".join(lines)))
     if result.verifications:

@@ -27,6 +27,7 @@ from autotuner.services.report.wording import (
     percent,
     phase_name,
     plain,
+    quality_lines,
     score_text,
     shown_metrics,
     signed_percent,
@@ -85,6 +86,7 @@ def evidence(result: TaskResult, plot: Plot) -> Html:
         tag("p", f"Against {label}: {signed_percent(gain)} (one start each, without interval).")
         for label, gain in result.reference_gains.items()
     ]
+    parts += [tag("p", f"{line}.") for line in quality_lines(result)]
     both = [plot(figures.gain_figure(result)), plot(figures.starts_figure(result))]
     if any(both):
         parts.append(tag("div", both, class_="pair"))

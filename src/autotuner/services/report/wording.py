@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from autotuner.contracts.attempt import Failure, Phase
 from autotuner.contracts.result import (
+    AnswersLine,
     ExperimentSummary,
     FailureCount,
     GainFigure,
@@ -42,6 +43,8 @@ METRICS: tuple[tuple[str, str, str], ...] = (
     ("p90_e2e_latency", "latency, p90", "s"),
     ("p99_e2e_latency", "latency, p99", "s"),
     ("error_rate", "errors", "share"),
+    ("answer_difference", "answers unlike the baseline's", "share"),
+    ("logprob_distance", "distance of log-probabilities to the baseline's", "nats"),
 )
 """Aggregated metrics that are shown, in order: name, label, unit."""
 
@@ -211,6 +214,36 @@ def slo_text(line: SloLine) -> str:
     figure = with_unit(line.actual, line.unit)
     limit = with_unit(line.threshold, line.unit)
     return f"{one_line(line.name)} {figure} of at most {limit} ({kind}): {slo_status(line)}"
+
+
+def answers_text(answers: AnswersLine) -> str:
+    """``98.2 % of tokens agree, log-probabilities 0.004 nats apart``, and whether that is no chance."""
+    if answers.agreement is None:
+        return f"not judged ({one_line(answers.failure or 'no reason is known')})"
+    apart = f", log-probabilities {number(answers.distance, 3)} nats apart" if answers.distance is not None else ""
+    return f"{percent(answers.agreement)} of {answers.unit} agree{apart}" + (
+        ", which is no chance" * bool(answers.differs)
+    )
+
+
+def quality_lines(result: TaskResult) -> list[str]:
+    """How the winner's answers (or the nearest's) stand to the baseline's, and what they were judged by."""
+    quality = result.quality
+    if quality is None:
+        return []
+    lines: list[str] = []
+    chosen = result.winner or result.nearest
+    limits = [
+        *([f"{percent(quality.least_agreement)} of tokens"] if quality.least_agreement is not None else []),
+        *([f"{number(quality.greatest_distance, 3)} nats"] if quality.greatest_distance is not None else []),
+    ]
+    limit = f"; limit {', '.join(limits)}" if limits else "; no limit"
+    if chosen is not None and chosen.origin is not ExperimentOrigin.BASELINE and chosen.answers is not None:
+        lines.append(f"Answers of #{chosen.number} against the baseline's: {answers_text(chosen.answers)}{limit}")
+    if quality.unchanged is not None:
+        asked = f"{quality.prompts} prompts × {quality.output_tokens} tokens"
+        lines.append(f"Answers of the baseline against themselves, {asked}: {answers_text(quality.unchanged)}")
+    return lines
 
 
 def phase_name(phase: Phase) -> str:
