@@ -217,13 +217,13 @@ def slo_text(line: SloLine) -> str:
 
 
 def answers_text(answers: AnswersLine) -> str:
-    """``98.2 % of tokens agree, log-probabilities 0.004 nats apart``, and whether that is no chance."""
+    """``98.2 % of tokens agree, 0.004 nats apart``, and whether that is more than chance."""
     if answers.agreement is None:
         return f"not judged ({one_line(answers.failure or 'no reason is known')})"
-    apart = f", log-probabilities {number(answers.distance, 3)} nats apart" if answers.distance is not None else ""
-    return f"{percent(answers.agreement)} of {answers.unit} agree{apart}" + (
-        ", which is no chance" * bool(answers.differs)
-    )
+    text = f"{percent(answers.agreement)} of {answers.unit} agree"
+    if answers.distance is not None:
+        text += f", {number(answers.distance, 3)} nats apart"
+    return text + (", more than an unchanged setting shows" if answers.differs else "")
 
 
 def quality_lines(result: TaskResult) -> list[str]:
