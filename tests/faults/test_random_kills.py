@@ -66,12 +66,15 @@ async def test_every_experiment_is_finished_exactly_once(tmp_path: Path, executo
     ends = Counter(e.experiment_id for e in events if e.type is EventType.EXPERIMENT_COMPLETED)
     assert ends == {e.id: 1 for e in experiments}
     assert [e.seq for e in events] == list(range(1, len(events) + 1))
+    # A disturbed start of the confirmation is repeated on purpose.
+    disturbed = {
+        m.attempt_id for m in measurements if m.measurement.disturbed and attempts[m.attempt_id].block is not None
+    }
     usable = Counter(
         (m.experiment_id, attempts[m.attempt_id].block, m.measurement.load_point)
         for m in measurements
         if attempts[m.attempt_id].status in (AttemptStatus.SUCCESS, AttemptStatus.INTERRUPTED)
-        # A disturbed start of the confirmation is repeated on purpose.
-        and not (attempts[m.attempt_id].block is not None and m.measurement.disturbed)
+        and m.attempt_id not in disturbed
     )
     assert set(usable.values()) == {1}, "no measurement was taken twice"
     assert len({e.identity for e in experiments}) == len(experiments)
