@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autotuner.config.load import validate
+from autotuner.contracts.quality import PromptSet
 from autotuner.contracts.values import Configuration
 from autotuner.engines.registry import engine
 from autotuner.modelling.config_json import read_config
@@ -49,6 +50,7 @@ def plan(
     model: ModelFacts | None = None,
     gpu: str | None = None,
     called: str = MODEL,
+    prompts: PromptSet | None = None,
     **blocks: Any,
 ) -> Plan:
     """The plan of a document with these blocks for an engine."""
@@ -66,6 +68,7 @@ def plan(
         models=[ModelFile(called, called, known)],
         host=HostFacts(cores=(0, 1)),
         rng=random.Random(0),
+        prompts=prompts,
     )
 
 

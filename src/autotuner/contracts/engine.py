@@ -44,6 +44,7 @@ class CatalogueParameter(Frozen):
     help: str = ""
     ordered: bool = Field(False, description="choices that have an order")
     commonly_tuned: tuple[Scalar, ...] = Field((), description="values worth trying; empty: rarely tuned")
+    lossy: bool = Field(False, description="its values may make answers worse, such as quantised caches")
     restart_needed: bool = True
     required: bool = Field(False, description="whether the engine does not start without it")
     danger: str = Field("", description="loads code, opens the network, reads files, …; empty: nothing of the kind")

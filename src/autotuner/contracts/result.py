@@ -36,10 +36,33 @@ class SloLine(Frozen):
     name: str = Field(description="such as p90 ttft")
     threshold: float
     actual: float | None
-    unit: str = Field(description="s or share")
+    unit: str = Field(description="s, share or nats")
     hard: bool
     met: bool = Field(description="actual ≤ threshold")
     violated: bool = Field(description="a hard one, missed by its fail ratio or more")
+
+
+class AnswersLine(Frozen):
+    """What the quality guard found of one configuration's answers."""
+
+    agreement: float | None = Field(
+        description="share of the answers up to the first token that differs from the baseline's; of the baseline: "
+        "least between its own passes; None: not judged"
+    )
+    unit: str | None = Field(None, description="tokens, or characters where the server tells no tokens")
+    distance: float | None = Field(None, description="mean difference of log-probabilities at equal prefixes, nats")
+    differs: bool | None = Field(None, description="more than an unchanged setting shows; None: not judged")
+    failure: str | None = Field(None, description="why they could not be judged, if so")
+
+
+class QualitySummary(Frozen):
+    """What the quality guard judged answers by."""
+
+    prompts: int
+    output_tokens: int = Field(description="length of each answer, tokens")
+    unchanged: AnswersLine | None = Field(None, description="the baseline against itself; None: it was not measured")
+    least_agreement: float | None = Field(None, description="limit that is held, share; None: there is none")
+    greatest_distance: float | None = Field(None, description="limit that is held, nats; None: there is none")
 
 
 class ExperimentSummary(Frozen):
@@ -59,6 +82,7 @@ class ExperimentSummary(Frozen):
     slo_reason: str | None = Field(None, description="sentence about the worst violation")
     pruned: str | None = Field(None, description="why it was not measured any further, if so; a sentence")
     stopped_early: tuple[str, ...] = Field((), description="of each window that ended early: when and why")
+    answers: AnswersLine | None = Field(None, description="of the quality guard; None: it did not ask")
     metrics: dict[str, Any] = Field(default_factory=dict)
     failure: Failure | None = None
     phase_seconds: dict[Phase, float] = Field(default_factory=dict, description="of its first successful attempt")
@@ -230,4 +254,5 @@ class TaskResult(Frozen):
         (), description="the winner with other clients (`autotuner verify`), oldest first; in no other figure"
     )
     host: dict[str, Any] = Field(default_factory=dict)
+    quality: QualitySummary | None = Field(None, description="what answers were judged by; None: there was no guard")
     warnings: tuple[str, ...] = ()

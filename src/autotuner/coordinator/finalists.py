@@ -82,7 +82,10 @@ class Assessor:
             if not figures.measurements:
                 return None
             self._metrics[attempt.id] = self._scorer.metrics(
-                figures.measurements, figures.inherited, configuration=experiment.parameters
+                figures.measurements,
+                figures.inherited,
+                configuration=experiment.parameters,
+                answers=figures.answers,
             )
         return self._metrics[attempt.id]
 

@@ -16,6 +16,7 @@ from autotuner.coordinator.gains import choose, gain_figure, noise_of, noise_wit
 from autotuner.coordinator.headline import among_several, conclusion_of
 from autotuner.coordinator.ledger import MEASURED, Ledger
 from autotuner.coordinator.measuring_time import measuring_time
+from autotuner.coordinator.quality import about_winner, quality_summary, quality_warnings
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.summaries import summarise, without_bulk
 from autotuner.coordinator.verdicts import verdicts
@@ -49,6 +50,7 @@ def build_result(
     front = tuple(eligible_front(judged)) if len(scorer.objectives) > 1 else ()
     predicted = "Predicted: " if plan.predicted else ""
     conclusion = conclusion_of(task, chosen, base, near, judged, evidence, summaries, ledger, scorer)
+    quality = quality_summary(plan, scorer, ledger)
     return TaskResult(
         task_id=task.id,
         task_name=task.name,
@@ -68,7 +70,7 @@ def build_result(
             for rule in scorer.slo.rules
         ),
         verdict=conclusion.kind,
-        headline=predicted + conclusion.sentence + among_several(scorer, chosen, front),
+        headline=predicted + conclusion.sentence + among_several(scorer, chosen, front) + about_winner(winner, quality),
         winner=winner,
         baseline=summaries.get(baseline.number) if baseline is not None else None,
         references=tuple(s for s in summaries.values() if s.origin is ExperimentOrigin.REFERENCE),
@@ -103,8 +105,16 @@ def build_result(
         measuring=measuring_time(ledger, (m for of_number in evidence.starts.values() for m in of_number.values())),
         failures=failure_counts(ledger),
         host=dict(host),
+        quality=quality,
         warnings=tuple(
-            dict.fromkeys((*warnings, *failed_confirmations(ledger), *disturbances(ledger, evidence.starts)))
+            dict.fromkeys(
+                (
+                    *warnings,
+                    *quality_warnings(plan, scorer, ledger),
+                    *failed_confirmations(ledger),
+                    *disturbances(ledger, evidence.starts),
+                )
+            )
         ),
     )
 

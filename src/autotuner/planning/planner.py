@@ -12,6 +12,7 @@ from autotuner.config.workload import arrival, limits, load_points, load_search,
 from autotuner.contracts.attempt import CoreSplit
 from autotuner.contracts.engine import Catalogue, Engine, PlanContext, Runtime
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.quality import PromptSet
 from autotuner.contracts.search import RandomSource
 from autotuner.contracts.store import ExperimentOrigin
 from autotuner.contracts.values import MODEL_KEY, Configuration, Scalar
@@ -24,6 +25,7 @@ from autotuner.planning.neutral import Neutral
 from autotuner.planning.parameters import Given, read_parameters, read_reference
 from autotuner.planning.plan import Estimate, Plan, PlannedExperiment
 from autotuner.planning.provenance import provenance, setting_notes
+from autotuner.planning.quality import probe_seconds, quality_probe
 from autotuner.planning.resolve import ENV_PREFIX, ModelFile, Resolver, env_text
 from autotuner.planning.settings import read_settings
 from autotuner.planning.space import EXACT_LIMIT, Count, ParameterSpace
@@ -70,13 +72,14 @@ def make_plan(
     rng: RandomSource,
     start_s: float = TYPICAL_START_S,
     dataset: Dataset | None = None,
+    prompts: PromptSet | None = None,
 ) -> Plan:
     """Plan a task.
 
     ``models``: the model files of the document, in its order. ``rng`` is used only to estimate the size of huge spaces.
     ``start_s``: seconds that a start takes besides its windows, if known from earlier ones. ``dataset``: what the
-    document's dataset holds. Raises AutotunerError: UNKNOWN_PARAMETER, INVALID_VALUE, CONTRADICTION, UNSUPPORTED,
-    EMPTY_SPACE.
+    document's dataset holds. ``prompts``: what a quality guard would ask; None: there is none. Raises AutotunerError:
+    UNKNOWN_PARAMETER, INVALID_VALUE, CONTRADICTION, UNSUPPORTED, EMPTY_SPACE.
     """
     models = tuple(models)
     neutral = Neutral(engine.neutral, engine.catalogue)
@@ -96,6 +99,9 @@ def make_plan(
     contexts = [replace(context, model=model.name, model_config=model.facts) for model in models]
     structured = read_settings(document, given, neutral, engine.catalogue, contexts)
     given = {**given, **structured.given}
+    quality, quality_reason = quality_probe(document, engine, given, asked, prompts, neutral.known)
+    if quality is not None:
+        context = replace(context, longest_request=max(longest, quality.prompts.longest_request))
     resolver = _resolver(document, engine, models, context, given, flags, neutral)
     dimensions = make_dimensions(document, given, models)
     rules = neutral.rules(engine.rules, given)
@@ -146,11 +152,12 @@ def make_plan(
     )
     per_start_s = _per_start(workload, start_s, predicted=engine.predicted)
     before = len(planned) + searched
+    answers_s = probe_seconds(quality, before)
     confirmation = plan_confirmation(
         document.optimization.confirm,
         others=before - 1 if baseline is not None else 0,
         wall_clock_s=document.optimization.budget.wall_clock_s,
-        search_s=before * per_start_s,
+        search_s=before * per_start_s + answers_s,
         per_start_s=per_start_s,
     )
     warnings += [confirmation.note] if confirmation.note is not None else []
@@ -178,9 +185,11 @@ def make_plan(
         endpoint_url=document.deployment.endpoint_url,
         server=engine.server,
         provenance=provenance(document, given, dimensions, engine.catalogue, models, resolver),
-        estimate=_estimate(before, confirmation, per_start_s),
+        estimate=_estimate(before, confirmation, per_start_s, answers_s),
         warnings=tuple(warnings),
         fair_load=fair,
+        quality=quality,
+        quality_reason=quality_reason,
     )
 
 
@@ -398,14 +407,13 @@ def _per_start(workload: Workload, start_s: float, *, predicted: bool) -> float:
     return PREDICTED_START_S if predicted else start_s + windows * (workload.limits.window_s + DRAIN_S)
 
 
-def _estimate(before: int, confirmation: ConfirmationPlan, per_start_s: float) -> Estimate:
+def _estimate(before: int, confirmation: ConfirmationPlan, per_start_s: float, answers_s: float) -> Estimate:
     """``before``: starts before the confirmation."""
-    starts = before + confirmation.least_starts
     return Estimate(
         per_start_s=per_start_s,
-        starts=starts,
-        total_s=per_start_s * starts,
+        starts=before + confirmation.least_starts,
         most_starts=before + confirmation.most_starts,
+        answers_s=answers_s,
     )
 
 

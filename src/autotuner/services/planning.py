@@ -10,6 +10,7 @@ from autotuner.engines.registry import DEFAULT_ENGINE, engine_for_model
 from autotuner.engines.registry import engine as engine_named
 from autotuner.planning.plan import Plan
 from autotuner.planning.planner import make_plan
+from autotuner.quality.prompts import describe_prompts
 from autotuner.search.registry import STRATEGIES
 from autotuner.services.clients import check_client, with_client
 from autotuner.services.datasets import resolve_dataset
@@ -31,8 +32,8 @@ def engine_of(document: TaskDocument) -> Engine:
 def plan_document(document: TaskDocument, settings: Settings) -> Plan:
     """Plan a document on this host. Starts nothing, except that a generated model is made if it is not there yet.
 
-    AutotunerError for unknown names, parameters, values, a missing model or dataset, an empty space, and UNSUPPORTED
-    for a load that the benchmark client cannot produce.
+    AutotunerError for unknown names, parameters, values, a missing model, dataset or prompts, an empty space, and
+    UNSUPPORTED for a load that the benchmark client cannot produce.
     """
     engine = engine_of(document)
     STRATEGIES.resolve(document.optimization.strategy)
@@ -40,6 +41,7 @@ def plan_document(document: TaskDocument, settings: Settings) -> Plan:
     plugins.deployment(engine.own_deployment or document.deployment_mode)
     client = plugins.client(engine.own_client or document.benchmark.engine)
     dataset = resolve_dataset(document)
+    prompts = describe_prompts(document.quality.prompts)
     models = resolve_models(document, engine, settings)
     plan = make_plan(
         document,
@@ -49,6 +51,7 @@ def plan_document(document: TaskDocument, settings: Settings) -> Plan:
         host=host_facts(gpus=engine.world_size({}) is not None),
         rng=random.Random(document.optimization.seed),
         dataset=dataset,
+        prompts=prompts,
     )
     return with_client(plan, client, settings)
 

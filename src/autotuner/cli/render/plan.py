@@ -19,6 +19,7 @@ from autotuner.services.report.wording import (
     one_line,
     parameter_name,
     parameters_text,
+    percent,
     plain,
     visible,
 )
@@ -91,6 +92,7 @@ def _facts(plan: PlanSummary) -> RenderableType:
         *([("load per", _LOAD_PER[plan.load_per])] if plan.load_per in _LOAD_PER else []),
         *([("arrivals", plan.arrivals)] if plan.arrivals is not None else []),
         *([("dataset", _dataset(plan.dataset))] if plan.dataset is not None else []),
+        ("answers", _answers(plan)),
         ("cores", cores),
         ("time", f"about {_span(duration(plan.estimate_s), duration(plan.most_s))}{limit}"),
     ]
@@ -140,6 +142,21 @@ def _dataset(dataset: Dataset) -> str:
         f"{dataset.requests} requests; prompts of {prompt.least} to {prompt.greatest} characters, median "
         f"{prompt.median}, mean {prompt.mean:.0f}; answers of {output.least} to {output.greatest} tokens, median "
         f"{output.median}, mean {output.mean:.0f}{lasts}"
+    )
+
+
+def _answers(plan: PlanSummary) -> str:
+    guard = plan.quality
+    if guard is None:
+        return f"not compared: {plan.quality_reason}"
+    limits = [
+        *([f"at least {percent(guard.least_agreement)} of tokens"] if guard.least_agreement is not None else []),
+        *([f"at most {guard.greatest_distance:g} nats"] if guard.greatest_distance is not None else []),
+    ]
+    return (
+        f"compared with the baseline's ({plan.quality_reason}): {guard.prompts} prompts × {guard.output_tokens} tokens "
+        f"for each configuration, {guard.baseline_passes} times for the baseline; "
+        + (f"limit {', '.join(limits)}" if limits else "no limit, what differs is labelled")
     )
 
 

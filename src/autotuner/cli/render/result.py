@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autotuner.contracts.result import ExperimentSummary, FailureCount, TaskResult
+from autotuner.services.report.answers import quality_lines
 from autotuner.services.report.wording import (
     MISSING,
     PREDICTED,
@@ -57,7 +58,7 @@ def result_tables(result: TaskResult, *, files: Mapping[str, str] | None = None)
         own = [s is chosen and s.number != baseline for s in columns]
         titles = [f"{name} #{s.number}" if o else experiment_title(s) for s, o in zip(columns, own, strict=True)]
         parts.append(_side_by_side(columns, titles, result))
-    lines = [*_evidence(result), *_loads(result), *_slos(result), *_grid(result)]
+    lines = [*_evidence(result), *_loads(result), *_slos(result), *quality_lines(result), *_grid(result)]
     if lines:
         parts.append(Text("\n".join(lines)))
     if result.verifications:

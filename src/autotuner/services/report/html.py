@@ -48,6 +48,7 @@ def render_html(result: TaskResult) -> str:
             tag("noscript", tag("p", "Plots and sorting need JavaScript.", class_="banner")),
             sections.evidence(result, place),
             sections.comparison(result),
+            sections.quality(result),
             sections.verified(result),
             sections.grid(result, place),
             sections.history(result, place),

@@ -46,6 +46,8 @@ METRICS: tuple[tuple[str, str, str], ...] = (
     ("max_load_meeting_slo", "highest load that meets the SLO", ""),
     ("max_load_low", "… at least", ""),
     ("max_load_high", "… at most", ""),
+    ("answer_difference", "answers unlike the baseline's", "share"),
+    ("logprob_distance", "distance of log-probabilities to the baseline's", "nats"),
 )
 """Aggregated metrics that are shown, in order: name, label, unit."""
 

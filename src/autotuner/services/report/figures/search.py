@@ -32,6 +32,7 @@ PHASES: Mapping[Phase, str] = {
     Phase.QUEUE: GREY,
     Phase.DEPLOY: PURPLE,
     Phase.LOAD: ORANGE,
+    Phase.QUALITY: GREEN,
     Phase.WARM_UP: TEAL,
     Phase.MEASURE: BLUE,
     Phase.TEARDOWN: RED,

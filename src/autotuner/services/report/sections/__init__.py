@@ -4,6 +4,7 @@ from autotuner.services.report.sections.comparison import comparison
 from autotuner.services.report.sections.evidence import evidence, grid, verified
 from autotuner.services.report.sections.failures import failures
 from autotuner.services.report.sections.head import setting, verdict
+from autotuner.services.report.sections.quality import quality
 from autotuner.services.report.sections.search import experiments, history, time_spent
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "failures",
     "grid",
     "history",
+    "quality",
     "setting",
     "time_spent",
     "verdict",
