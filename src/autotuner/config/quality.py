@@ -29,6 +29,8 @@ def _limit(given: object) -> object:
         return {"agreement": given}
     if isinstance(given, dict) and all(value is None for value in given.values()):
         raise refuse("it limits nothing", "Give it agreement or distance, or leave it out")
+    if given is not None and not isinstance(given, dict | QualityLimit):
+        raise refuse("it is neither a number nor a block", "Write it like 0.95, or like {distance: 0.1}")
     return given
 
 

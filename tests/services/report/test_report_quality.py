@@ -38,10 +38,10 @@ def judged() -> TaskResult:
 @pytest.mark.parametrize(
     ("answers", "text"),
     [
-        (SAME, "100 % of tokens agree, 0.001 nats apart"),
-        (OTHER, "62 % of tokens agree, 0.31 nats apart, more than an unchanged setting shows"),
+        (SAME, "100.0 % of tokens agree, 0.001 nats apart"),
+        (OTHER, "62.0 % of tokens agree, 0.31 nats apart, more than an unchanged setting shows"),
         (NONE, "not judged (HTTP 500: <b>gone</b>)"),
-        (AnswersLine(agreement=0.5, unit="characters"), "50 % of characters agree"),
+        (AnswersLine(agreement=0.5, unit="characters"), "50.0 % of characters agree"),
     ],
 )
 def test_answers_in_words(answers: AnswersLine, text: str) -> None:
@@ -52,8 +52,8 @@ def test_answers_in_words(answers: AnswersLine, text: str) -> None:
     ("agreement", "distance", "text"),
     [
         (None, None, "no limit"),
-        (0.9, None, "limit 90 % of tokens"),
-        (0.9, 0.1, "limit 90 % of tokens, 0.1 nats"),
+        (0.9, None, "limit 90.0 % of tokens"),
+        (0.9, 0.1, "limit 90.0 % of tokens, 0.1 nats"),
     ],
 )
 def test_limits_in_words(agreement: float | None, distance: float | None, text: str) -> None:
@@ -64,11 +64,11 @@ def test_the_evidence_says_how_the_winners_answers_stand() -> None:
     result = judged()
     assert result.winner is not None
     ours, own = quality_lines(result)
-    assert ours.startswith(f"Answers of #{result.winner.number} against the baseline's: 62 % of tokens agree")
-    assert ours.endswith("limit 50 % of tokens")
+    assert ours.startswith(f"Answers of #{result.winner.number} against the baseline's: 62.0 % of tokens agree")
+    assert ours.endswith("limit 50.0 % of tokens")
     assert (
         own
-        == "Answers of the baseline against themselves, 32 prompts × 16 tokens: 98 % of tokens agree, 0.002 nats apart"
+        == "Answers of the baseline against themselves, 32 prompts × 16 tokens: 98.0 % of tokens agree, 0.002 nats apart"
     )
     assert quality_lines(build.result()) == []
 
@@ -78,7 +78,7 @@ def test_the_report_has_the_answers_of_each_configuration() -> None:
     section = page[page.index('<section id="answers">') :]
     section = section[: section.index("</section>")]
     assert "32 prompts × 16 tokens" in section
-    assert "limit 50 % of tokens" in section
+    assert "limit 50.0 % of tokens" in section
     assert ">differs<" in section
     assert "not judged: HTTP 500: &lt;b&gt;gone&lt;/b&gt;" in section
     assert section.count("no more than an unchanged setting") == sum(
