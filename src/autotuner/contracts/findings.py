@@ -32,7 +32,8 @@ class ParetoPoint(Frozen):
     low: tuple[float, ...] | None = Field(None, description="lower end of each score's interval; None: noise unknown")
     high: tuple[float, ...] | None = None
     starts: int = Field(description="starts that the scores are of: those of the confirmation, else the search's one")
-    eligible: bool = Field(description="no hard SLO violated; others are never on the front")
+    eligible: bool = Field(description="no hard SLO violated and not ruled out since; others are never on the front")
+    failed: bool = Field(False, description="not eligible because its server failed when it was started again")
     on_front: bool = Field(description="by the measured scores no other is as good everywhere and better somewhere")
     probability: float | None = Field(
         None, description="that it is on the front of the true scores; None: noise unknown, or not eligible"
@@ -48,7 +49,9 @@ class ParetoSet(Frozen):
     """The trade-offs between several objectives."""
 
     objectives: tuple[ObjectiveFigure, ...] = Field(description="in the document's order")
-    points: tuple[ParetoPoint, ...] = Field(description="measured configurations, those of the front first")
+    points: tuple[ParetoPoint, ...] = Field(
+        description="configurations that were measured in full, those of the front first"
+    )
     confidence: float = Field(description="of the intervals low … high, each by itself")
     left_out: int = Field(0, description="measured configurations behind the front that are not in `points`")
     note: str | None = Field(None, description="why nothing is known of the uncertainty, if so")

@@ -20,6 +20,7 @@ from autotuner.services.report.figures.figure import (
     hover_text,
     plot_text,
     score_label,
+    score_scale,
     scored_of,
     upwards,
     vertical,
@@ -71,9 +72,10 @@ def parallel_figure(result: TaskResult) -> Figure | None:
     return Figure("plot-parallel", title, "A line per experiment; bright is good", tuple(traces), layout)
 
 
-def slice_figures(result: TaskResult) -> list[Figure]:
-    """Scores by the values of each varied parameter."""
+def value_figures(result: TaskResult) -> list[Figure]:
+    """Scores of all experiments by the values of each varied parameter."""
     scored = scored_of(result)
+    factor = score_scale(result)[0]
     found: list[Figure] = []
     for index, name in enumerate(varied_parameters(scored)[:MAX_AXES]):
         places = _places([s.parameters.get(name) for s in scored])
@@ -85,7 +87,7 @@ def slice_figures(result: TaskResult) -> list[Figure]:
                 {
                     "type": "box",
                     "x": [label] * len(own),
-                    "y": [s.score for s in own],
+                    "y": [(s.score or 0.0) * factor for s in own],
                     "boxpoints": "all",
                     "jitter": 0.4,
                     "pointpos": 0,
@@ -104,7 +106,7 @@ def slice_figures(result: TaskResult) -> list[Figure]:
             "yaxis": {"title": {"text": score_label(result)}},
         }
         title = parameter_name(name)
-        found.append(Figure(f"plot-slice-{index}", title, f"Score by value of {title}", tuple(traces), layout))
+        found.append(Figure(f"plot-values-{index}", title, f"Score by value of {title}", tuple(traces), layout))
     return found
 
 
