@@ -10,10 +10,17 @@ from autotuner.contracts.attempt import AttemptJob, AttemptReason
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.server_metrics import GpuFigures, Level
+from autotuner.contracts.stopping import EarlyStop
 from autotuner.contracts.store import TaskStatus
 from autotuner.contracts.workload import LoadPoint
 from autotuner.coordinator.comparisons import argument_difference
+from autotuner.coordinator.finalists import Evidence
+from autotuner.coordinator.ledger import Ledger
+from autotuner.coordinator.pareto import pareto_set
+from autotuner.coordinator.scorer import Scorer
+from autotuner.coordinator.verdicts import verdicts
 from autotuner.services.report import render_html
+from autotuner.services.report.findings_text import place_text
 from autotuner.telemetry import watch
 from conformance.fake_parts import measurement
 from coordinator.loop_world import World, configuration, document, make_world
@@ -142,6 +149,7 @@ async def test_winner_and_baseline_are_compared_over_their_pairs(world: World) -
     assert throughput.noise is not None
     assert throughput.low is not None
     assert throughput.high is not None
+    assert throughput.change is not None
     assert throughput.low < throughput.change < throughput.high
     assert throughput.clear is True
     # The gain is that of the same pairs.
@@ -155,6 +163,63 @@ async def test_without_pairs_the_noise_is_not_known(world: World) -> None:
     result = await world.run(document(confirm={"starts": 0}))
     (compared, *_) = result.comparisons
     assert all(d.pairs == 0 and d.noise is None and d.clear is None and d.low is None for d in compared.metrics)
+
+
+async def test_a_start_without_goodput_leaves_no_ratio(world: World) -> None:
+    def figures(job: AttemptJob, point: LoadPoint, repeat: int) -> Measurement:
+        good = 0.0 if configuration(job)[0] == 1 and job.attempt_id % 2 else 5.0
+        return traded(job, point, repeat).model_copy(update={"goodput": good})
+
+    world.client.figures = figures
+    result = await world.run(document(confirm={"top_k": 1, "starts": 4, "max_starts": 4}, max_iterations=6))
+    assert result.baseline is not None
+    assert result.baseline.parameters["a"] == 1
+    goodput = next(d for d in result.comparisons[0].metrics if d.metric == "goodput")
+    assert (goodput.own, goodput.change, goodput.low, goodput.clear) == (5.0, None, None, None)
+    assert 0 < goodput.other < 5
+    assert goodput.pairs == 4
+    assert "no ratio to 0" in render_html(result)
+
+
+async def test_a_finalist_whose_server_fails_again_is_off_the_front(world: World) -> None:
+    world.client.figures = traded
+    searched = await world.run(document(objective=SEVERAL, max_iterations=12, confirm={"starts": 0}))
+    assert searched.winner is not None
+    assert searched.pareto is not None
+    assert searched.winner.number in searched.front
+    experiments = {e.number: e for e in await world.experiments()}
+    ledger = Ledger()
+    for experiment in experiments.values():
+        ledger.put_experiment(experiment)
+    plan = world.plan(document(objective=SEVERAL))
+    scorer = Scorer.of(plan)
+    scorer.settle_from(ledger)
+    evidence = Evidence(out={searched.winner.number: "its server failed: killed"})
+    found = pareto_set(verdicts(ledger, scorer), evidence, scorer, seed=0)
+    assert found is not None
+    (point,) = [p for p in found.points if p.experiment == searched.winner.number]
+    assert (point.failed, point.eligible, point.on_front) == (True, False, False)
+    assert place_text(point) == "failed when started again"
+
+
+async def test_figures_that_were_cut_short_are_no_trade_off(world: World) -> None:
+    def figures(job: AttemptJob, point: LoadPoint, repeat: int) -> Measurement:
+        taken = traded(job, point, repeat)
+        if job.stop is None or configuration(job)[1] < 3:
+            return taken
+        early = EarlyStop(kind="slo_out_of_reach", why="the SLO is out of reach", planned_s=9.0)
+        return taken.model_copy(update={"early_stop": early})
+
+    world.client.figures = figures
+    data = document(objective=SEVERAL, max_iterations=16, confirm={"top_k": 1, "starts": 2, "max_starts": 2})
+    result = await world.run(data)
+    cut = {s.number for s in result.experiments if s.metrics.get("cut")}
+    assert cut
+    assert result.pareto is not None
+    assert {p.experiment for p in result.pareto.points} == {s.number for s in result.experiments} - cut
+    # The model of the scores takes them for what they are.
+    assert result.importance is not None
+    assert result.importance.experiments == len(result.experiments)
 
 
 async def test_the_load_curve_is_of_the_confirmation(world: World) -> None:

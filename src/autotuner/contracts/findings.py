@@ -100,9 +100,12 @@ class MetricDifference(Frozen):
     """One metric of two configurations."""
 
     metric: str = Field(description="name of the aggregated metric, such as mean_ttft")
-    own: float = Field(description="geometric mean over the starts")
+    own: float = Field(description="geometric mean over the starts; the plain one where a start has 0")
     other: float
-    change: float = Field(description="own / other - 1; over paired starts the geometric mean of the pairs")
+    change: float | None = Field(
+        None,
+        description="own / other - 1; over paired starts the geometric mean of the pairs; None where a start has 0",
+    )
     low: float | None = Field(None, description="lower end of the change's 95 % interval; None without two pairs")
     high: float | None = None
     noise: float | None = Field(

@@ -185,6 +185,10 @@ class ValueOrigin(Frozen):
 class TaskResult(Frozen):
     """The result of a task, also of one that still runs (then without verdict)."""
 
+    verdict: VerdictKind | None = Field(
+        None, description="what kind of answer the headline is; None: stored by an earlier version"
+    )
+    headline: str = Field(description="the verdict in one line")
     task_id: int
     task_name: str
     status: TaskStatus
@@ -199,10 +203,6 @@ class TaskResult(Frozen):
     direction: Literal["minimize", "maximize"]
     scored_at: tuple[str, ...] = Field(description="names of the load points that the score is of")
     slo_sentences: tuple[str, ...] = ()
-    verdict: VerdictKind | None = Field(
-        None, description="what kind of answer the headline is; None: stored by an earlier version"
-    )
-    headline: str = Field(description="the verdict in one line")
     winner: ExperimentSummary | None = Field(
         None, description="the best candidate; it has won where the verdict is gain or only_eligible"
     )

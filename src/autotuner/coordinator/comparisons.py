@@ -130,21 +130,14 @@ def _is_option(argument: str) -> bool:
 
 def _difference(name: str, own: ExperimentSummary, other: ExperimentSummary, starts: Starts) -> MetricDifference | None:
     rounds = sorted(starts.get(own.number, {}).keys() & starts.get(other.number, {}).keys())
-    pairs = [
-        (theirs, ours)
-        for block in rounds
-        if (theirs := _positive(starts[other.number][block], name)) is not None
-        and (ours := _positive(starts[own.number][block], name)) is not None
-    ]
-    spread, freedom = _noise(name, starts)
-    single = (
-        [(theirs, ours)]
-        if (theirs := _positive(other.metrics, name)) and (ours := _positive(own.metrics, name))
-        else []
-    )
-    used = pairs or single
-    if not used:
+    pairs = _both([(starts[other.number][block], starts[own.number][block]) for block in rounds], name)
+    used = pairs or _both([(other.metrics, own.metrics)], name)
+    if not any(theirs or ours for theirs, ours in used):
         return None
+    if not all(theirs and ours for theirs, ours in used):
+        theirs, ours = (math.fsum(values) / len(used) for values in zip(*used, strict=True))
+        return MetricDifference(metric=name, own=ours, other=theirs, pairs=len(pairs))
+    spread, freedom = _noise(name, starts)
     ratios = [math.log(ours / theirs) for theirs, ours in used]
     mean = math.fsum(ratios) / len(ratios)
     error: float | None = None
@@ -165,6 +158,12 @@ def _difference(name: str, own: ExperimentSummary, other: ExperimentSummary, sta
         pairs=len(pairs),
         clear=None if low is None or high is None else low > 0 or high < 0,
     )
+
+
+def _both(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], name: str) -> list[tuple[float, float]]:
+    """The values of both, of the pairs in which both have one."""
+    found = [(figure(theirs, name), figure(ours, name)) for theirs, ours in pairs]
+    return [(a, b) for a, b in found if a is not None and b is not None and a >= 0 and b >= 0]
 
 
 def _positive(metrics: Mapping[str, Any], name: str) -> float | None:

@@ -1,6 +1,7 @@
 """Trade-offs, importance, differences and load curves in every display."""
 
 import io
+import math
 import re
 
 import pytest
@@ -102,8 +103,8 @@ def test_the_front_is_told_with_its_certainty() -> None:
     assert "best total tokens/s" in text
     assert "cannot be told from the front (60.0 %)" in text
     assert "violates a hard SLO" in text
-    assert "2 more behind the front are not listed." in text
-    assert "410 ms (393.6 to 426.4 ms)" in text
+    assert "2 more are not listed." in text
+    assert "410 ms (393.6 to 426.4)" in text
     shown = terminal(build.with_findings())
     assert "on the front (97.0 %)" in shown
     assert "knee" in shown
@@ -132,6 +133,20 @@ def test_each_configuration_is_drawn_once_with_its_bars() -> None:
     # Milliseconds, as in the tables.
     assert bars["array"] == pytest.approx([410 * 0.04, 300 * 0.04])
     assert "ms (less is better)" in str(figure.layout["yaxis"])
+
+
+def test_values_that_are_far_worse_make_an_axis_logarithmic() -> None:
+    found = build.pareto()
+    far = found.points[-1].model_copy(update={"values": (140.0, 90.0)})
+    wide = build.result(pareto=found.model_copy(update={"points": (*found.points[:-1], far)}))
+    (narrow,), (figure,) = figures.trade_off_figures(build.with_findings()), figures.trade_off_figures(wide)
+    for drawn, kind in ((narrow, "linear"), (figure, "log")):
+        axis, marks = drawn.layout["yaxis"], drawn.layout["annotations"]
+        assert isinstance(axis, dict)
+        assert isinstance(marks, list)
+        assert axis["type"] == kind
+        knee = next(mark for mark in marks if mark["text"] == "#5 knee")
+        assert knee["y"] == pytest.approx(300.0 if kind == "linear" else math.log10(0.3))
 
 
 def test_three_objectives_are_three_plots() -> None:
@@ -230,6 +245,12 @@ def test_where_values_come_from() -> None:
     assert "strategy bayesian" in text
     origin = build.with_findings().provenance[0]
     assert value_text(origin.model_copy(update={"value": {"min": 1, "max": 8}})) == "min 1, max 8"
+
+
+def test_one_is_no_plural() -> None:
+    one = build.result(experiments=[build.searched()[0]], attempts=1, stop_reason=None)
+    assert "1 experiment, 1 server start, " in page(one)
+    assert "1 experiment, 1 server start in " in terminal(one)
 
 
 def test_axes_have_the_units_of_the_tables() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.table import Table
 from rich.text import Text
 
-from autotuner.contracts.result import TaskResult
+from autotuner.contracts.result import ExperimentSummary, TaskResult
 from autotuner.services.report.findings_text import (
     change_text,
     clear_text,
@@ -20,7 +22,7 @@ from autotuner.services.report.findings_text import (
     score_range,
     shown_points,
 )
-from autotuner.services.report.wording import chosen_title, experiment_title, one_line, parameters_text
+from autotuner.services.report.wording import PREDICTED, chosen_title, experiment_title, one_line, parameters_text
 
 MOST_BEHIND = 3
 """So many configurations behind the front are listed with it."""
@@ -35,7 +37,7 @@ def comparison_tables(result: TaskResult) -> list[Table]:
             continue
         own, other = summaries.get(found.experiment), summaries.get(found.other)
         table = Table(show_edge=False, pad_edge=False, header_style="bold", title_justify="left", title_style="")
-        table.title = Text(f"Figures {comparison_basis(found)}")
+        table.title = Text(f"Figures {comparison_basis(found)}{_mark(result)}")
         own_title = chosen_title(result, own) if own else f"#{found.experiment}"
         other_title = experiment_title(other) if other else f"#{found.other}"
         if found.other_is == "best of the search":
@@ -57,21 +59,24 @@ def trade_off_table(result: TaskResult) -> tuple[Text, Table] | None:
         return None
     summaries = {s.number: s for s in result.experiments}
     table = Table(show_edge=False, pad_edge=False, header_style="bold")
-    headers = ("trade-offs", *(one_line(o.label) for o in found.objectives), "place", "stands for", "parameters")
+    shown = shown_points(found, MOST_BEHIND)
+    varied = _varied([summaries[p.experiment] for p in shown if p.experiment in summaries])
+    named = "parameters that differ" if varied else ""
+    headers = ("trade-offs", *(one_line(o.label) for o in found.objectives), "place", "stands for", named)
     for index, header in enumerate(headers):
         figure = 0 < index <= len(found.objectives)
         table.add_column(Text(header), justify="right" if figure else "left", overflow="fold")
     styles = {"front": "green", "unclear": "yellow"}
-    for point in shown_points(found, MOST_BEHIND):
+    for point in shown:
         summary = summaries.get(point.experiment)
         table.add_row(
             Text(experiment_title(summary) if summary else f"#{point.experiment}"),
             *(Text(score_range(found, point, axis)) for axis in range(len(found.objectives))),
             Text(place_text(point), style=styles.get(point.place or "", "")),
             Text(front_role(found, point)),
-            Text(parameters_text(summary.parameters) if summary else ""),
+            Text(parameters_text({n: v for n, v in summary.parameters.items() if n in varied}) if summary else ""),
         )
-    return Text(front_sentence(found)), table
+    return Text(front_sentence(found) + _mark(result)), table
 
 
 def importance_text(result: TaskResult) -> Text | None:
@@ -82,4 +87,15 @@ def importance_text(result: TaskResult) -> Text | None:
     if found.note is not None:
         return Text(importance_sentence(found), style="dim")
     lines = ", ".join(importance_lines(found))
-    return Text(f"Parameter importance: {lines}\n").append(importance_sentence(found), style="dim")
+    text = Text(f"Parameter importance{_mark(result)}: {lines}\n")
+    return text.append(importance_sentence(found), style="dim")
+
+
+def _mark(result: TaskResult) -> str:
+    return f" ({PREDICTED})" if result.predicted else ""
+
+
+def _varied(summaries: Sequence[ExperimentSummary]) -> set[str]:
+    """Parameters that have not the same value in all of them."""
+    names = {name for summary in summaries for name in summary.parameters}
+    return {name for name in names if len({repr(s.parameters.get(name, "absent")) for s in summaries}) > 1}

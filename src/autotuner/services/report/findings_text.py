@@ -51,10 +51,10 @@ def score_range(found: ParetoSet, point: ParetoPoint, axis: int) -> str:
     text = with_unit(point.values[axis], unit)
     if point.low is None or point.high is None:
         return text
-    low, high = with_unit(point.low[axis], unit), with_unit(point.high[axis], unit)
-    return (
-        f"{text} ({low.rpartition(' ')[0] or low} to {high})" if _same_unit(low, high) else f"{text} ({low} to {high})"
-    )
+    ends = [with_unit(end[axis], unit) for end in (point.low, point.high)]
+    if {end.partition(" ")[2] for end in (text, *ends)} == {text.partition(" ")[2]}:
+        ends = [end.partition(" ")[0] for end in ends]
+    return f"{text} ({ends[0]} to {ends[1]})"
 
 
 def shown_points(found: ParetoSet, most: int) -> list[ParetoPoint]:
@@ -121,6 +121,8 @@ def change_text(difference: MetricDifference) -> str:
 
 def clear_text(difference: MetricDifference) -> str:
     """Whether a difference is more than noise."""
+    if difference.change is None:
+        return "no ratio to 0"
     if difference.clear is None:
         return "noise not known"
     return "more than noise" if difference.clear else "within the noise"
@@ -157,10 +159,6 @@ def _plain(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_plain(entry) for entry in value)
     return MISSING if value is None else one_line(str(value))
-
-
-def _same_unit(low: str, high: str) -> bool:
-    return low.rpartition(" ")[2] == high.rpartition(" ")[2]
 
 
 def slo_word(summary: ExperimentSummary) -> str:

@@ -13,8 +13,8 @@ from autotuner.services.report.figures.figure import (
     Spec,
     labelled,
     plot_text,
-    score_label,
     score_scale,
+    score_unit,
     titles_of,
 )
 from autotuner.services.report.wording import parameter_name, parameter_value, percent, with_unit
@@ -125,7 +125,7 @@ def _slice(result: TaskResult, index: int, found: Slice) -> Figure:
             "title": {"text": plot_text(parameter_name(found.parameter))},
             "automargin": True,
         },
-        "yaxis": {"title": {"text": score_label(result)}},
+        "yaxis": {"title": {"text": score_unit(result)}},
     }
     title = parameter_name(found.parameter)
     summary = f"Score by {title}, the other parameters as in the best configuration"

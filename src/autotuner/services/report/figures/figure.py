@@ -110,6 +110,11 @@ def score_label(result: TaskResult) -> str:
     return labelled(result, plot_text(f"{result.objective_label}{unit}"))
 
 
+def score_unit(result: TaskResult) -> str:
+    """The same for a small plot, whose text says what the score is."""
+    return labelled(result, plot_text(score_scale(result)[1] or result.objective_label))
+
+
 def vertical(x: float) -> Spec:
     """A thin line across the plot."""
     place: Spec = {"type": "line", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1}

@@ -81,7 +81,7 @@ def _figure(
     layout: Spec = {
         "height": 300,
         "xaxis": {"title": {"text": "requests in flight" if closed else "requests per second"}, "rangemode": "tozero"},
-        "yaxis": {"title": {"text": labelled(result, f"{label}, {shown_unit}")}, "rangemode": "tozero"},
+        "yaxis": {"title": {"text": labelled(result, plot_text(shown_unit))}, "rangemode": "tozero"},
         "shapes": [
             {
                 "type": "line",

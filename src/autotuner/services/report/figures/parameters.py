@@ -19,8 +19,8 @@ from autotuner.services.report.figures.figure import (
     Spec,
     hover_text,
     plot_text,
-    score_label,
     score_scale,
+    score_unit,
     scored_of,
     upwards,
     vertical,
@@ -58,7 +58,7 @@ def parallel_figure(result: TaskResult) -> Figure | None:
         "showlegend": False,
         "xaxis": {
             "tickvals": list(columns),
-            "ticktext": [*(plot_text(parameter_name(name)) for name in names), score_label(result)],
+            "ticktext": [*(plot_text(parameter_name(name)) for name in names), score_unit(result)],
             "side": "top",
             "showgrid": False,
             "zeroline": False,
@@ -103,7 +103,7 @@ def value_figures(result: TaskResult) -> list[Figure]:
             "height": 300,
             "showlegend": False,
             "xaxis": {"type": "category", "title": {"text": plot_text(parameter_name(name))}, "automargin": True},
-            "yaxis": {"title": {"text": score_label(result)}},
+            "yaxis": {"title": {"text": score_unit(result)}},
         }
         title = parameter_name(name)
         found.append(Figure(f"plot-values-{index}", title, f"Score by value of {title}", tuple(traces), layout))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Literal
 
 from autotuner.contracts.findings import ParetoPoint, ParetoSet
 from autotuner.contracts.result import TaskResult
@@ -24,6 +26,8 @@ from autotuner.services.report.findings_text import PLACES, front_role, place_te
 from autotuner.services.report.wording import one_line, with_unit
 
 MAX_PAIRS = 3
+WIDE = 20
+"""An axis whose largest value is so many times its smallest one is logarithmic."""
 
 _MARKS: tuple[tuple[str, str, Spec], ...] = (
     ("behind", PLACES["behind"], {"color": GREY, "size": 7}),
@@ -46,6 +50,7 @@ def trade_off_figures(result: TaskResult) -> list[Figure]:
 def _pair(result: TaskResult, found: ParetoSet, index: int, x: int, y: int) -> Figure:
     titles = titles_of(result)
     scales = {k: axis_scale([p.values[k] for p in found.points], found.objectives[k].unit) for k in (x, y)}
+    kinds = {k: _axis([p.values[k] for p in found.points]) for k in (x, y)}
     front = sorted((p for p in found.points if p.on_front), key=lambda p: p.values[x])
     traces: list[Spec] = []
     if len(front) > 1 and len(found.objectives) == 2:
@@ -74,13 +79,13 @@ def _pair(result: TaskResult, found: ParetoSet, index: int, x: int, y: int) -> F
             traces.append(_points(found, members, titles, (x, y), scales, name, mark, bars=False))
     layout: Spec = {
         "height": 420,
-        "xaxis": {"title": {"text": _title(result, found, x, scales[x][1])}},
-        "yaxis": {"title": {"text": _title(result, found, y, scales[y][1])}},
+        "xaxis": {"title": {"text": _title(result, found, x, scales[x][1])}, "type": kinds[x]},
+        "yaxis": {"title": {"text": _title(result, found, y, scales[y][1])}, "type": kinds[y]},
         "annotations": [
             {
-                "x": p.values[x] * scales[x][0],
-                "y": p.values[y] * scales[y][0],
-                "text": plot_text(f"#{p.experiment} {front_role(found, p)}".strip()),
+                "x": _place(p.values[x] * scales[x][0], kinds[x]),
+                "y": _place(p.values[y] * scales[y][0], kinds[y]),
+                "text": f"#{p.experiment}" + (" knee" if p.knee else ""),
                 "showarrow": False,
                 "yshift": 16,
                 "font": {"size": 11},
@@ -92,6 +97,16 @@ def _pair(result: TaskResult, found: ParetoSet, index: int, x: int, y: int) -> F
     labels = f"{one_line(found.objectives[x].label)} and {one_line(found.objectives[y].label)}"
     summary = f"Measured configurations by {labels}; bars: {found.confidence:.0%} intervals".replace("%", " %")
     return Figure(f"plot-trade-off-{index}", labels, summary, tuple(traces), layout)
+
+
+def _axis(values: Sequence[float]) -> Literal["linear", "log"]:
+    """Logarithmic where the front would be lost among values that are far worse."""
+    return "log" if min(values) > 0 and max(values) > WIDE * min(values) else "linear"
+
+
+def _place(value: float, kind: Literal["linear", "log"]) -> float:
+    """Where an annotation stands: plotly wants the logarithm of it."""
+    return math.log10(value) if kind == "log" else value
 
 
 def _kind(point: ParetoPoint) -> str:
@@ -141,4 +156,5 @@ def _hover(found: ParetoSet, point: ParetoPoint, titles: dict[int, str]) -> str:
         plot_text(f"{objective.label}: {with_unit(value, objective.unit)}")
         for objective, value in zip(found.objectives, point.values, strict=True)
     ]
-    return "<br>".join([*lines, place_text(point)])
+    role = front_role(found, point)
+    return "<br>".join([*lines, place_text(point), *([plot_text(role)] if role else [])])

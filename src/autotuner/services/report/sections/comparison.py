@@ -114,7 +114,7 @@ def _against(result: TaskResult, found: Comparison) -> Html:
     ]
     names = (own_title, other_title, "difference", "noise", "")
     return group(
-        tag("h3", heading),
+        tag("h3", heading, " ", predicted_mark(result)),
         table(
             tag("tr", tag("th", "set differently"), tag("th", own_title), tag("th", other_title)),
             settings + (options if any(_commands(found)) else []),

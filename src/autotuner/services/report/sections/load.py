@@ -6,7 +6,7 @@ from autotuner.contracts.result import TaskResult
 from autotuner.services.report import figures
 from autotuner.services.report.figures.load import CURVES
 from autotuner.services.report.markup import Child, Html, tag
-from autotuner.services.report.sections.parts import Plot, section, table
+from autotuner.services.report.sections.parts import Plot, predicted_mark, section, table
 from autotuner.services.report.wording import experiment_title, one_line, with_unit
 
 
@@ -42,7 +42,7 @@ def load_curve(result: TaskResult, plot: Plot) -> Html | None:
     )
     drawn = [plot(figure) for figure in figures.load_figures(result)]
     parts: list[Child] = [
-        tag("p", f"Means over all windows ({starts}).", class_="note"),
+        tag("p", f"Means over all windows ({starts}). ", predicted_mark(result), class_="note"),
         tag("div", drawn, class_="trio") if any(drawn) else None,
         tag("details", tag("summary", "Figures at each load"), table(head, rows)) if any(drawn) else table(head, rows),
     ]

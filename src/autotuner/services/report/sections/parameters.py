@@ -6,7 +6,7 @@ from autotuner.contracts.result import TaskResult
 from autotuner.services.report import figures
 from autotuner.services.report.findings_text import importance_lines, importance_sentence
 from autotuner.services.report.markup import Child, Html, tag
-from autotuner.services.report.sections.parts import Plot, section, table
+from autotuner.services.report.sections.parts import Plot, predicted_mark, section, table
 from autotuner.services.report.wording import MISSING, parameter_name, parameter_value, with_unit
 
 
@@ -19,7 +19,8 @@ def parameters(result: TaskResult, plot: Plot) -> Html | None:
         return None
     parts: list[Child] = []
     if found is not None:
-        parts.append(tag("p", importance_sentence(found), class_="note" if found.note else None))
+        mark = predicted_mark(result) if found.note is None else None
+        parts.append(tag("p", importance_sentence(found), " ", mark, class_="note" if found.note else None))
         drawn = plot(figures.importance_figure(result))
         grey = drawn is not None and not all(entry.seen for entry in found.parameters)
         parts += [drawn, tag("p", "Grey: not told from nothing.", class_="note") if grey else None]

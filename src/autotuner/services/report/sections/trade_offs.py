@@ -6,7 +6,7 @@ from autotuner.contracts.result import TaskResult
 from autotuner.services.report import figures
 from autotuner.services.report.findings_text import front_role, front_sentence, place_text, score_range, shown_points
 from autotuner.services.report.markup import Child, Html, tag
-from autotuner.services.report.sections.parts import Plot, section, table
+from autotuner.services.report.sections.parts import Plot, predicted_mark, section, table
 from autotuner.services.report.wording import (
     experiment_title,
     one_line,
@@ -45,7 +45,7 @@ def trade_offs(result: TaskResult, plot: Plot) -> Html | None:
                 tag("th", experiment_title(summary) if summary else f"#{point.experiment}", scope="row"),
                 tag("td", front_role(found, point)),
                 [tag("td", score_range(found, point, axis), class_="figure") for axis in range(len(found.objectives))],
-                tag("td", place_text(point), class_=tone),
+                tag("td", place_text(point), class_=f"{tone} line" if tone else "line"),
                 tag("td", str(point.starts), class_="figure"),
                 [
                     tag("td", parameter_value(n, summary.parameters[n]) if summary and n in summary.parameters else "")
@@ -58,10 +58,10 @@ def trade_offs(result: TaskResult, plot: Plot) -> Html | None:
     left = len(found.points) - len(shown) + found.left_out
     plots = [plot(made) for made in figures.trade_off_figures(result)]
     parts: list[Child] = [
-        tag("p", front_sentence(found)),
+        tag("p", front_sentence(found), " ", predicted_mark(result)),
         tag("p", f"Noise from start to start: {', '.join(noises)}.", class_="note") if noises else None,
         tag("div", plots, class_="pair" if len(plots) > 1 else None) if any(plots) else None,
         table(head, rows),
-        tag("p", f"{left} more behind the front are not listed.", class_="note") if left else None,
+        tag("p", f"{left} more {'is' if left == 1 else 'are'} not listed.", class_="note") if left else None,
     ]
     return section("Trade-offs", parts)
