@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from autotuner.contracts.attempt import Failure, FailureClass, Phase
+from autotuner.contracts.findings import Comparison, Importance, LoadCurve, ParetoSet, Slice
 from autotuner.contracts.store import ExperimentOrigin, ExperimentStatus, TaskStatus
 from autotuner.contracts.values import Frozen, Scalar
 
@@ -195,9 +196,23 @@ class Verification(Frozen):
     started_at: datetime
 
 
+class ValueOrigin(Frozen):
+    """Where the value of one parameter comes from."""
+
+    parameter: str
+    value: Any = Field(description="the value, or the list or range that is searched, as in the document")
+    origin: str = Field(description="document, engine default or derived")
+    source: str = Field("", description="of a derived one: the settings that it follows from")
+    searched: bool = False
+
+
 class TaskResult(Frozen):
     """The result of a task, also of one that still runs (then without verdict)."""
 
+    verdict: VerdictKind | None = Field(
+        None, description="what kind of answer the headline is; None: stored by an earlier version"
+    )
+    headline: str = Field(description="the verdict in one line")
     task_id: int
     task_name: str
     status: TaskStatus
@@ -212,10 +227,6 @@ class TaskResult(Frozen):
     direction: Literal["minimize", "maximize"]
     scored_at: tuple[str, ...] = Field(description="names of the load points that the score is of")
     slo_sentences: tuple[str, ...] = ()
-    verdict: VerdictKind | None = Field(
-        None, description="what kind of answer the headline is; None: stored by an earlier version"
-    )
-    headline: str = Field(description="the verdict in one line")
     winner: ExperimentSummary | None = Field(
         None, description="the best candidate; it has won where the verdict is gain or only_eligible"
     )
@@ -238,6 +249,23 @@ class TaskResult(Frozen):
     noise_within: float | None = Field(None, description="the same from repeat to repeat within one start")
     differences: dict[str, tuple[Scalar, Scalar]] = Field(
         default_factory=dict, description="parameter → (baseline, winner), only where they differ"
+    )
+    pareto: ParetoSet | None = Field(None, description="several objectives: all measured trade-offs, with uncertainty")
+    importance: Importance | None = Field(
+        None, description="of the searched parameters for the (first) objective; None: nothing was searched"
+    )
+    slices: tuple[Slice, ...] = Field(
+        (), description="the effect of each searched parameter alone, from the winner or the nearest"
+    )
+    comparisons: tuple[Comparison, ...] = Field(
+        (), description="the winner (or the nearest) against the baseline and against the best of the search"
+    )
+    load_curves: tuple[LoadCurve, ...] = Field(
+        (), description="winner (or nearest) and baseline over all loads, where there are several"
+    )
+    provenance: tuple[ValueOrigin, ...] = Field((), description="where each parameter's value or values come from")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="what else decided the figures: strategy, seed, client, load"
     )
     # No repr: asyncio takes that of what a program's main coroutine returns, and here it would be as long as the list.
     experiments: tuple[ExperimentSummary, ...] = Field((), repr=False)

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from autotuner.config.document import TaskDocument
+from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.load_search import LoadLimit
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.quality import JudgedAnswers
@@ -21,6 +22,7 @@ from autotuner.scoring.answers import answer_metrics, guarded, missing
 from autotuner.scoring.figures import Missing
 from autotuner.scoring.load_search import load_limits
 from autotuner.scoring.objectives import (
+    ENERGY,
     LATENCY,
     PER_GPU,
     TOTAL,
@@ -104,10 +106,11 @@ class Scorer:
         """Fix the objectives from the metrics of the first success and of the baseline; a warning, if any.
 
         AutotunerError: NO_RESULT when the success has no throughput at all, CONTRADICTION for the objective balanced
-        without a baseline that ran.
+        without a baseline that ran, UNSUPPORTED for minimize_energy where no energy was measured.
         """
         if self._settled:
             return None
+        _check_energy(self.objectives, first)
         metric, warning = throughput_metric(first)
         self.objectives = self._make(metric, baseline)
         self._settled = True
@@ -185,3 +188,17 @@ class Scorer:
             price_per_gpu_hour=optimization.price_per_gpu_hour,
             gpu_count=self._gpu_count,
         )
+
+
+def _check_energy(objectives: Sequence[Objective], first: Mapping[str, Any]) -> None:
+    """One start tells for all of them whether energy is measured here."""
+    asked = next((objective for objective in objectives if ENERGY in objective.needs), None)
+    if asked is None or asked.value(first) is not None:
+        return
+    raise AutotunerError(
+        ErrorCode.UNSUPPORTED,
+        f"the objective {asked.name} needs the energy of GPUs, which was not measured",
+        why="the first start succeeded, and no GPU that its server used told its power",
+        remedy="Run the server on NVIDIA GPUs of this host whose driver tells their power, or choose another objective",
+        place="optimization.objective",
+    )

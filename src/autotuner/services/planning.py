@@ -14,6 +14,7 @@ from autotuner.quality.prompts import describe_prompts
 from autotuner.search.registry import STRATEGIES
 from autotuner.services.clients import check_client, with_client
 from autotuner.services.datasets import resolve_dataset
+from autotuner.services.energy import check_energy
 from autotuner.services.host import host_facts
 from autotuner.services.models import resolve_models
 from autotuner.services.plugins import InstalledPlugins
@@ -59,9 +60,11 @@ def plan_document(document: TaskDocument, settings: Settings) -> Plan:
 def check_ready(plan: Plan) -> str:
     """The version of the engine that would be started here.
 
-    AutotunerError with the remedy when there is none, or not the benchmark client.
+    AutotunerError with the remedy when there is none, or not the benchmark client, or when the objective needs what
+    cannot be measured here.
     """
     check_client(plan)
+    check_energy(plan)
     if plan.endpoint_url is not None:
         return ""
     return plan.resolver.engine.check_runtime(plan.resolver.runtime).version
