@@ -4,7 +4,7 @@
 
 Each task is a whole one (baseline, search, choice, confirmation, result) through the coordinator, with a store in
 memory, on a space of sixteen configurations of the simulated engine. In an A/A task all of them are equally fast in
-truth; in an A/B task one that is not the baseline is 10 % faster. Starts deviate as recorded ones did
+truth; in an A/B task one that is not the baseline is 10 % faster (or ``--gain``). Starts deviate as recorded ones did
 (`benchmarks/noise.py`), or normally by a given share. Printed are the shares of tasks with a claim, and how often
 intervals cover the truth, with exact binomial bounds. Nothing is timed, so the machine need not be quiet; but the noise
 file must have been recorded on one that was.
@@ -22,7 +22,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,7 +116,7 @@ def better_one(kind: Kind, seed: int) -> tuple[Scalar, ...] | None:
     return random.Random(f"better {seed}").choice(others) if kind == "ab" else None
 
 
-def write_surface(path: Path, better: tuple[Scalar, ...] | None) -> None:
+def write_surface(path: Path, better: tuple[Scalar, ...] | None, gain: float) -> None:
     """A made-up table: all configurations alike, but for the better one."""
     same: dict[str, Scalar] = {
         "model": "made up", "system": "none", "backend": "vllm", "backend_version": "0", "isl": 1000, "osl": 200,
@@ -128,7 +128,7 @@ def write_surface(path: Path, better: tuple[Scalar, ...] | None) -> None:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         for values in configurations():
-            factor = 1 + GAIN if values == better else 1.0
+            factor = 1 + gain if values == better else 1.0
             row = {**same, **dict(zip(SPACE, values, strict=True))}
             writer.writerow({**row, "tpot_ms": 40.0 / factor, "output_tok_s_node": 5000.0 * factor})
 
@@ -154,13 +154,13 @@ def task_document(kind: Kind, seed: int, surface: Path, noise: str, changes: dic
 
 
 async def run_one(
-    settings: Settings, folder: Path, kind: Kind, seed: int, noise: str, changes: dict[str, Any]
+    settings: Settings, folder: Path, kind: Kind, seed: int, noise: str, changes: dict[str, Any], gain: float
 ) -> Outcome:
     """One whole task."""
     begun, store = time.perf_counter(), MemoryStore()
     better = better_one(kind, seed)
     surface = folder / f"{kind}-{seed}.csv"
-    write_surface(surface, better)
+    write_surface(surface, better, gain)
     document = validate(task_document(kind, seed, surface, noise, changes))
     plan = plan_document(document, settings)
     described = identity(document)
@@ -181,12 +181,15 @@ async def run_one(
     opening = InlineExecutor().open(InstalledPlugins(), client=plan.client, client_cores=None)
     result = await coordinator.run(task, opening)
     surface.unlink()
-    return outcome_of(kind, seed, result, better, time.perf_counter() - begun)
+    return outcome_of(kind, seed, result, {better: gain}, time.perf_counter() - begun)
 
 
-def outcome_of(kind: Kind, seed: int, result: TaskResult, better: tuple[Scalar, ...] | None, took_s: float) -> Outcome:
+def outcome_of(
+    kind: Kind, seed: int, result: TaskResult, gains: Mapping[tuple[Scalar, ...] | None, float], took_s: float
+) -> Outcome:
+    """``gains``: true ones of configurations that are better than the others."""
     truths = {
-        experiment.number: GAIN if tuple(experiment.parameters[name] for name in SPACE) == better else 0.0
+        experiment.number: gains.get(tuple(experiment.parameters[name] for name in SPACE), 0.0)
         for experiment in result.experiments
     }
     findings = {
@@ -208,15 +211,17 @@ def outcome_of(kind: Kind, seed: int, result: TaskResult, better: tuple[Scalar, 
     )
 
 
-async def run_some(kind: Kind, seeds: Sequence[int], noise: str, changes: dict[str, Any]) -> list[Outcome]:
+async def run_some(
+    kind: Kind, seeds: Sequence[int], noise: str, changes: dict[str, Any], gain: float = GAIN
+) -> list[Outcome]:
     """Tasks one after the other, each with a store of its own in memory."""
     with tempfile.TemporaryDirectory(prefix="autotuner-evidence-") as name:
         settings = load_settings({"AUTOTUNER_DATA_DIR": name, "HOME": name})
-        return [await run_one(settings, Path(name), kind, seed, noise, changes) for seed in seeds]
+        return [await run_one(settings, Path(name), kind, seed, noise, changes, gain) for seed in seeds]
 
 
-def _chunk(kind: Kind, seeds: Sequence[int], noise: str, changes: dict[str, Any]) -> list[Outcome]:
-    return asyncio.run(run_some(kind, seeds, noise, changes))
+def _chunk(kind: Kind, seeds: Sequence[int], noise: str, changes: dict[str, Any], gain: float) -> list[Outcome]:
+    return asyncio.run(run_some(kind, seeds, noise, changes, gain))
 
 
 def bounds(hits: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -236,14 +241,14 @@ def share(hits: int, of: int) -> str:
     return f"{hits} of {of}, {hits / of:.1%} (95 % bounds {low:.1%} to {high:.1%})"
 
 
-def summary(outcomes: Sequence[Outcome]) -> list[str]:
+def summary(outcomes: Sequence[Outcome], gain: float = GAIN) -> list[str]:
     """Lines about the tasks of one kind."""
     kind = outcomes[0].kind
     claims = [o.claimed for o in outcomes if o.claimed is not None]
     judged = [finding for o in outcomes for finding in o.finalists if finding.low is not None]
     held = sum(all(finding.covers for finding in o.finalists if finding.low is not None) for o in outcomes)
     noises = [o.noise for o in outcomes if o.noise is not None]
-    lines = [f"{'A/A: all configurations alike' if kind == 'aa' else f'A/B: one is {GAIN:.0%} faster'}"]
+    lines = [f"{'A/A: all configurations alike' if kind == 'aa' else f'A/B: one is {gain:.0%} faster'}"]
     lines.append(f"  gain claimed            {share(len(claims), len(outcomes))}")
     if kind == "ab":
         lines.append(f"  the better one found    {share(sum(o.found for o in outcomes), len(outcomes))}")
@@ -264,6 +269,7 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=500, help="tasks of each kind")
     parser.add_argument("--kinds", nargs="+", choices=("aa", "ab"), default=["aa", "ab"])
     parser.add_argument("--noise", required=True, help="file of recorded noise, or standard deviation of log tpot")
+    parser.add_argument("--gain", type=float, default=GAIN, help="of the better one of an A/B task (a share)")
     parser.add_argument("--first", type=int, default=1, help="first seed")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--strategy", default="bayesian")
@@ -275,7 +281,7 @@ def main() -> int:
     outcomes: dict[Kind, list[Outcome]] = {kind: [] for kind in given.kinds}
     with ProcessPoolExecutor(given.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         made = [
-            (kind, pool.submit(_chunk, kind, seeds[at : at + CHUNK], noise, changes))
+            (kind, pool.submit(_chunk, kind, seeds[at : at + CHUNK], noise, changes, given.gain))
             for at in range(0, len(seeds), CHUNK)
             for kind in given.kinds
         ]
@@ -284,7 +290,7 @@ def main() -> int:
             print(f"{sum(map(len, outcomes.values()))} tasks", file=sys.stderr)
     print(f"noise: {given.noise}; nothing is timed, so the machine need not have been quiet")
     for of_kind in outcomes.values():
-        print("\n".join(summary(of_kind)))
+        print("\n".join(summary(of_kind, given.gain)))
     if given.out is not None:
         everything = [o.model_dump(mode="json") for of_kind in outcomes.values() for o in of_kind]
         given.out.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")

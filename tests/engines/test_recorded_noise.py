@@ -124,3 +124,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(AutotunerError) as caught:
         job(BEST, points(256), recorded_noise=str(tmp_path / "none.json"))
     assert caught.value.code is ErrorCode.MISSING_FILE
+
+
+def test_what_was_recorded_on_a_real_machine_can_be_drawn_from() -> None:
+    path = Path(__file__).parents[1] / "data" / "noise" / "quickstart_two_cores.json"
+    content = json.loads(path.read_text())
+    noise = read_recorded(str(path))
+    assert len(noise.residuals) == len(noise.drift) == len(content["starts"]) >= 30
+    assert len({start["configuration"] for start in content["starts"]}) >= 5
+    drawn = [noise.drawn([1, "task"], f"{number}/own/0").throughput for number in range(400)]
+    parts = content["standard_deviations"]
+    expected = math.hypot(parts["start"]["throughput"], parts["drift"]["throughput"])
+    assert np.std(drawn) == pytest.approx(expected, rel=0.2)

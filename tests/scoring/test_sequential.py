@@ -53,14 +53,16 @@ def test_all_looks_together_spend_less_than_alpha(looks: int, alpha: float) -> N
     assert math.fsum(spent_at(look, alpha) for look in range(looks)) <= alpha
 
 
+def test_what_the_looks_spend() -> None:
+    assert [spent_at(look, 1.0) for look in range(5)] == pytest.approx([0.15, 0.25, 0.35, 0.125, 0.0625])
+
+
 def test_each_look_has_its_own_level_and_the_confidence_is_that_of_all() -> None:
     made = pairs(np.random.default_rng(1), 0.1, 0.02, 10)
-    for count, look in ((5, 0), (7, 1), (10, 2)):
+    for count, share in ((5, 0.15), (7, 0.25), (10, 0.35)):
         gain, plain = (
             at(made, count, 2),
-            paired_gain(
-                made[0][:count], made[1][:count], direction="maximize", alpha=ALPHA / 2 ** (look + 1), finalists=2
-            ),
+            paired_gain(made[0][:count], made[1][:count], direction="maximize", alpha=ALPHA * share, finalists=2),
         )
         assert (gain.low, gain.high, gain.confidence) == (plain.low, plain.high, 0.99)
 

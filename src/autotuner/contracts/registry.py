@@ -6,6 +6,7 @@ import difflib
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
@@ -72,4 +73,10 @@ class Registry(Generic[T]):
         return found
 
     def _targets(self) -> dict[str, str]:
-        return {point.name.lower(): point.value for point in entry_points(group=self.group)} | dict(self.built_in)
+        return _offered(self.group) | dict(self.built_in)
+
+
+@cache
+def _offered(group: str) -> dict[str, str]:
+    """What other distributions offer; looked up once in a process, as it reads a file of each of them."""
+    return {point.name.lower(): point.value for point in entry_points(group=group)}

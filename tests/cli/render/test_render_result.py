@@ -86,3 +86,27 @@ def test_predicted_experiments_are_compared_as_such() -> None:
     summary = build.experiment(1)
     predicted = summary.model_copy(update={"number": 2, "metrics": {**summary.metrics, "predicted": True}})
     assert shown(compare_tables([summary, predicted])).count("(predicted)") == 1
+
+
+def test_the_load_that_was_searched_is_told_of_winner_and_baseline() -> None:
+    experiments = [
+        summary.model_copy(
+            update={
+                "metrics": {
+                    **summary.metrics,
+                    "max_load_meeting_slo": float(40 + summary.number),
+                    "max_load_low": 40.0,
+                    "max_load_high": 60.0,
+                    "max_load_limited_by": "p90_ttft",
+                }
+            }
+        )
+        for summary in build.searched(failures=False)
+    ]
+    text = shown(result_tables(build.result(experiments=experiments)))
+    loads = [line for line in text.splitlines() if line.startswith("Highest load meeting the SLO")]
+    assert [line.partition(": ")[2] for line in loads] == [
+        "44 requests in flight (40 to 60), limited by p90 TTFT",
+        "40 requests in flight (40 to 60), limited by p90 TTFT",
+    ]
+    assert "Highest load" not in shown(result_tables(build.result()))

@@ -52,3 +52,40 @@ def test_a_gain_is_positive_when_it_is_better() -> None:
 def test_what_is_shown_holds_no_control_characters(text: str) -> None:
     shown = wording.one_line(text)
     assert not [c for c in shown if ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u202e\u2066\u2028"]
+
+
+LOAD = {"max_load_meeting_slo": 41.0, "max_load_low": 40.0, "max_load_high": 43.0, "max_load_limited_by": "p90_ttft"}
+
+AT_THE_CLIFF = (
+    "41 requests in flight (40 to 43), limited by p90 TTFT, and falls off a cliff beyond it; the probes were used up "
+    "before it was sure"
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "41 requests in flight (40 to 43), limited by p90 TTFT"),
+        ({"max_load_high": 40.0, "max_load_meeting_slo": 40.0}, "40 requests in flight, limited by p90 TTFT"),
+        ({"request_rates": [40.0, 43.0]}, "41 requests/s (40 to 43), limited by p90 TTFT"),
+        ({"max_load_limited_by": "mean_e2e_latency"}, "41 requests in flight (40 to 43), limited by mean latency"),
+        (
+            {"max_load_cliff": True, "max_load_precise": False},
+            AT_THE_CLIFF,
+        ),
+        (
+            {"max_load_meeting_slo": None, "max_load_limited_by": "probes_used"},
+            "none was found: the probes were used up before any load met the SLO",
+        ),
+        (
+            {"max_load_meeting_slo": None, "max_load_limited_by": "nothing_meets"},
+            "not even the lowest load meets the SLO",
+        ),
+    ],
+)
+def test_a_searched_load(changes: dict[str, object], text: str) -> None:
+    assert wording.load_text({**LOAD, **changes}) == text
+
+
+def test_where_no_load_was_searched_nothing_is_said() -> None:
+    assert wording.load_text({"mean_ttft": 0.1}) is None
