@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from autotuner.contracts.neutral import NeutralTable
 
 
+ModelFormat = Literal["gguf", "hf"]
+"""A GGUF file, or a folder in Hugging Face format."""
+
+
 class CatalogueParameter(Frozen):
     """One parameter of an engine."""
 
@@ -136,10 +140,22 @@ class PlanContext:
     """None: unknown."""
     gpu_type: str | None = None
     """As the document names it; None: unknown."""
+    gpu_memory_gb: float | None = None
+    """Memory of one GPU as the document gives it, GB; None: that of its kind."""
     model_config: Mapping[str, object] = field(default_factory=dict)
     """What is known of the model (config.json, or the header of a GGUF file): context_length and the like."""
     options: Mapping[str, object] = field(default_factory=dict)
     """The document's block of options that only this engine reads."""
+
+
+@dataclass(frozen=True)
+class RuleRemark:
+    """What a rule knows of values that it lets pass."""
+
+    sentence: str
+    """For people."""
+    doubtful: bool
+    """Whether the server may fail to start all the same."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +167,10 @@ class Rule:
     """Canonical names it looks at; ``model`` stands for the model file. The planner counts coupled factors alone."""
     check: Callable[[Mapping[str, Scalar], PlanContext], str | None]
     """Given values by canonical name (engine defaults filled in where known): the sentence when broken, else None."""
+    applies: Callable[[PlanContext], bool] | None = None
+    """Whether it has anything to say of a plan; None: always. One that has not couples no parameters."""
+    remark: Callable[[Mapping[str, Scalar], PlanContext], RuleRemark | None] | None = None
+    """Given the same values when it is not broken."""
 
 
 class Runtime(Frozen):
@@ -205,6 +225,10 @@ class Engine(Protocol):
         """Other accepted names."""
 
     @property
+    def model_format(self) -> ModelFormat:
+        """What it serves; it decides which form of a generated model it gets."""
+
+    @property
     def catalogue(self) -> Catalogue:
         """Its parameters."""
 
@@ -235,6 +259,9 @@ class Engine(Protocol):
     @property
     def own_client(self) -> str | None:
         """Client that this engine brings along; None for a real engine."""
+
+    def with_catalogue(self, catalogue: Catalogue) -> Engine:
+        """The engine with the parameters of another version of it; itself where its parameters are its own."""
 
     def world_size(self, values: Mapping[str, Scalar]) -> int | None:
         """GPUs that a server with these parameters takes (engine defaults filled in); None where they do not say."""

@@ -19,6 +19,7 @@ from autotuner.contracts.workload import Dataset, LoadPoint, Workload
 from autotuner.planning.confirmation import ConfirmationPlan, plan_confirmation
 from autotuner.planning.cores import split_cores
 from autotuner.planning.dimensions import AnyDimension, FloatDimension, IntDimension, choices
+from autotuner.planning.doubts import doubts
 from autotuner.planning.fair_load import fair_load
 from autotuner.planning.neutral import Neutral
 from autotuner.planning.parameters import Given, read_parameters, read_reference
@@ -98,7 +99,8 @@ def make_plan(
     given = {**given, **structured.given}
     resolver = _resolver(document, engine, models, context, given, flags, neutral)
     dimensions = make_dimensions(document, given, models)
-    rules = neutral.rules(engine.rules, given)
+    useful = [rule for rule in engine.rules if rule.applies is None or any(map(rule.applies, contexts))]
+    rules = neutral.rules(useful, given)
     resolver = replace(resolver, rules=rules)
     space = ParameterSpace(dimensions, rules=rules, check=resolver.check, identify=resolver.identity)
     count = space.count(rng)
@@ -117,6 +119,7 @@ def make_plan(
     changes = [{**{name: _value(g) for name, g in flags.items()}, **own} for flags, own in asked]
     references = _references(document, changes, resolver, default)
     experiments = (*([baseline] if baseline else ()), *references)
+    warnings += doubts(space, experiments, resolver, rng)
     fair, unfair = fair_load(
         document.benchmark.load_per, resolver, dimensions, [experiment.configuration for experiment in experiments]
     )
@@ -236,6 +239,7 @@ def _context(
         cores=len(of_server) if server_here and of_server else None,
         total_gpus=found if asked is None else asked,
         gpu_type=document.system_config.gpu_type,
+        gpu_memory_gb=document.system_config.memory_per_gpu,
         options=document.simulation.model_dump(mode="json", exclude_none=True) if document.simulation else {},
     )
 

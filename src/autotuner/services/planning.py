@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 
 from autotuner.config.document import TaskDocument
-from autotuner.contracts.engine import Engine
+from autotuner.contracts.engine import Engine, Runtime
+from autotuner.contracts.errors import AutotunerError
 from autotuner.engines.registry import DEFAULT_ENGINE, engine_for_model
 from autotuner.engines.registry import engine as engine_named
 from autotuner.planning.plan import Plan
 from autotuner.planning.planner import make_plan
 from autotuner.search.registry import STRATEGIES
+from autotuner.services.catalogues import shelf
 from autotuner.services.clients import check_client, with_client
 from autotuner.services.datasets import resolve_dataset
 from autotuner.services.host import host_facts
@@ -28,13 +30,32 @@ def engine_of(document: TaskDocument) -> Engine:
     return engine_named(DEFAULT_ENGINE)
 
 
+def installed_engine_of(document: TaskDocument, settings: Settings) -> Engine:
+    """The same with the parameters of the version that the document's runtime has, learned ones before our own.
+
+    Where no version can be told (nothing is installed, a command, somebody else's server), those of the newest.
+    """
+    engine = engine_of(document)
+    held = shelf(settings)
+    if engine.own_deployment is not None or engine.name not in held.engines():
+        return engine
+    version = None
+    if not document.measures_endpoint and len(held.versions(engine.name)) > 1:
+        runtime = document.runtime
+        try:
+            version = engine.check_runtime(Runtime(python=runtime.python, command=runtime.command)).version
+        except AutotunerError:
+            pass  # said when the task is to be started
+    return engine.with_catalogue(held.nearest(engine.name, version))
+
+
 def plan_document(document: TaskDocument, settings: Settings) -> Plan:
     """Plan a document on this host. Starts nothing, except that a generated model is made if it is not there yet.
 
     AutotunerError for unknown names, parameters, values, a missing model or dataset, an empty space, and UNSUPPORTED
     for a load that the benchmark client cannot produce.
     """
-    engine = engine_of(document)
+    engine = installed_engine_of(document, settings)
     STRATEGIES.resolve(document.optimization.strategy)
     plugins = InstalledPlugins()
     plugins.deployment(engine.own_deployment or document.deployment_mode)

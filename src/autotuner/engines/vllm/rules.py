@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from autotuner.contracts.engine import PlanContext, Rule
+from autotuner.engines.gpu_memory import memory_rule
 from autotuner.engines.gpu_rules import Values, gpu_rules, size
+from autotuner.engines.vllm.memory import FIELDS
 from autotuner.modelling.layout import Layout
 
 TP, PP, DP = "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size"
@@ -37,4 +39,5 @@ def _dcp_divides_tp(values: Values, context: PlanContext) -> str | None:
 RULES = (
     *gpu_rules((TP, PP, DP, DCP, CP, EP), world_size, layout, context="max_model_len"),
     Rule("dcp divides tp", frozenset({TP, DCP}), _dcp_divides_tp),
+    memory_rule(FIELDS, (TP, PP, DP, DCP, CP, EP), layout),
 )
