@@ -1,8 +1,8 @@
 """Lets an engine's own parser parse argument lists. Run as a file by the interpreter that has the engine.
 
-Arguments: a JSON object with ``parsers`` and ``classes`` (``module:attribute``, tried in order, as in the knowledge of the
-engine) and ``commands`` (lists of arguments); the file to write to. Written are, for each command, the parsed values or
-the parser's refusal. Unique beginnings of flags do not count as flags.
+Arguments: a JSON object with ``parsers`` and ``classes`` (``module:attribute``, tried in order, as in the knowledge of
+the engine) and ``commands`` (lists of arguments); the file to write to. Written are, for each command, the parsed
+values or the parser's refusal. Unique beginnings of flags do not count as flags.
 """
 
 import argparse
@@ -42,9 +42,8 @@ def parsed(parser: argparse.ArgumentParser, command: list[str]) -> dict[str, Any
         return {"refused": said.getvalue().strip().splitlines()[-1]}
     except Exception as error:  # noqa: BLE001 - whatever a parser raises is a refusal
         return {"refused": f"{type(error).__name__}: {error}"}
-    return {
-        "values": {name: v if isinstance(v, str | int | float | bool | None) else str(v) for name, v in values.items()}
-    }
+    plain = (str, int, float, bool, dict, list, type(None))
+    return {"values": {name: v if isinstance(v, plain) else str(v) for name, v in values.items()}}
 
 
 def main(asked: dict[str, Any], output: Path) -> None:
@@ -53,7 +52,8 @@ def main(asked: dict[str, Any], output: Path) -> None:
     made = make(parser)
     parser = made if isinstance(made, argparse.ArgumentParser) else parser
     parser.allow_abbrev = False
-    output.write_text(json.dumps([parsed(parser, command) for command in asked["commands"]]), encoding="utf-8")
+    told = [parsed(parser, command) for command in asked["commands"]]
+    output.write_text(json.dumps(told, default=str), encoding="utf-8")
 
 
 if __name__ == "__main__":

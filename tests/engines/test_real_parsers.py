@@ -69,7 +69,7 @@ OTHERS: Mapping[str, tuple[Mapping[str, Scalar], ...]] = {
         {"kv_cache_memory_bytes": 1 << 30, "gpu_memory_utilization": 0.85, "max_model_len": 4096},
         {"scheduling_policy": "priority", "enforce_eager": True, "attention_backend": "FLASH_ATTN"},
         {"quantization": "fp8", "dtype": "float16", "kv_cache_dtype": "fp8_e4m3"},
-        {"compilation_config": '{"cudagraph_mode": "NONE"}', "max_num_seqs": 16},
+        {"additional_config": '{"a b": [1, null, "é"]}', "max_num_seqs": 16},
     ),
     "sglang": (
         {"disable_radix_cache": True, "chunked_prefill_size": -1, "max_prefill_tokens": 8192},
@@ -180,7 +180,8 @@ def check_sizes(release: Release, configuration: Mapping[str, Scalar], values: M
         assert (values[name] or 1) == (meant.get(size) or 1), name
 
 
-def _plain(value: object) -> str:
-    """As text: parsers make objects of JSON and enumerations of words."""
-    text = str(getattr(value, "value", value))
-    return json.dumps(json.loads(text), sort_keys=True) if text.startswith("{") else text.rpartition(".")[2]
+def _plain(value: object) -> object:
+    """JSON as what it means; the rest as text, since parsers make enumerations of some words."""
+    if isinstance(value, str) and value.startswith("{"):
+        return json.loads(value)
+    return value if isinstance(value, dict) else str(value).rpartition(".")[2]

@@ -142,6 +142,10 @@ class PlanContext:
     """As the document names it; None: unknown."""
     gpu_memory_gb: float | None = None
     """Memory of one GPU as the document gives it, GB; None: that of its kind."""
+    cpu_build: bool = False
+    """Whether the installed engine computes on the CPU: it takes no GPUs."""
+    cpu_features: frozenset[str] = frozenset()
+    """Instruction sets of the host's CPU as its kernel names them; empty: unknown."""
     model_config: Mapping[str, object] = field(default_factory=dict)
     """What is known of the model (config.json, or the header of a GGUF file): context_length and the like."""
     options: Mapping[str, object] = field(default_factory=dict)
@@ -203,6 +207,8 @@ class RuntimeInfo:
 
     version: str
     detail: str = ""
+    cpu_build: bool = False
+    """Whether it computes on the CPU and takes no GPUs."""
 
 
 @dataclass(frozen=True)

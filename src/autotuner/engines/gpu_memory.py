@@ -1,8 +1,8 @@
 """Whether a configuration fits into the GPUs' memory, as a rule of the planner.
 
-It has something to say only where the model's config.json and the kind of GPU are known. What the document leaves to the
-engine is taken as small, and a value that the estimate does not know keeps it silent: only what certainly cannot fit is
-left out (``autotuner.modelling.memory`` says when that is).
+It has something to say only where the model's config.json and the kind of GPU are known. What the document leaves to
+the engine is taken as small, and a value that the estimate does not know keeps it silent. Only what certainly cannot
+fit is left out; ``autotuner.modelling.memory`` says when that is.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def memory_rule(fields: MemoryFields, sizes: Iterable[str], layout: Callable[[Va
 
 def kind_of_gpu(plan: PlanContext) -> GpuType | None:
     """The kind of GPU of a plan, with the memory that the document gives it; None where it is not known."""
-    if plan.gpu_type is None:
+    if plan.gpu_type is None or plan.cpu_build:
         return None
     try:
         kind = gpu_type(plan.gpu_type)

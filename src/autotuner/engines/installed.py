@@ -64,7 +64,7 @@ def check_installed(runtime: Runtime, packages: Sequence[str], catalogue: Catalo
             remedy="set runtime.python to the environment that has it",
             place="runtime.python",
         )
-    return RuntimeInfo(version=version, detail=f"{name} {version}")
+    return RuntimeInfo(version=version, detail=f"{name} {version}", cpu_build=name.endswith("-cpu"))
 
 
 def version_warning(catalogue: Catalogue, version: str | None) -> str | None:

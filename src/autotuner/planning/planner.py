@@ -60,6 +60,8 @@ class HostFacts:
     """Core numbers that this process may use."""
     gpus: int | None = None
     """None, or none found: unknown."""
+    cpu_features: frozenset[str] = frozenset()
+    """Instruction sets of its CPU; empty: unknown."""
 
 
 def make_plan(
@@ -71,13 +73,14 @@ def make_plan(
     rng: RandomSource,
     start_s: float = TYPICAL_START_S,
     dataset: Dataset | None = None,
+    cpu_build: bool = False,
 ) -> Plan:
     """Plan a task.
 
     ``models``: the model files of the document, in its order. ``rng`` is used only to estimate the size of huge spaces.
     ``start_s``: seconds that a start takes besides its windows, if known from earlier ones. ``dataset``: what the
-    document's dataset holds. Raises AutotunerError: UNKNOWN_PARAMETER, INVALID_VALUE, CONTRADICTION, UNSUPPORTED,
-    EMPTY_SPACE.
+    document's dataset holds. ``cpu_build``: whether the installed engine computes on the CPU. Raises AutotunerError:
+    UNKNOWN_PARAMETER, INVALID_VALUE, CONTRADICTION, UNSUPPORTED, EMPTY_SPACE.
     """
     models = tuple(models)
     neutral = Neutral(engine.neutral, engine.catalogue)
@@ -93,7 +96,9 @@ def make_plan(
     longest = max(point.traffic.longest_request for point in points)
     if dataset is not None:
         longest = max(longest, dataset.longest_request)
-    context = _context(document, engine, models, host, cores, longest)
+    context = replace(_context(document, engine, models, host, cores, longest), cpu_build=cpu_build)
+    if cpu_build:
+        context = replace(context, total_gpus=None, cpu_features=host.cpu_features)
     contexts = [replace(context, model=model.name, model_config=model.facts) for model in models]
     structured = read_settings(document, given, neutral, engine.catalogue, contexts)
     given = {**given, **structured.given}

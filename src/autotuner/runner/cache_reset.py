@@ -7,6 +7,7 @@ find, and the server is left alone.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 
 from autotuner.contracts.attempt import AttemptJob
@@ -42,10 +43,19 @@ def resetting(job: AttemptJob, endpoint: Endpoint) -> Reset | None:
                 return False
             if answer.status in NO_SUCH_CALL:
                 return False
-            if answer.status < 300:
+            if answer.status < 300 and not _refused(answer.body):
                 return True
             if left:
                 await asyncio.sleep(PAUSE_S)
         return False
 
     return reset
+
+
+def _refused(body: bytes) -> bool:
+    """Whether the answer says that it did not succeed; most say nothing."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and told.get("success") is False

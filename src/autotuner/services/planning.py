@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 
 from autotuner.config.document import TaskDocument
-from autotuner.contracts.engine import Engine, Runtime
+from autotuner.contracts.engine import Engine, Runtime, RuntimeInfo
 from autotuner.contracts.errors import AutotunerError
 from autotuner.engines.registry import DEFAULT_ENGINE, engine_for_model
 from autotuner.engines.registry import engine as engine_named
@@ -30,23 +31,21 @@ def engine_of(document: TaskDocument) -> Engine:
     return engine_named(DEFAULT_ENGINE)
 
 
-def installed_engine_of(document: TaskDocument, settings: Settings) -> Engine:
+def installed_engine_of(document: TaskDocument, settings: Settings) -> tuple[Engine, RuntimeInfo]:
     """The same with the parameters of the version that the document's runtime has, learned ones before our own.
 
     Where no version can be told (nothing is installed, a command, somebody else's server), those of the newest.
     """
     engine = engine_of(document)
+    info = RuntimeInfo(version="")
     held = shelf(settings)
     if engine.own_deployment is not None or engine.name not in held.engines():
-        return engine
-    version = None
-    if not document.measures_endpoint and len(held.versions(engine.name)) > 1:
+        return engine, info
+    if not document.measures_endpoint:
         runtime = document.runtime
-        try:
-            version = engine.check_runtime(Runtime(python=runtime.python, command=runtime.command)).version
-        except AutotunerError:
-            pass  # said when the task is to be started
-    return engine.with_catalogue(held.nearest(engine.name, version))
+        with suppress(AutotunerError):  # said when the task is to be started
+            info = engine.check_runtime(Runtime(python=runtime.python, command=runtime.command))
+    return engine.with_catalogue(held.nearest(engine.name, info.version)), info
 
 
 def plan_document(document: TaskDocument, settings: Settings) -> Plan:
@@ -55,7 +54,7 @@ def plan_document(document: TaskDocument, settings: Settings) -> Plan:
     AutotunerError for unknown names, parameters, values, a missing model or dataset, an empty space, and UNSUPPORTED
     for a load that the benchmark client cannot produce.
     """
-    engine = installed_engine_of(document, settings)
+    engine, info = installed_engine_of(document, settings)
     STRATEGIES.resolve(document.optimization.strategy)
     plugins = InstalledPlugins()
     plugins.deployment(engine.own_deployment or document.deployment_mode)
@@ -70,6 +69,7 @@ def plan_document(document: TaskDocument, settings: Settings) -> Plan:
         host=host_facts(gpus=engine.world_size({}) is not None),
         rng=random.Random(document.optimization.seed),
         dataset=dataset,
+        cpu_build=info.cpu_build,
     )
     return with_client(plan, client, settings)
 

@@ -135,10 +135,11 @@ async def run_one(
 
 async def test_it_is_started_measured_and_read(settings: Settings, environment: Path) -> None:
     asked = {
-        "max-num-seqs": [4],
+        "max-num-seqs": 4,
         "max-num-batched-tokens": 512,
         "dtype": "float32",
-        "kv-cache-dtype": "fp8_e5m2",
+        # vLLM has kernels for an 8-bit cache on a CPU with AVX-512 only; our own rule leaves it out elsewhere.
+        "kv-cache-dtype": ["auto", "fp8_e5m2"],
         "enable-prefix-caching": True,
     }
     # Its cache can be emptied between measurements only in this mode.
