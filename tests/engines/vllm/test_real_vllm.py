@@ -192,13 +192,13 @@ REFUSALS = {
         {"tensor-parallel-size": [2]},
         QUIET,
         FailureClass.BAD_ARGUMENT,
-        "",
+        "each worker takes a NUMA node",
     ),
-    "attention kernels of a GPU": (
-        {"attention-backend": ["FLASHINFER"]},
+    "fewer tokens in a step than sequences": (
+        {"max-num-seqs": [64], "max-num-batched-tokens": 32},
         QUIET,
         FailureClass.BAD_ARGUMENT,
-        "",
+        "the engine refused this combination of parameters",
     ),
 }
 
