@@ -259,6 +259,7 @@ class FakeEngine:
     own_deployment = "fake"
     own_client = "fake"
     model_format: ModelFormat = "hf"
+    typical_start_s = 2.0
     rules: tuple[Rule, ...] = ()
     catalogue = Catalogue(
         engine="fake",

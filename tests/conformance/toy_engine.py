@@ -95,6 +95,7 @@ class ToyEngine:
     own_deployment: str | None = None
     own_client: str | None = None
     model_format: ModelFormat = "gguf"
+    typical_start_s: float = 2.0
     server: ServerFacts = field(default_factory=ServerFacts)
     neutral: NeutralTable = field(default_factory=NeutralTable)
 

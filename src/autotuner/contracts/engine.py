@@ -235,6 +235,10 @@ class Engine(Protocol):
         """What it serves; it decides which form of a generated model it gets."""
 
     @property
+    def typical_start_s(self) -> float:
+        """What a start takes besides its windows, for estimates: load, warm-up and teardown, seconds."""
+
+    @property
     def catalogue(self) -> Catalogue:
         """Its parameters."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from autotuner.contracts.engine import PlanContext, Rule, RuleRemark
 from autotuner.contracts.errors import AutotunerError
@@ -68,24 +69,36 @@ class MemoryFields:
         return frozenset(filter(None, (self.policy.parameter, *given, *self.no_graphs, *self.elsewhere)))
 
 
+class _Asked(NamedTuple):
+    """What an estimate is of, beside the values of parameters."""
+
+    facts: ModelFacts
+    gpu_type: str | None
+    gpu_memory_gb: float | None
+    longest_request: int
+    cpu_build: bool
+
+
 def memory_rule(fields: MemoryFields, sizes: Iterable[str], layout: Callable[[Values], Layout]) -> Rule:
     """``sizes``: the parameters that ``layout`` reads."""
     names = tuple(sorted(fields.names | set(sizes)))
-    known: dict[tuple[Scalar, ...], tuple[ModelFacts, GpuType, int, Fit | None]] = {}
+    known: dict[tuple[Scalar, ...], tuple[_Asked, Fit | None]] = {}
 
     def estimate(values: Values, plan: PlanContext) -> Fit | None:
-        facts, gpu = model_facts(plan), kind_of_gpu(plan)
-        if facts is None or gpu is None:
+        facts = model_facts(plan)
+        if facts is None:
             return None
-        key = tuple(values.get(name) for name in names)
+        key = tuple(map(values.get, names))
+        asked = _Asked(facts, plan.gpu_type, plan.gpu_memory_gb, plan.longest_request, plan.cpu_build)
         found = known.get(key)
         # The same values may be asked for another model, GPU or workload.
-        if found is None or found[0] is not facts or found[1:3] != (gpu, plan.longest_request):
+        if found is None or found[0] != asked:
             if len(known) >= KEPT:
                 known.clear()
-            made = _fit(fields, values, layout(values), facts, gpu, plan.longest_request)
-            found = known[key] = facts, gpu, plan.longest_request, made
-        return found[3]
+            gpu = kind_of_gpu(plan)
+            made = None if gpu is None else _fit(fields, values, layout(values), facts, gpu, plan.longest_request)
+            found = known[key] = asked, made
+        return found[1]
 
     def check(values: Values, plan: PlanContext) -> str | None:
         found = estimate(values, plan)

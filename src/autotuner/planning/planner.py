@@ -29,9 +29,6 @@ from autotuner.planning.resolve import ENV_PREFIX, ModelFile, Resolver, env_text
 from autotuner.planning.settings import read_settings
 from autotuner.planning.space import EXACT_LIMIT, Count, ParameterSpace
 
-TYPICAL_START_S = 2.0
-"""Deploy, load, warm-up and teardown, when nothing is known of earlier starts, seconds."""
-
 BASELINE = "baseline"
 """Label of the baseline; no reference has it."""
 
@@ -71,16 +68,16 @@ def make_plan(
     models: Sequence[ModelFile],
     host: HostFacts,
     rng: RandomSource,
-    start_s: float = TYPICAL_START_S,
+    start_s: float | None = None,
     dataset: Dataset | None = None,
     cpu_build: bool = False,
 ) -> Plan:
     """Plan a task.
 
     ``models``: the model files of the document, in its order. ``rng`` is used only to estimate the size of huge spaces.
-    ``start_s``: seconds that a start takes besides its windows, if known from earlier ones. ``dataset``: what the
-    document's dataset holds. ``cpu_build``: whether the installed engine computes on the CPU. Raises AutotunerError:
-    UNKNOWN_PARAMETER, INVALID_VALUE, CONTRADICTION, UNSUPPORTED, EMPTY_SPACE.
+    ``start_s``: seconds that a start takes besides its windows, if known from earlier ones; None: the engine's typical
+    ones. ``dataset``: what the document's dataset holds. ``cpu_build``: whether the installed engine computes on the
+    CPU. Raises AutotunerError: UNKNOWN_PARAMETER, INVALID_VALUE, CONTRADICTION, UNSUPPORTED, EMPTY_SPACE.
     """
     models = tuple(models)
     neutral = Neutral(engine.neutral, engine.catalogue)
@@ -152,7 +149,8 @@ def make_plan(
         # What the user writes wins over what makes the engine keep the length of answers.
         request_body={**engine.request_body, **document.benchmark.additional_params},
     )
-    per_start_s = _per_start(workload, start_s, predicted=engine.predicted)
+    usual_s = engine.typical_start_s if start_s is None else start_s
+    per_start_s = _per_start(workload, usual_s, predicted=engine.predicted)
     before = len(planned) + searched
     confirmation = plan_confirmation(
         document.optimization.confirm,

@@ -144,7 +144,7 @@ async def test_it_is_started_measured_and_read(settings: Settings, environment: 
     }
     # Its cache can be emptied between measurements only in this mode.
     env = {**QUIET, "VLLM_SERVER_DEV_MODE": "1"}
-    ran = await run_one(settings, environment, asked, env, traffic_scenarios=["D(64,16)", "P(96,32)/16"])
+    ran = await run_one(settings, environment, asked, env, traffic_scenarios=["D(64,16)", "P(288,32)/16"])
     assert ran.error is None
     assert ran.attempt.status is AttemptStatus.SUCCESS
     assert ran.attempt.engine_version == VERSION
@@ -167,10 +167,10 @@ async def test_it_is_started_measured_and_read(settings: Settings, environment: 
         assert told.generation_tokens is not None
         assert told.generation_tokens > 0
     assert plain.prompt_tokens == 64 * plain.completed_requests
-    assert shared.prompt_tokens == 128 * shared.completed_requests
+    assert shared.prompt_tokens == 320 * shared.completed_requests
     assert plain.server is not None
     assert shared.server is not None
-    # Its blocks are of 32 tokens or more, so some of the common beginning is found and nothing of new prompts is.
+    # Its blocks are of 128 tokens on a CPU: two of the common beginning are found, and nothing of new prompts is.
     assert shared.server.prefix_hits
     assert not plain.server.prefix_hits
 

@@ -123,6 +123,7 @@ class LlamaCppEngine:
     own_deployment: str | None = None
     own_client: str | None = None
     model_format: ModelFormat = "gguf"
+    typical_start_s: float = 2.0
 
     @property
     def catalogue(self) -> Catalogue:

@@ -47,6 +47,7 @@ class SglangEngine:
     own_deployment: str | None = None
     own_client: str | None = None
     model_format: ModelFormat = "hf"
+    typical_start_s: float = 60.0
     neutral: NeutralTable = TABLE
 
     def __init__(self, version: str | None = None, *, catalogue: Catalogue | None = None) -> None:

@@ -36,6 +36,7 @@ class SimulatedEngine:
     own_deployment = "simulated"
     own_client = "simulated"
     model_format: ModelFormat = "hf"
+    typical_start_s = 2.0
     server = ServerFacts()
     request_body: Mapping[str, object] = MappingProxyType({})
 
