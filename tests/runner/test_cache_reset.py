@@ -91,6 +91,15 @@ async def test_what_a_cut_off_start_has_measured_is_not_taken_again(tmp_path: Pa
     assert len(server.asked) == 1
 
 
+async def test_somebody_elses_cache_is_never_emptied(tmp_path: Path) -> None:
+    server = Server((200, ""))
+    async with server.listening() as endpoint:
+        asked = job(tmp_path, shared(1)).model_copy(update={"command": None, "endpoint_url": endpoint.base_url})
+        (found,) = await taken(asked, endpoint)
+    assert found.cache_emptied is None
+    assert server.asked == []
+
+
 async def test_requests_with_nothing_in_common_leave_the_server_alone(tmp_path: Path) -> None:
     server = Server((200, ""))
     async with server.listening() as endpoint:

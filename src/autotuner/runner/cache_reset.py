@@ -28,9 +28,12 @@ Reset = Callable[[], Awaitable[bool]]
 
 
 def resetting(job: AttemptJob, endpoint: Endpoint) -> Reset | None:
-    """How the server's cache is emptied before a measurement; None where there is no call for it, or no use of it."""
+    """How the server's cache is emptied before a measurement; None where there is no call for it, or no use of it.
+
+    Somebody else's server is never asked: its cache serves others, too.
+    """
     path = job.server.cache_reset_path
-    if path is None or all(point.traffic.plain for point in job.workload.load_points):
+    if path is None or job.command is None or all(point.traffic.plain for point in job.workload.load_points):
         return None
     url = f"{endpoint.base_url}{path}"
     headers = {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
