@@ -51,7 +51,6 @@ TOLD = {
         "prompt_tokens": 8128902,
         "generation_tokens": 7557572,
     },
-    # Written by its source, not taken from a running server.
     "tensorrt-llm": {
         "running": 16,
         "waiting": 4,
