@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autotuner.config.load import validate
+from autotuner.contracts.engine import Engine
 from autotuner.contracts.quality import PromptSet
 from autotuner.contracts.values import Configuration
 from autotuner.engines.registry import engine
@@ -51,9 +52,10 @@ def plan(
     gpu: str | None = None,
     called: str = MODEL,
     prompts: PromptSet | None = None,
+    of: Engine | None = None,
     **blocks: Any,
 ) -> Plan:
-    """The plan of a document with these blocks for an engine."""
+    """The plan of a document with these blocks for an engine; ``of``: this one of its versions."""
     system = {"total_gpus": gpus, "gpu_type": gpu}
     asked = {
         "base_runtime": name,
@@ -64,7 +66,7 @@ def plan(
     known: dict[str, object] = {} if model is None else {"facts": model}
     return make_plan(
         validate(asked),
-        engine=engine(name),
+        engine=of or engine(name),
         models=[ModelFile(called, called, known)],
         host=HostFacts(cores=(0, 1)),
         rng=random.Random(0),

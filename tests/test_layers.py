@@ -26,7 +26,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "services": MIDDLE | {"coordinator", "executors", "tiny_model"},  # the composition root
     "coordinator": KNOWN,  # gets executor, store, search and the rest as arguments
     "executors": MIDDLE,
-    "runner": KNOWN | {"telemetry", "quality"},  # knows protocols only
+    "runner": KNOWN | {"telemetry", "quality", "network"},  # knows protocols only
     "telemetry": KNOWN | {"network"},
     "quality": KNOWN | {"network"},
     "deploy": LOWER | {"network"},

@@ -127,6 +127,9 @@ class ServerFacts(Frozen):
         (), description="what engines call their metrics: the first of which the page has a name is taken"
     )
     takes_key: bool = Field(True, description="whether it asks for the key that each start gets")
+    cache_reset_path: str | None = Field(
+        None, description="POST empties the prefix cache; None: there is no such call. A server may be without it"
+    )
     version_path: str | None = None
     version_field: str | None = Field(None, description="dotted path into the JSON answer of version_path")
     dialect: str = Field(

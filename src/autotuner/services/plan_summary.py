@@ -39,6 +39,7 @@ class PlannedCommand(Frozen):
     parameters: dict[str, Scalar]
     command: Command
     layout: str = Field("", description="how the server is spread over GPUs; empty: not known")
+    remarks: tuple[str, ...] = Field((), description="what is known of it beforehand, such as its memory")
 
 
 class PlanCounts(Frozen):
@@ -269,4 +270,5 @@ def _command(plan: Plan, label: str, configuration: Configuration) -> PlannedCom
         parameters=dict(configuration),
         command=resolver.command(configuration),
         layout=resolver.summary(configuration),
+        remarks=tuple(remark.sentence for remark in resolver.remarks(configuration)),
     )

@@ -177,6 +177,7 @@ def _commands(commands: tuple[PlannedCommand, ...]) -> list[RenderableType]:
         title = f"{one_line(entry.label)}: {parameters_text(entry.parameters)}"
         layout = NO_PARALLEL if entry.layout == SINGLE else entry.layout
         lines.append(Text(f"{title}  {layout}".rstrip(), style="dim"))
+        lines += [Text(one_line(remark), style="dim") for remark in entry.remarks]
         # Keys are made anew at each start; they are no part of the plan.
         variables = [f"{k}={shlex.quote(v)}" for k, v in entry.command.env.items() if v != API_KEY]
         lines.append(Text(visible(" ".join([*variables, command_line(entry.command.argv)]))))
