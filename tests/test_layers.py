@@ -18,7 +18,7 @@ PURE = frozenset({"config", "planning", "metrics", "scoring", "modelling"})
 KNOWN = PURE | {"contracts"}
 SIBLINGS = frozenset({"deploy", "benchmark", "search", "engines"})
 LOWER = KNOWN | {"store"}
-MIDDLE = LOWER | SIBLINGS | {"runner", "network", "telemetry"}
+MIDDLE = LOWER | SIBLINGS | {"runner", "network", "telemetry", "quality"}
 
 # Top to bottom. A package may import itself and what is named here, nothing else of autotuner.
 ALLOWED: Mapping[str, frozenset[str]] = {
@@ -26,8 +26,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "services": MIDDLE | {"coordinator", "executors", "tiny_model"},  # the composition root
     "coordinator": KNOWN,  # gets executor, store, search and the rest as arguments
     "executors": MIDDLE,
-    "runner": KNOWN | {"telemetry"},  # knows protocols only
+    "runner": KNOWN | {"telemetry", "quality", "network"},  # knows protocols only
     "telemetry": KNOWN | {"network"},
+    "quality": KNOWN | {"network"},
     "deploy": LOWER | {"network"},
     "benchmark": LOWER | {"timing"},
     "search": LOWER,

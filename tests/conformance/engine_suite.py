@@ -85,6 +85,14 @@ def check_catalogue_is_consistent(case: Case) -> None:
                 assert parameter.high is None or value <= parameter.high
 
 
+def check_the_catalogue_can_be_another_one(case: Case) -> None:
+    """With its own catalogue nothing changes: neither its name nor what it writes."""
+    other = case.engine.with_catalogue(case.engine.catalogue)
+    assert other.name == case.engine.name
+    assert other.catalogue == case.engine.catalogue
+    assert other.command(case.launch({})) == case.engine.command(case.launch({}))
+
+
 def check_rules_name_their_parameters(case: Case) -> None:
     names = {parameter.name for parameter in case.engine.catalogue.parameters} | {"model"}
     for block in case.engine.neutral.blocks:
@@ -233,6 +241,7 @@ def check_neutral_settings_end_in_the_catalogue(case: Case) -> None:
 
 CHECKS: tuple[Callable[[Case], None], ...] = (
     check_catalogue_is_consistent,
+    check_the_catalogue_can_be_another_one,
     check_rules_name_their_parameters,
     check_defaults_break_no_rule,
     check_command_is_deterministic,

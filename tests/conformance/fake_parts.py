@@ -22,6 +22,7 @@ from autotuner.contracts.engine import (
     Catalogue,
     CatalogueParameter,
     LaunchRequest,
+    ModelFormat,
     Rule,
     Runtime,
     RuntimeInfo,
@@ -257,6 +258,8 @@ class FakeEngine:
     predicted = False
     own_deployment = "fake"
     own_client = "fake"
+    model_format: ModelFormat = "hf"
+    typical_start_s = 2.0
     rules: tuple[Rule, ...] = ()
     catalogue = Catalogue(
         engine="fake",
@@ -266,6 +269,9 @@ class FakeEngine:
             for name, high in (("a", 8), ("b", 4))
         ),
     )
+
+    def with_catalogue(self, catalogue: Catalogue) -> FakeEngine:
+        return self
 
     def world_size(self, values: Mapping[str, Scalar]) -> int | None:
         return None

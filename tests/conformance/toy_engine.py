@@ -12,6 +12,7 @@ from autotuner.contracts.engine import (
     Catalogue,
     CatalogueParameter,
     LaunchRequest,
+    ModelFormat,
     PlanContext,
     Rule,
     Runtime,
@@ -93,6 +94,8 @@ class ToyEngine:
     predicted: bool = False
     own_deployment: str | None = None
     own_client: str | None = None
+    model_format: ModelFormat = "gguf"
+    typical_start_s: float = 2.0
     server: ServerFacts = field(default_factory=ServerFacts)
     neutral: NeutralTable = field(default_factory=NeutralTable)
 
@@ -120,6 +123,9 @@ class ToyEngine:
                 argv += [parameter.flag, str(value)]
         assert not values, "the planner passed on names that the catalogue lacks"
         return Command(argv=(*argv, *runtime.extra_args), env={"TOY_KEY": API_KEY, **runtime.env})
+
+    def with_catalogue(self, catalogue: Catalogue) -> ToyEngine:
+        return self
 
     def world_size(self, values: Mapping[str, Scalar]) -> int | None:
         return None

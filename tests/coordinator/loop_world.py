@@ -32,6 +32,7 @@ from autotuner.executors.inline import InlineExecutor
 from autotuner.planning.plan import Plan
 from autotuner.planning.planner import HostFacts, make_plan
 from autotuner.planning.resolve import ModelFile
+from autotuner.quality.prompts import describe_prompts
 from autotuner.search.registry import make_strategy
 from autotuner.store import open_store
 from conformance.fake_parts import FakeClient, FakeDeployment, FakeEngine, FakePlugins, measurement
@@ -155,6 +156,7 @@ class World:
             models=[ModelFile("m", "m", {})],
             host=HostFacts(cores=(0, 1)),
             rng=random.Random(0),
+            prompts=describe_prompts(None),
         )
 
     async def task(self, data: dict[str, Any]) -> TaskRecord:

@@ -9,14 +9,16 @@ from pydantic import BaseModel
 
 from autotuner.contracts.load_search import LoadLimit, LoadSearch
 from autotuner.contracts.measurement import Distribution, Measurement, RequestRecord
+from autotuner.contracts.quality import AnswerFigures
 from autotuner.contracts.server_metrics import GpuFigures, Level, ServerFigures
 from autotuner.contracts.workload import Length, LoadPoint, Scenario, Traffic, Workload
 from autotuner.coordinator.found_load import found_load
 from autotuner.engines.metric_names import METRIC_NAMES
 from autotuner.metrics import aggregate, summarise
 from autotuner.metrics.names import AGGREGATED
+from autotuner.scoring.answers import answer_metrics
 from autotuner.scoring.objectives import OBJECTIVE_NAMES
-from autotuner.scoring.slo import SEVERE, SloMetric
+from autotuner.scoring.slo import SEVERE, LoadMetric
 from autotuner.services.report.wording import METRICS, SERVER_METRICS
 from autotuner.telemetry.reading import COUNTERS, GAUGES
 
@@ -48,7 +50,8 @@ def computed() -> set[str]:
     load = found_load([whole], Workload(load_points=(point,), load_search=search), limits)
     assert load is not None
     figures = aggregate([whole], scored=[point.name], gpu_count=1, percentiles=percentiles, at_load=load.at)
-    return set(load.into(figures, 1))
+    answers = AnswerFigures(difference=0.1, unit="tokens", distance=0.1, prompts=1)
+    return set(load.into(figures, 1)) | set(answer_metrics(answers))
 
 
 def described() -> set[str]:
@@ -74,7 +77,7 @@ def test_every_field_has_a_meaning(model: type[BaseModel]) -> None:
 def test_every_objective_and_limit_is_on_the_page() -> None:
     assert [name for name in OBJECTIVE_NAMES if f"| `{name}` |" not in PAGE] == []
     guide = (GUIDE / "first-task.md").read_text(encoding="utf-8")
-    assert [metric for metric in get_args(SloMetric) if f"  {metric}: " not in guide] == []
+    assert [metric for metric in get_args(LoadMetric) if f"  {metric}: " not in guide] == []
     assert f"below r = {SEVERE}" in PAGE
 
 
@@ -93,6 +96,6 @@ def test_the_comparison_with_others_starts_from_our_names() -> None:
 def test_every_name_of_an_engine_is_on_the_page() -> None:
     """Of the ways to get a figure the first; the page leaves out the engine's prefix."""
     firsts = [way for names in METRIC_NAMES for field in (*GAUGES, *COUNTERS) for way in getattr(names, field)[:1]]
-    series = {name.partition(":")[2] for way in firsts for name in way}
+    series = {name.partition(":")[2] or name for way in firsts for name in way}
     assert len(series) > 15
     assert [name for name in series if f"`{name}`" not in PAGE and name != "prefix_cache_queries_total"] == []

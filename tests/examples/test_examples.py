@@ -97,7 +97,9 @@ def test_an_example_plans(path: Path, tmp_path: Path) -> None:
     assert plan["counts"]["valid"] == plan["counts"]["distinct"] > plan["runs"]["searched"]
     assert plan["runs"]["searched"] == loaded.optimization.max_iterations
     assert plan["runs"]["baseline"]
-    assert not plan["counts"]["excluded"]
+    # What a CPU cannot do is left out; that hangs on the host.
+    assert all("this host does not have" in reason for reason in plan["counts"]["excluded"])
+    assert not plan["counts"]["excluded"] or loaded.base_runtime == "vllm"
 
 
 def test_the_quickstart_is_a_real_search(tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_the_windows_of_the_quickstart_are_long_enough() -> None:
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("path", [p for p in EXAMPLES if not document(p).measures_endpoint], ids=name_of)
+@pytest.mark.parametrize("path", [p for p in EXAMPLES if document(p).base_runtime == "llamacpp"], ids=name_of)
 def test_an_example_runs(path: Path, tmp_path: Path) -> None:
     ran = autotuner(tmp_path, "run", str(path), "--json", sets=SMALL)
     assert ran.returncode == 0, ran.stderr

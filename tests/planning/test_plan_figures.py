@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autotuner.planning.planner import DRAIN_S, TYPICAL_START_S
+from autotuner.planning.planner import DRAIN_S
 from conformance.toy_engine import ToyEngine, toy_plan
 
 
@@ -20,7 +20,7 @@ def test_the_estimate_adds_up() -> None:
     )
     assert (plan.searched, plan.confirm_top_k, plan.confirm_starts) == (4, 1, 6)
     assert plan.planned_starts == 1 + 1 + 4 + 2 * 6
-    assert plan.estimate.per_start_s == TYPICAL_START_S + 2 * 3 * (10 + DRAIN_S)
+    assert plan.estimate.per_start_s == ToyEngine().typical_start_s + 2 * 3 * (10 + DRAIN_S)
     assert plan.estimate.total_s == plan.estimate.per_start_s * plan.planned_starts
 
 

@@ -269,6 +269,9 @@ def test_hard_slos_count_and_all_where_none_is_hard() -> None:
     assert [limit.figure for limit in load_limits(SloSet(rules=(soft, hard, errors)))] == ["mean_tpot", "error_rate"]
     assert [limit.figure for limit in load_limits(SloSet(rules=(soft, errors)))] == ["mean_ttft", "error_rate"]
     e2e = SloRule(metric="latency", statistic="p99", threshold=3)
+    answers = SloRule(metric="answer_difference", threshold=0.1, hard_fail=True, fail_ratio=0.0)
+    rules = (soft, errors, answers)  # no load changes what is answered
+    assert [limit.figure for limit in load_limits(SloSet(rules=rules))] == ["mean_ttft", "error_rate"]
     assert load_limits(SloSet(rules=(e2e, errors)))[0] == LoadLimit(
         figure="p99_e2e_latency", metric="e2e", statistic="p99", threshold=3
     )

@@ -27,6 +27,7 @@ TP2 = {
     "mean_total_throughput": 1322.0,
     PER_GPU: 661.0,
     "goodput": 6.0,
+    "energy_per_output_token": 0.4,
 }
 TP4 = {**TP2, "mean_e2e_latency": 1.5, "mean_total_throughput": 1538.0, PER_GPU: 384.5, "goodput": 8.0}
 

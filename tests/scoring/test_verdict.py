@@ -16,7 +16,8 @@ from autotuner.scoring.figures import Missing
 from autotuner.scoring.objectives import PER_GPU, make_objectives
 from autotuner.scoring.pareto import pareto_front
 from autotuner.scoring.slo import SloSet, slo_set
-from autotuner.scoring.verdict import Verdict, better, eligible_front, judge, judge_starts, nearest, rank, winner
+from autotuner.scoring.trade_offs import trade_offs
+from autotuner.scoring.verdict import Verdict, better, judge, judge_starts, nearest, rank, winner
 
 THROUGHPUT = make_objectives(["maximize_throughput"])
 LATENCY = make_objectives(["minimize_latency"])
@@ -120,7 +121,8 @@ def test_rank_is_a_total_order_of_its_own(rows: list[tuple[float, float, float]]
                 a, b = verdicts[best].penalised[0], verdicts[worst].penalised[0]
                 assert not (same and better(b, a, objectives[0].direction))
         elif not verdicts[ranked[0]].violated:
-            assert ranked[0] in eligible_front(verdicts)
+            points = {n: v.penalised for n, v in verdicts.items() if not v.violated}
+            assert ranked[0] == trade_offs(points, ("maximize", "minimize")).extremes[0]
 
 
 @given(st.lists(st.tuples(values, values), min_size=1, max_size=6), st.sampled_from([0.001, 1000.0]))

@@ -17,6 +17,7 @@ from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.progress import Snapshot
 from autotuner.contracts.result import ExperimentSummary
 from autotuner.contracts.store import EventType, NewEvent, NewTask, Store, TaskStatus
+from autotuner.engines.registry import engine
 from autotuner.services.documents import demo_document, quick_document, read_document
 from autotuner.services.host import describe_host, host_facts
 from autotuner.services.models import model_path, resolve_models
@@ -195,14 +196,28 @@ def test_a_quick_task_can_be_planned_for_a_generated_model(settings: Settings) -
 
 
 def test_generated_models_are_made_once_and_files_are_found(settings: Settings, tmp_path: Path) -> None:
-    made = Path(model_path("tiny", settings))
+    llamacpp = engine("llamacpp")
+    made = Path(model_path("tiny", llamacpp, settings))
     assert made.is_file()
     assert made.is_relative_to(settings.models_dir)
     before = made.stat().st_mtime_ns
-    assert model_path("tiny", settings) == str(made)
+    assert model_path("tiny", llamacpp, settings) == str(made)
     assert made.stat().st_mtime_ns == before
-    assert model_path(str(made), settings) == str(made)
-    assert model_path("org/name", settings) == "org/name"
+    assert model_path(str(made), llamacpp, settings) == str(made)
+    assert model_path("org/name", llamacpp, settings) == "org/name"
+
+
+@pytest.mark.parametrize("name", ["vllm", "sglang", "tensorrt-llm"])
+def test_engines_that_serve_folders_get_a_generated_model_as_one(settings: Settings, name: str) -> None:
+    document = TaskDocument.model_validate({"base_runtime": name, "model": {"id_or_path": "tiny"}})
+    (model,) = resolve_models(document, engine(name), settings)
+    folder = Path(model.path)
+    assert {"config.json", "tokenizer.json", "model.safetensors"} <= {file.name for file in folder.iterdir()}
+    assert model.facts["context_length"] == 4096
+    with pytest.raises(AutotunerError) as caught:
+        model_path("tiny:q8_0", engine(name), settings)
+    assert (caught.value.code, caught.value.place) == (ErrorCode.INVALID_VALUE, "model.id_or_path")
+    assert "q8_0 is a type of GGUF files" in caught.value.why
 
 
 def test_a_task_without_a_model_is_refused(settings: Settings) -> None:

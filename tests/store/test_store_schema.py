@@ -28,7 +28,7 @@ LATER_REVISION = '''"""Adds a column, as a later version may."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
+revision = "{later}"
 down_revision = "{head}"
 
 
@@ -38,6 +38,9 @@ def upgrade() -> None:
     with op.batch_alter_table("tasks", recreate=rebuild) as tasks:
         tasks.add_column(sa.Column("colour", sa.Text(), nullable=False, server_default="red"))
 '''
+
+
+LATER = "9999"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -78,10 +81,10 @@ def later_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (package / "migrations" / "versions").mkdir(parents=True)
     for file in [source / "env.py", *(source / "versions").glob("*.py")]:
         (package / "migrations" / file.relative_to(source)).write_bytes(file.read_bytes())
-    (package / "migrations/versions/later.py").write_text(LATER_REVISION.format(head=migrations.HEAD))
+    (package / "migrations/versions/later.py").write_text(LATER_REVISION.format(head=migrations.HEAD, later=LATER))
     monkeypatch.setattr(schema, "__file__", str(package / "schema.py"))
-    monkeypatch.setattr(schema, "HEAD", "0002")
-    monkeypatch.setattr(schema, "REVISIONS", (*migrations.REVISIONS, "0002"))
+    monkeypatch.setattr(schema, "HEAD", LATER)
+    monkeypatch.setattr(schema, "REVISIONS", (*migrations.REVISIONS, LATER))
 
 
 def test_the_list_of_revisions_is_what_alembic_finds() -> None:
@@ -143,7 +146,9 @@ async def test_an_older_store_is_refused_and_upgraded_with_its_data(url: str, mo
         now.setattr(schema, "HEAD", migrations.HEAD)
         await upgrade(url)
         await fill(url)
-    with pytest.raises(AutotunerError, match=r"has revision 0001.*needs 0002.*autotuner db upgrade") as caught:
+    with pytest.raises(
+        AutotunerError, match=f"has revision {migrations.HEAD}.*needs {LATER}.*autotuner db upgrade"
+    ) as caught:
         async with open_store(url):
             pass
     assert caught.value.code is ErrorCode.STORE_SCHEMA
@@ -151,7 +156,7 @@ async def test_an_older_store_is_refused_and_upgraded_with_its_data(url: str, mo
     assert execute(url, "SELECT name, colour FROM tasks") == [("日本", "red")]
     assert execute(url, "SELECT count(*) FROM events") == [(2,)]
     assert execute(url, "SELECT count(*) FROM measurements") == [(1,)]
-    assert (await schema_state(url)).current == "0002"
+    assert (await schema_state(url)).current == LATER
     if "://" in url:
         assert saved is None
         return

@@ -51,6 +51,15 @@ TOLD = {
         "prompt_tokens": 8128902,
         "generation_tokens": 7557572,
     },
+    "tensorrt-llm": {
+        "running": 16,
+        "waiting": 4,
+        "kv_cache_use": 0.25,
+        "prefix_hits": 4096,
+        "prefix_queries": 16384,
+        "prompt_tokens": 16384,
+        "generation_tokens": 8192,
+    },
 }
 
 

@@ -31,6 +31,7 @@ def contradictions(document: TaskDocument) -> list[Problem]:
         *_load(document),
         *_optimization(document),
         *_slo(document),
+        *_quality(document),
     ]
 
 
@@ -319,3 +320,23 @@ def _slo(document: TaskDocument) -> Iterator[Problem]:
                     f"{low} may take {lower.threshold:g} s and {high}, which is never less, {higher.threshold:g} s",
                     f"Swap the two, or leave {low} out",
                 )
+
+
+def _quality(document: TaskDocument) -> Iterator[Problem]:
+    quality = document.quality
+    place = "quality.limit" if quality.limit is not None else "quality.enabled"
+    if quality.enabled is False:
+        for name in ("prompts", "limit"):
+            if getattr(quality, name) is not None:
+                yield _problem(f"quality.{name}", "answers are not compared: enabled is false", "Leave one of them out")
+    elif quality.enabled or quality.limit is not None:
+        if document.measures_endpoint:
+            yield _problem(
+                place, "in deployment_mode endpoint there is one configuration, so nothing to compare", "Leave it out"
+            )
+        elif not document.optimization.baseline:
+            yield _problem(
+                place,
+                "answers are compared with the baseline's, which is switched off",
+                "Set optimization.baseline: true, or leave it out",
+            )

@@ -13,6 +13,7 @@ from autotuner.config.block import Block
 from autotuner.config.optimization import Optimization
 from autotuner.config.parameters import Spec
 from autotuner.config.problems import refuse
+from autotuner.config.quality import Quality
 from autotuner.config.slo import Slo
 from autotuner.config.structured import (
     AdvancedTuningConfig,
@@ -164,7 +165,7 @@ class TaskDocument(Block):
 
     later: ClassVar[frozenset[str]] = frozenset(
         {
-            "runtime_image_tag", "presets", "merge_strategy", "profiles", "priority", "notify", "quality",
+            "runtime_image_tag", "presets", "merge_strategy", "profiles", "priority", "notify",
         }
     )  # fmt: skip
 
@@ -198,6 +199,7 @@ class TaskDocument(Block):
     optimization: Optimization = Field(Optimization(), description="the search")
     benchmark: Benchmark = Field(Benchmark(), description="the load and the length of its measurements")
     slo: Slo = Field(Slo(), description="what the served model must keep")
+    quality: Quality = Field(Quality(), description="whether answers are as good as the baseline's")
     metadata: dict[str, JsonValue] = Field(default_factory=dict, description="free; kept and never read")
 
     @property

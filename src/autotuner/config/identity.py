@@ -32,9 +32,9 @@ _FREE_OPTIMIZATION = (
 def identity(document: TaskDocument) -> dict[str, Any]:
     """Everything that decides what is measured and how it is scored, as plain data.
 
-    Left out: names and free text; strategy, budgets, patience, confirmation, references, retries; where the dataset
-    lies. A caller may add keys of its own (engine version, hardware, what the dataset holds): ``changed`` compares them
-    too.
+    Left out: names and free text; strategy, budgets, patience, confirmation, references, retries; where the dataset and
+    the prompts lie. A caller may add keys of its own (engine version, hardware, what the dataset holds): ``changed``
+    compares them too.
     """
     data = to_data(document)
     for key in _FREE:
@@ -43,6 +43,7 @@ def identity(document: TaskDocument) -> dict[str, Any]:
     if data["benchmark"]["profile"] == "levels":  # what it was before there were others
         del data["benchmark"]["profile"]
     data["benchmark"].get("dataset", {}).pop("path", None)
+    data.get("quality", {}).pop("prompts", None)
     for key in _FREE_OPTIMIZATION:
         data["optimization"].pop(key, None)
     return data

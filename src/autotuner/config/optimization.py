@@ -18,6 +18,7 @@ Objective = Literal[
     "minimize_tpot",
     "maximize_goodput",
     "minimize_cost",
+    "minimize_energy",
     "balanced",
 ]
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from autotuner.contracts.load_search import LoadLimit, Probe
 from autotuner.contracts.measurement import LiveFigures, Measurement
+from autotuner.contracts.quality import Answers, QualityProbe
 from autotuner.contracts.server_metrics import MetricNames
 from autotuner.contracts.stopping import StopRules
 from autotuner.contracts.values import Frozen
@@ -44,6 +45,7 @@ class Phase(StrEnum):
     QUEUE = "queue"
     DEPLOY = "deploy"
     LOAD = "load"
+    QUALITY = "quality"
     WARM_UP = "warm_up"
     MEASURE = "measure"
     TEARDOWN = "teardown"
@@ -125,6 +127,9 @@ class ServerFacts(Frozen):
         (), description="what engines call their metrics: the first of which the page has a name is taken"
     )
     takes_key: bool = Field(True, description="whether it asks for the key that each start gets")
+    cache_reset_path: str | None = Field(
+        None, description="POST empties the prefix cache; None: there is no such call. A server may be without it"
+    )
     version_path: str | None = None
     version_field: str | None = Field(None, description="dotted path into the JSON answer of version_path")
     dialect: str = Field(
@@ -171,6 +176,9 @@ class AttemptJob(Frozen):
     served_name: str
     server: ServerFacts
     workload: Workload
+    quality: QualityProbe | None = Field(
+        None, description="how its answers are taken before the load; None: not at all"
+    )
     done: tuple[tuple[str, int], ...] = Field(
         (), description="load point and repeat of measurements that a start which was cut off has left: not taken again"
     )
@@ -248,6 +256,13 @@ class Ready(Frozen):
     engine_version: str | None = None
 
 
+class Answered(Frozen):
+    """What the server answered to the quality guard's prompts."""
+
+    kind: Literal["answered"] = "answered"
+    passes: tuple[Answers, ...] = Field(min_length=1, description="over all prompts, in order, as far as they came")
+
+
 class Measured(Frozen):
     """One finished measurement."""
 
@@ -272,4 +287,6 @@ class Ended(Frozen):
     peak_rss_bytes: int | None = None
 
 
-AttemptRecord = Annotated[PhaseChanged | Deployed | Ready | Measured | Progress | Ended, Field(discriminator="kind")]
+AttemptRecord = Annotated[
+    PhaseChanged | Deployed | Ready | Answered | Measured | Progress | Ended, Field(discriminator="kind")
+]

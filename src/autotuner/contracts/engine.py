@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from autotuner.contracts.neutral import NeutralTable
 
 
+ModelFormat = Literal["gguf", "hf"]
+"""A GGUF file, or a folder in Hugging Face format."""
+
+
 class CatalogueParameter(Frozen):
     """One parameter of an engine."""
 
@@ -44,6 +48,7 @@ class CatalogueParameter(Frozen):
     help: str = ""
     ordered: bool = Field(False, description="choices that have an order")
     commonly_tuned: tuple[Scalar, ...] = Field((), description="values worth trying; empty: rarely tuned")
+    lossy: bool = Field(False, description="its values may make answers worse, such as quantised caches")
     restart_needed: bool = True
     required: bool = Field(False, description="whether the engine does not start without it")
     danger: str = Field("", description="loads code, opens the network, reads files, …; empty: nothing of the kind")
@@ -136,10 +141,26 @@ class PlanContext:
     """None: unknown."""
     gpu_type: str | None = None
     """As the document names it; None: unknown."""
+    gpu_memory_gb: float | None = None
+    """Memory of one GPU as the document gives it, GB; None: that of its kind."""
+    cpu_build: bool = False
+    """Whether the installed engine computes on the CPU: it takes no GPUs."""
+    cpu_features: frozenset[str] = frozenset()
+    """Instruction sets of the host's CPU as its kernel names them; empty: unknown."""
     model_config: Mapping[str, object] = field(default_factory=dict)
     """What is known of the model (config.json, or the header of a GGUF file): context_length and the like."""
     options: Mapping[str, object] = field(default_factory=dict)
     """The document's block of options that only this engine reads."""
+
+
+@dataclass(frozen=True)
+class RuleRemark:
+    """What a rule knows of values that it lets pass."""
+
+    sentence: str
+    """For people."""
+    doubtful: bool
+    """Whether the server may fail to start all the same."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +172,10 @@ class Rule:
     """Canonical names it looks at; ``model`` stands for the model file. The planner counts coupled factors alone."""
     check: Callable[[Mapping[str, Scalar], PlanContext], str | None]
     """Given values by canonical name (engine defaults filled in where known): the sentence when broken, else None."""
+    applies: Callable[[PlanContext], bool] | None = None
+    """Whether it has anything to say of a plan; None: always. One that has not couples no parameters."""
+    remark: Callable[[Mapping[str, Scalar], PlanContext], RuleRemark | None] | None = None
+    """Given the same values when it is not broken."""
 
 
 class Runtime(Frozen):
@@ -183,6 +208,8 @@ class RuntimeInfo:
 
     version: str
     detail: str = ""
+    cpu_build: bool = False
+    """Whether it computes on the CPU and takes no GPUs."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +230,14 @@ class Engine(Protocol):
     @property
     def aliases(self) -> tuple[str, ...]:
         """Other accepted names."""
+
+    @property
+    def model_format(self) -> ModelFormat:
+        """What it serves; it decides which form of a generated model it gets."""
+
+    @property
+    def typical_start_s(self) -> float:
+        """What a start takes besides its windows, for estimates: load, warm-up and teardown, seconds."""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -235,6 +270,9 @@ class Engine(Protocol):
     @property
     def own_client(self) -> str | None:
         """Client that this engine brings along; None for a real engine."""
+
+    def with_catalogue(self, catalogue: Catalogue) -> Engine:
+        """The engine with the parameters of another version of it; itself where its parameters are its own."""
 
     def world_size(self, values: Mapping[str, Scalar]) -> int | None:
         """GPUs that a server with these parameters takes (engine defaults filled in); None where they do not say."""

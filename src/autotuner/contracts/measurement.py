@@ -110,6 +110,11 @@ class Measurement(Frozen):
     slice_tokens: tuple[float, ...] = Field(
         (), description="output and prompt tokens that came in each of successive slices of the window"
     )
+    cache_emptied: bool | None = Field(
+        None,
+        description="whether the prefix cache of the server was emptied before; None: not asked for, because requests "
+        "have nothing in common or the engine has no call for it",
+    )
     predicted: bool = Field(False, description="a prediction, never a measurement")
     samples_path: str | None = Field(None, description="file with the request records, relative to the artefacts")
     samples_error: str | None = Field(None, description="why the request records could not be kept, if so")

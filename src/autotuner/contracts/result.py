@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from autotuner.contracts.attempt import Failure, FailureClass, Phase
+from autotuner.contracts.findings import Comparison, Importance, LoadCurve, ParetoSet, Slice
 from autotuner.contracts.store import ExperimentOrigin, ExperimentStatus, TaskStatus
 from autotuner.contracts.values import Frozen, Scalar
 
@@ -36,10 +37,33 @@ class SloLine(Frozen):
     name: str = Field(description="such as p90 ttft")
     threshold: float
     actual: float | None
-    unit: str = Field(description="s or share")
+    unit: str = Field(description="s, share or nats")
     hard: bool
     met: bool = Field(description="actual ≤ threshold")
     violated: bool = Field(description="a hard one, missed by its fail ratio or more")
+
+
+class AnswersLine(Frozen):
+    """What the quality guard found of one configuration's answers."""
+
+    agreement: float | None = Field(
+        description="share of the answers up to the first token that differs from the baseline's; of the baseline: "
+        "least between its own passes; None: not judged"
+    )
+    unit: str | None = Field(None, description="tokens, or characters where the server tells no tokens")
+    distance: float | None = Field(None, description="mean difference of log-probabilities at equal prefixes, nats")
+    differs: bool | None = Field(None, description="more than an unchanged setting shows; None: not judged")
+    failure: str | None = Field(None, description="why they could not be judged, if so")
+
+
+class QualitySummary(Frozen):
+    """What the quality guard judged answers by."""
+
+    prompts: int
+    output_tokens: int = Field(description="length of each answer, tokens")
+    unchanged: AnswersLine | None = Field(None, description="the baseline against itself; None: it was not measured")
+    least_agreement: float | None = Field(None, description="limit that is held, share; None: there is none")
+    greatest_distance: float | None = Field(None, description="limit that is held, nats; None: there is none")
 
 
 class ExperimentSummary(Frozen):
@@ -59,6 +83,7 @@ class ExperimentSummary(Frozen):
     slo_reason: str | None = Field(None, description="sentence about the worst violation")
     pruned: str | None = Field(None, description="why it was not measured any further, if so; a sentence")
     stopped_early: tuple[str, ...] = Field((), description="of each window that ended early: when and why")
+    answers: AnswersLine | None = Field(None, description="of the quality guard; None: it did not ask")
     metrics: dict[str, Any] = Field(default_factory=dict)
     failure: Failure | None = None
     phase_seconds: dict[Phase, float] = Field(default_factory=dict, description="of its first successful attempt")
@@ -171,9 +196,23 @@ class Verification(Frozen):
     started_at: datetime
 
 
+class ValueOrigin(Frozen):
+    """Where the value of one parameter comes from."""
+
+    parameter: str
+    value: Any = Field(description="the value, or the list or range that is searched, as in the document")
+    origin: str = Field(description="document, engine default or derived")
+    source: str = Field("", description="of a derived one: the settings that it follows from")
+    searched: bool = False
+
+
 class TaskResult(Frozen):
     """The result of a task, also of one that still runs (then without verdict)."""
 
+    verdict: VerdictKind | None = Field(
+        None, description="what kind of answer the headline is; None: stored by an earlier version"
+    )
+    headline: str = Field(description="the verdict in one line")
     task_id: int
     task_name: str
     status: TaskStatus
@@ -188,10 +227,6 @@ class TaskResult(Frozen):
     direction: Literal["minimize", "maximize"]
     scored_at: tuple[str, ...] = Field(description="names of the load points that the score is of")
     slo_sentences: tuple[str, ...] = ()
-    verdict: VerdictKind | None = Field(
-        None, description="what kind of answer the headline is; None: stored by an earlier version"
-    )
-    headline: str = Field(description="the verdict in one line")
     winner: ExperimentSummary | None = Field(
         None, description="the best candidate; it has won where the verdict is gain or only_eligible"
     )
@@ -215,6 +250,23 @@ class TaskResult(Frozen):
     differences: dict[str, tuple[Scalar, Scalar]] = Field(
         default_factory=dict, description="parameter → (baseline, winner), only where they differ"
     )
+    pareto: ParetoSet | None = Field(None, description="several objectives: all measured trade-offs, with uncertainty")
+    importance: Importance | None = Field(
+        None, description="of the searched parameters for the (first) objective; None: nothing was searched"
+    )
+    slices: tuple[Slice, ...] = Field(
+        (), description="the effect of each searched parameter alone, from the winner or the nearest"
+    )
+    comparisons: tuple[Comparison, ...] = Field(
+        (), description="the winner (or the nearest) against the baseline and against the best of the search"
+    )
+    load_curves: tuple[LoadCurve, ...] = Field(
+        (), description="winner (or nearest) and baseline over all loads, where there are several"
+    )
+    provenance: tuple[ValueOrigin, ...] = Field((), description="where each parameter's value or values come from")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="what else decided the figures: strategy, seed, client, load"
+    )
     # No repr: asyncio takes that of what a program's main coroutine returns, and here it would be as long as the list.
     experiments: tuple[ExperimentSummary, ...] = Field((), repr=False)
     counts: dict[str, int] = Field(default_factory=dict, description="experiments by status")
@@ -230,4 +282,5 @@ class TaskResult(Frozen):
         (), description="the winner with other clients (`autotuner verify`), oldest first; in no other figure"
     )
     host: dict[str, Any] = Field(default_factory=dict)
+    quality: QualitySummary | None = Field(None, description="what answers were judged by; None: there was no guard")
     warnings: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ from autotuner.contracts.attempt import (
     Phase,
 )
 from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.quality import JudgedAnswers
 from autotuner.contracts.values import Frozen, Scalar
 
 
@@ -166,6 +167,7 @@ class AttemptRow(Frozen):
     base_url: str | None = None
     engine_version: str | None = None
     host: dict[str, Any] = Field(default_factory=dict, description="host name, CPU model, cores, package versions")
+    answers: JudgedAnswers | None = Field(None, description="what the quality guard found; None: it did not ask")
     failure: Failure | None = None
     phase_seconds: dict[Phase, float] = Field(default_factory=dict)
     peak_rss_bytes: int | None = None
@@ -291,6 +293,9 @@ class Store(Protocol):
 
     async def set_attempt_ready(self, attempt_id: int, *, base_url: str, engine_version: str | None) -> None:
         """The server answers: attempt (and unfinished experiment) benchmarking, event benchmark_started."""
+
+    async def set_attempt_answers(self, attempt_id: int, answers: JudgedAnswers) -> None:
+        """Store what the quality guard found, also of an attempt that has ended."""
 
     async def add_measurement(self, attempt_id: int, measurement: Measurement) -> MeasurementRow:
         """Store a finished measurement (no event)."""

@@ -40,13 +40,14 @@ async def stop_rules(run: Run) -> StopRules | None:
     return StopRules(
         slo=tuple(
             SloStake(
-                metric=rule.metric,
+                metric=metric,
                 statistic=rule.statistic,
                 threshold=rule.threshold,
                 hard_fail=rule.hard_fail,
                 fail_ratio=rule.fail_ratio,
             )
             for rule in scorer.slo.rules
+            if (metric := rule.load_metric) is not None
         ),
         scored=plan.scored_at,
         to_beat=None if best is None or verdict is None else await _to_beat(run, best, verdict),

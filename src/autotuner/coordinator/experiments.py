@@ -8,6 +8,7 @@ from typing import Any
 
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Failure, FailureClass
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.quality import JudgedAnswers
 from autotuner.contracts.search import Outcome, OutcomeKind
 from autotuner.contracts.store import (
     AttemptRow,
@@ -151,12 +152,17 @@ async def _store_outcome(run: Run, experiment: ExperimentRecord, start: Start) -
     if start.failure is not None:
         judged = start.failure
     else:
-        pruned = found.pruned is not None
+        if experiment.origin is ExperimentOrigin.BASELINE:
+            _guard(run, start)
         metrics = run.scorer.metrics(
-            start.measurements, start.figures.inherited, configuration=experiment.parameters, pruned=pruned
+            start.measurements,
+            start.figures.inherited,
+            configuration=experiment.parameters,
+            pruned=found.pruned is not None,
+            answers=start.figures.answers,
         )
         metrics = with_savings(metrics, start, found)
-        judged = _judge(run, experiment, metrics)
+        judged = _judge(run, experiment, metrics, start.figures.answers)
     elapsed = duration(start.attempt)
     if isinstance(judged, Failure):
         event = NewEvent(
@@ -194,7 +200,19 @@ async def _store_outcome(run: Run, experiment: ExperimentRecord, start: Start) -
     return stored
 
 
-def _judge(run: Run, experiment: ExperimentRecord, metrics: dict[str, Any]) -> Verdict | Failure:
+def _guard(run: Run, start: Start) -> None:
+    """Judge answers by the baseline's from now on, and say so where that cannot be."""
+    answers = start.figures.answers
+    run.scorer.guard(answers)
+    if answers is not None and answers.failure is not None:
+        run.observer.on_message(
+            f"The quality guard cannot judge any answers: the baseline's could not be taken ({answers.failure})."
+        )
+
+
+def _judge(
+    run: Run, experiment: ExperimentRecord, metrics: dict[str, Any], answers: JudgedAnswers | None
+) -> Verdict | Failure:
     """The verdict on a start; a failure when a figure that is needed is missing."""
     baseline = metrics if experiment.origin is ExperimentOrigin.BASELINE else run.ledger.baseline_metrics
     try:
@@ -206,6 +224,13 @@ def _judge(run: Run, experiment: ExperimentRecord, metrics: dict[str, Any]) -> V
         warning, judged = None, Missing((error.why,))
     if warning is not None:
         run.warnings.append(warning)
+    if isinstance(judged, Verdict) and run.scorer.unjudged(metrics):
+        why = answers.failure if answers is not None else None
+        return Failure(
+            kind=FailureClass.CLIENT,
+            diagnosis=f"its answers could not be held against quality.limit: {why or 'a figure is missing'}",
+            hint="look at the server's log; without quality.limit such a configuration is only labelled",
+        )
     if isinstance(judged, Verdict):
         return judged
     return Failure(

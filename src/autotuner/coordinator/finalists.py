@@ -16,6 +16,7 @@ from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.verdicts import verdicts
 from autotuner.scoring.evidence import Gain
 from autotuner.scoring.sequential import last_look, repeated_gain, standings
+from autotuner.scoring.trade_offs import trade_offs
 from autotuner.scoring.verdict import Verdict, rank
 
 Metrics = Mapping[str, Any]
@@ -82,7 +83,10 @@ class Assessor:
             if not figures.measurements:
                 return None
             self._metrics[attempt.id] = self._scorer.metrics(
-                figures.measurements, figures.inherited, configuration=experiment.parameters
+                figures.measurements,
+                figures.inherited,
+                configuration=experiment.parameters,
+                answers=figures.answers,
             )
         return self._metrics[attempt.id]
 
@@ -126,6 +130,9 @@ class Assessor:
 def candidates(ledger: Ledger, scorer: Scorer) -> list[int]:
     """The eligible configurations that rank before the baseline, best first.
 
+    With several objectives the front comes first, in the order in which it is told best: the best by the first
+    objective, the knee, the best by each other one, then by the distance from having the best of everything.
+
     They follow from the figures that the search stored, which the confirmation never changes.
     """
     judged = verdicts(ledger, scorer)
@@ -135,7 +142,12 @@ def candidates(ledger: Ledger, scorer: Scorer) -> list[int]:
         if judged[number].violated or (baseline is not None and number == baseline.number):
             break
         chosen.append(number)
-    return chosen
+    if len(scorer.objectives) < 2:
+        return chosen
+    eligible = {number: verdict.penalised for number, verdict in judged.items() if not verdict.violated}
+    told = trade_offs(eligible, scorer.directions).order
+    front = [number for number in told if baseline is None or number != baseline.number]
+    return [*front, *(number for number in chosen if number not in told)]
 
 
 def starts_in(ledger: Ledger, number: int, block: int) -> list[AttemptRow]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from autotuner.contracts.findings import ParetoPoint, ParetoSet
 from autotuner.contracts.result import ExperimentSummary
 from autotuner.contracts.store import TaskRecord
 from autotuner.coordinator.finalists import Evidence
@@ -61,13 +62,26 @@ def _measured_alone(summary: ExperimentSummary, verdict: Verdict, scorer: Scorer
     return Conclusion(kind="measured", sentence=sentence)
 
 
-def among_several(scorer: Scorer, chosen: int | None, front: Sequence[int]) -> str:
+def among_several(scorer: Scorer, chosen: int | None, pareto: ParetoSet | None) -> str:
     """What a headline must add when there are several objectives: it speaks of the first one only."""
-    if len(scorer.objectives) < 2 or chosen is None:
+    if pareto is None or chosen is None:
         return ""
-    others = ", ".join(objective.label for objective in scorer.objectives[1:])
-    numbers = ", ".join(f"#{number}" for number in front)
+    others = " and ".join(objective.label for objective in scorer.objectives[1:])
+    labels = {objective.name: objective.label for objective in scorer.objectives}
+    front = [point for point in pareto.points if point.on_front]
+    named = [(point.experiment, words) for point in front if (words := _stands_for(point, labels))]
+    parts = [f"#{number} ({words})" for number, words in named]
+    rest = len(front) - len(named)
+    parts += [f"{rest} more"] if rest else []
+    near = sum(point.place == "unclear" and not point.on_front for point in pareto.points)
+    unclear = f"; {near} {'others' if near > 1 else 'other'} cannot be told from it" if near else ""
+    front_text = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0] if parts else "empty"
     return (
-        f" This is by the first objective, {scorer.objectives[0].label}; with {others} considered too, no configuration"
-        f" is better in everything than {numbers}."
+        f" This is by the first objective, {scorer.objectives[0].label}; with {others} considered too, the front is"
+        f" {front_text}{unclear}."
     )
+
+
+def _stands_for(point: ParetoPoint, labels: Mapping[str, str]) -> str:
+    best = [f"best {labels[name]}" for name in point.best_in]
+    return ", ".join([*best, *(["knee"] if point.knee else [])])

@@ -9,6 +9,7 @@ from typing import Any
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, FailureClass
 from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.quality import JudgedAnswers
 from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentRecord, ExperimentStatus, Store
 from autotuner.coordinator.found_load import is_over
 from autotuner.scoring.pruning import ahead
@@ -34,6 +35,8 @@ class Figures:
     measurements: tuple[Measurement, ...] = ()
     inherited: frozenset[Place] = frozenset()
     """Those that were taken by a start before it, which was cut off."""
+    answers: JudgedAnswers | None = None
+    """What the quality guard found of its configuration; None: it did not ask."""
 
 
 class Ledger:
@@ -174,9 +177,10 @@ class Ledger:
 
     def figures(self, attempt: AttemptRow) -> Figures:
         """All figures of an attempt: its own measurements and those it was told not to take again (``job.done``)."""
+        answers = self._answers_for(attempt)
         own = self._measurements.get(attempt.id, [])
         if attempt.job is None:
-            return Figures(tuple(own))
+            return Figures(tuple(own), answers=answers)
         found = {(m.load_point, m.repeat): m for m in own}
         done = set(attempt.job.done) - found.keys()
         number = self._number_of.get(attempt.experiment_id)
@@ -184,7 +188,8 @@ class Ledger:
             unit = self.same_purpose(self._experiments[number], attempt.reason, attempt.block)
             left = self.left_over(a for a in unit if a.id < attempt.id)
             found.update((place, left[place]) for place in done & left.keys())
-        return Figures(tuple(found[place] for place in _order(attempt.job, found)), frozenset(done & found.keys()))
+        ordered = tuple(found[place] for place in _order(attempt.job, found))
+        return Figures(ordered, frozenset(done & found.keys()), answers)
 
     def left_over(self, attempts: Iterable[AttemptRow]) -> dict[Place, Measurement]:
         """Good measurements of starts of one purpose that were cut off, which the next one need not take again.
@@ -200,6 +205,32 @@ class Ledger:
                 if measurement.completed_requests:
                     left[measurement.load_point, measurement.repeat] = measurement
         return left
+
+    def answers_of(self, attempt: AttemptRow) -> JudgedAnswers | None:
+        """What was found of an attempt's answers: by itself, or by those before it that were cut off."""
+        if attempt.answers is not None or attempt.experiment_id not in self._number_of:
+            return attempt.answers
+        experiment = self._experiments[self._number_of[attempt.experiment_id]]
+        unit = self.same_purpose(experiment, attempt.reason, attempt.block)
+        return answers_left(a for a in unit if a.id < attempt.id)
+
+    def answers(self, experiment: ExperimentRecord) -> JudgedAnswers | None:
+        """What was found of the answers of an experiment's configuration."""
+        attempt = self.scoring_attempt(experiment)
+        return None if attempt is None else self.answers_of(attempt)
+
+    @property
+    def baseline_answers(self) -> JudgedAnswers | None:
+        """The baseline's own record, if it was measured."""
+        baseline = self.baseline
+        return None if baseline is None else self.answers(baseline)
+
+    def _answers_for(self, attempt: AttemptRow) -> JudgedAnswers | None:
+        """Of a confirmation, which asks nothing again, those of its experiment."""
+        number = self._number_of.get(attempt.experiment_id)
+        if attempt.reason in OWN or number is None:
+            return self.answers_of(attempt)
+        return self.answers(self._experiments[number])
 
     def measured(self, attempt: AttemptRow) -> bool:
         """Whether an attempt gave all its figures: it ended well, or was interrupted after the last of them."""
@@ -285,6 +316,17 @@ class Ledger:
         self._measurements.pop(attempt.id, None)
         if attempt.job is not None or attempt.host:
             self._attempts[attempt.id] = attempt.model_copy(update={"job": None, "host": {}})
+
+
+def answers_left(attempts: Iterable[AttemptRow]) -> JudgedAnswers | None:
+    """What starts of one purpose that were cut off have left, as of ``Ledger.left_over``."""
+    left: JudgedAnswers | None = None
+    for attempt in attempts:
+        if attempt.status is not AttemptStatus.INTERRUPTED:
+            left = None
+        elif attempt.answers is not None and attempt.answers.failure is None:
+            left = attempt.answers
+    return left
 
 
 def duration(attempt: AttemptRow) -> float:

@@ -24,11 +24,11 @@ from autotuner.contracts.store import (
     TaskStatus,
 )
 from autotuner.coordinator.confirmation import confirm
+from autotuner.coordinator.ending import whole_result
 from autotuner.coordinator.experiments import add, measure, nothing_measured
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.reopening import reopen
 from autotuner.coordinator.requests import GOING_ON, CancelRequestedError, Requests
-from autotuner.coordinator.result import build_result
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.searching import MakeStrategy, search
@@ -246,7 +246,7 @@ class Coordinator:
         ended = task.model_copy(
             update={"status": TaskStatus.COMPLETED, "stop_reason": stop_reason, "error": None, "result": None}
         )
-        result = self._result(ended, run.ledger, elapsed_s)
+        result = await self._result(ended, run.ledger, elapsed_s)
         event = NewEvent(
             type=EventType.TASK_COMPLETED,
             message=result.headline,
@@ -285,20 +285,21 @@ class Coordinator:
         while True:
             stored = await self._store.get_task(task.id)
             if stored.status not in (*GOING_ON, TaskStatus.CANCELLING):
-                return self._result(stored, ledger, elapsed())
+                return await self._result(stored, ledger, elapsed())
             if stored.status is TaskStatus.CANCELLING and status is not TaskStatus.CANCELLED:
                 event, status = _CANCELLED_ON_REQUEST, TaskStatus.CANCELLED
             ended = stored.model_copy(
                 update={"status": status, "stop_reason": reason, "error": None if error is None else error.as_dict()}
             )
-            result = self._result(ended, ledger, elapsed())
+            result = await self._result(ended, ledger, elapsed())
             with suppress(StatusConflictError):  # something was asked meanwhile
                 await self._end(self._store, ended, event, result, elapsed(), expected=stored.status)
                 return result
 
-    def _result(self, task: TaskRecord, ledger: Ledger, elapsed_s: float) -> TaskResult:
-        return build_result(
+    async def _result(self, task: TaskRecord, ledger: Ledger, elapsed_s: float) -> TaskResult:
+        return await whole_result(
             task,
+            store=self._store,
             plan=self._plan,
             scorer=self._scorer,
             ledger=ledger,

@@ -8,7 +8,8 @@ from typing import Any
 from autotuner.contracts.attempt import Phase
 from autotuner.contracts.result import ConfirmationPoint, ExperimentSummary, RuledOut, TaskResult
 from autotuner.contracts.store import AttemptRow, ExperimentOrigin, TaskRecord
-from autotuner.contracts.values import Scalar
+from autotuner.coordinator.analysis import explained
+from autotuner.coordinator.comparisons import comparisons, parameter_differences
 from autotuner.coordinator.disturbances import disturbances, failed_confirmations
 from autotuner.coordinator.failure_statistics import failure_counts
 from autotuner.coordinator.finalists import Assessor
@@ -16,11 +17,14 @@ from autotuner.coordinator.gains import choose, gain_figure, noise_of, noise_wit
 from autotuner.coordinator.headline import among_several, conclusion_of
 from autotuner.coordinator.ledger import MEASURED, Ledger
 from autotuner.coordinator.measuring_time import measuring_time
+from autotuner.coordinator.origins import settings_of, value_origins
+from autotuner.coordinator.pareto import pareto_set
+from autotuner.coordinator.quality import about_winner, quality_summary, quality_warnings
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.summaries import summarise, without_bulk
-from autotuner.coordinator.verdicts import verdicts
+from autotuner.coordinator.verdicts import in_full, verdicts
 from autotuner.planning.plan import Plan
-from autotuner.scoring.verdict import eligible_front, nearest
+from autotuner.scoring.verdict import nearest
 
 
 def build_result(
@@ -46,9 +50,13 @@ def build_result(
     last = next((a for a in reversed(attempts) if a.engine_version), None)
     winner = summaries.get(chosen) if chosen is not None else None
     near = nearest({**judged, **evidence.verdicts}) if chosen is None else None
-    front = tuple(eligible_front(judged)) if len(scorer.objectives) > 1 else ()
+    best = winner or (summaries[near.number] if near is not None else None)
+    whole = {n: v for n, v in judged.items() if n in evidence.verdicts or in_full(ledger.experiments[n], scorer)}
+    pareto = pareto_set(whole, evidence, scorer, plan.document.optimization.seed)
+    analysis = explained(plan, ledger, scorer, best.parameters if best is not None else None)
     predicted = "Predicted: " if plan.predicted else ""
     conclusion = conclusion_of(task, chosen, base, near, judged, evidence, summaries, ledger, scorer)
+    quality = quality_summary(plan, scorer, ledger)
     return TaskResult(
         task_id=task.id,
         task_name=task.name,
@@ -68,7 +76,10 @@ def build_result(
             for rule in scorer.slo.rules
         ),
         verdict=conclusion.kind,
-        headline=predicted + conclusion.sentence + among_several(scorer, chosen, front),
+        headline=predicted
+        + conclusion.sentence
+        + among_several(scorer, chosen, pareto)
+        + about_winner(winner, quality),
         winner=winner,
         baseline=summaries.get(baseline.number) if baseline is not None else None,
         references=tuple(s for s in summaries.values() if s.origin is ExperimentOrigin.REFERENCE),
@@ -79,7 +90,7 @@ def build_result(
             RuledOut(experiment=number, starts=len(evidence.starts.get(number, {})), reason=why)
             for number, why in evidence.out.items()
         ),
-        front=front,
+        front=() if pareto is None else tuple(sorted(p.experiment for p in pareto.points if p.on_front)),
         reference_gains=_reference_gains(winner, summaries.values(), scorer),
         confirmation=tuple(
             ConfirmationPoint(
@@ -93,7 +104,13 @@ def build_result(
         ),
         noise=noise_of(evidence, scorer),
         noise_within=noise_within(ledger, scorer),
-        differences=_differences(summaries.get(base) if base is not None else None, winner),
+        differences=parameter_differences(summaries[base], winner) if base is not None and winner is not None else {},
+        pareto=pareto,
+        importance=None if analysis is None else analysis.importance,
+        slices=() if analysis is None else analysis.slices,
+        comparisons=comparisons(best, base, judged, summaries, evidence.starts),
+        provenance=value_origins(plan),
+        settings=settings_of(plan),
         experiments=tuple(summaries.values()),
         counts=_counts(ledger),
         stop_reason=task.stop_reason,
@@ -103,8 +120,16 @@ def build_result(
         measuring=measuring_time(ledger, (m for of_number in evidence.starts.values() for m in of_number.values())),
         failures=failure_counts(ledger),
         host=dict(host),
+        quality=quality,
         warnings=tuple(
-            dict.fromkeys((*warnings, *failed_confirmations(ledger), *disturbances(ledger, evidence.starts)))
+            dict.fromkeys(
+                (
+                    *warnings,
+                    *quality_warnings(plan, scorer, ledger),
+                    *failed_confirmations(ledger),
+                    *disturbances(ledger, evidence.starts),
+                )
+            )
         ),
     )
 
@@ -121,18 +146,6 @@ def _reference_gains(
         else winner.score / summary.score - 1
         for summary in summaries
         if summary.origin is ExperimentOrigin.REFERENCE and summary.score
-    }
-
-
-def _differences(
-    baseline: ExperimentSummary | None, winner: ExperimentSummary | None
-) -> dict[str, tuple[Scalar, Scalar]]:
-    if baseline is None or winner is None:
-        return {}
-    return {
-        name: (baseline.parameters.get(name), value)
-        for name, value in winner.parameters.items()
-        if baseline.parameters.get(name) != value
     }
 
 

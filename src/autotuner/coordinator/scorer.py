@@ -7,8 +7,10 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from autotuner.config.document import TaskDocument
+from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.load_search import LoadLimit
 from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.quality import JudgedAnswers
 from autotuner.contracts.search import Direction
 from autotuner.contracts.values import Configuration
 from autotuner.contracts.workload import Workload
@@ -16,9 +18,11 @@ from autotuner.coordinator.found_load import found_load
 from autotuner.coordinator.ledger import Ledger
 from autotuner.metrics.aggregate import aggregate
 from autotuner.planning.plan import Plan
+from autotuner.scoring.answers import answer_metrics, guarded, missing
 from autotuner.scoring.figures import Missing
 from autotuner.scoring.load_search import load_limits
 from autotuner.scoring.objectives import (
+    ENERGY,
     LATENCY,
     PER_GPU,
     TOTAL,
@@ -56,7 +60,8 @@ class Scorer:
         self._gpus = gpus
         self._workload_of = workload_of
         self._settled = False
-        self.slo: SloSet = slo_set(document.slo.model_dump(mode="json", exclude_none=True))
+        self._given_slo = slo_set(document.slo.model_dump(mode="json", exclude_none=True))
+        self.slo: SloSet = self._given_slo
         self.directions: tuple[Direction, ...] = directions(document.optimization.objectives)
         figure = PER_GPU if gpu_count else TOTAL
         # Before anything was measured only labels and units are read, so any baseline will do.
@@ -101,10 +106,11 @@ class Scorer:
         """Fix the objectives from the metrics of the first success and of the baseline; a warning, if any.
 
         AutotunerError: NO_RESULT when the success has no throughput at all, CONTRADICTION for the objective balanced
-        without a baseline that ran.
+        without a baseline that ran, UNSUPPORTED for minimize_energy where no energy was measured.
         """
         if self._settled:
             return None
+        _check_energy(self.objectives, first)
         metric, warning = throughput_metric(first)
         self.objectives = self._make(metric, baseline)
         self._settled = True
@@ -112,11 +118,22 @@ class Scorer:
         return warning if relevant and self._gpu_count else None
 
     def settle_from(self, ledger: Ledger) -> str | None:
-        """Fix the objectives from what is stored, if that suffices; a warning, if any."""
+        """Fix the objectives from what is stored, if that suffices, and the limits on answers; a warning, if any."""
+        self.guard(ledger.baseline_answers)
         first, baseline = ledger.first_metrics(), ledger.baseline_metrics
         if first is None or (self.needs_baseline and baseline is None):
             return None
         return self.settle(first, baseline)
+
+    def guard(self, baseline: JudgedAnswers | None) -> None:
+        """Hold the document's limits on answers from now on, as far as the baseline's answers allow."""
+        limit = self._document.quality.limit
+        if limit is not None:
+            self.slo = guarded(self._given_slo, baseline, agreement=limit.agreement, distance=limit.distance)
+
+    def unjudged(self, metrics: Mapping[str, Any]) -> bool:
+        """Whether a figure of answers is missing that has a limit."""
+        return missing(self.slo, metrics)
 
     def metrics(
         self,
@@ -125,11 +142,12 @@ class Scorer:
         *,
         configuration: Configuration,
         pruned: bool = False,
+        answers: JudgedAnswers | None = None,
     ) -> dict[str, Any]:
         """Aggregated metrics of one start of a configuration.
 
         ``inherited``: load point and repeat of what another start measured. Of a start that was ``pruned`` they are of
-        those scored load points that it has.
+        those scored load points that it has. ``answers``: what the quality guard found of the configuration.
         """
         taken = {measurement.load_point for measurement in measurements}
         scored = tuple(name for name in self._scored_at if name in taken) if pruned else self._scored_at
@@ -147,6 +165,9 @@ class Scorer:
             other_start=inherited,
             at_load=None if load is None else load.at,
         )
+        if answers is not None and answers.figures is not None:
+            for flat in (figures, *figures["scenarios"]):  # the load does not change them
+                flat.update(answer_metrics(answers.figures))
         return figures if load is None else load.into(figures, gpus)
 
     def judge(self, metrics: Mapping[str, Any]) -> Verdict | Missing:
@@ -167,3 +188,17 @@ class Scorer:
             price_per_gpu_hour=optimization.price_per_gpu_hour,
             gpu_count=self._gpu_count,
         )
+
+
+def _check_energy(objectives: Sequence[Objective], first: Mapping[str, Any]) -> None:
+    """One start tells for all of them whether energy is measured here."""
+    asked = next((objective for objective in objectives if ENERGY in objective.needs), None)
+    if asked is None or asked.value(first) is not None:
+        return
+    raise AutotunerError(
+        ErrorCode.UNSUPPORTED,
+        f"the objective {asked.name} needs the energy of GPUs, which was not measured",
+        why="the first start succeeded, and no GPU that its server used told its power",
+        remedy="Run the server on NVIDIA GPUs of this host whose driver tells their power, or choose another objective",
+        place="optimization.objective",
+    )

@@ -58,7 +58,7 @@ def _over(run: Run) -> str | None:
     optimization = run.plan.document.optimization
     limit = optimization.max_iterations
     if run.ledger.count(ExperimentOrigin.SEARCH) >= limit:
-        return f"the budget of {limit} configurations is used"
+        return f"the budget of {limit} configuration{'s' if limit > 1 else ''} is used"
     wall = optimization.budget.wall_clock_s
     if wall is not None:
         share = wall * (1 - RESERVE) if run.plan.confirm_starts else wall
@@ -66,5 +66,6 @@ def _over(run: Run) -> str | None:
             return f"the time for searching ({share:.0f} s of {wall:.0f} s) is used"
     patience = optimization.patience
     if patience is not None and run.standing.since_better() >= patience:
-        return f"{patience} configurations in a row were no better"
+        tried = f"{patience} configurations in a row were" if patience > 1 else "1 configuration was"
+        return f"{tried} no better"
     return None

@@ -45,7 +45,7 @@ class Standing:
         self._forget()
 
     def _forget(self) -> None:
-        self._objectives = self._scorer.objectives
+        self._rules = (self._scorer.objectives, self._scorer.slo)
         self._seen = 0
         self._judged: dict[int, tuple[ExperimentRecord, Losses | None]] = {}
         self._best: tuple[Losses, int] | None = None
@@ -75,7 +75,8 @@ class Standing:
 
     def _follow(self) -> None:
         """Judge what the ledger has taken in since the last time."""
-        if self._objectives is not self._scorer.objectives:
+        objectives, slo = self._rules
+        if objectives is not self._scorer.objectives or slo is not self._scorer.slo:
             self._forget()
         changes = self.ledger.changes
         while self._seen < len(changes):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autotuner.contracts.attempt import (
+    Answered,
     AttemptJob,
     AttemptReason,
     AttemptStatus,
@@ -26,13 +27,15 @@ from autotuner.contracts.attempt import (
 from autotuner.contracts.executor import ExecutorSession
 from autotuner.contracts.load_search import LoadLimit
 from autotuner.contracts.measurement import LiveFigures, Measurement
+from autotuner.contracts.quality import BASELINE_PASSES, Answers, JudgedAnswers, QualityProbe
 from autotuner.contracts.stopping import StopRules
-from autotuner.contracts.store import AttemptRow, ExperimentRecord, Store
+from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentRecord, Store
 from autotuner.contracts.waiting import not_counted
 from autotuner.contracts.workload import Workload
 from autotuner.coordinator.found_load import beginning, probes
-from autotuner.coordinator.ledger import OWN, Figures, Ledger
+from autotuner.coordinator.ledger import OWN, Figures, Ledger, answers_left
 from autotuner.planning.plan import Plan
+from autotuner.scoring.answers import calibrate, judge_answers
 
 OnChange = Callable[[Phase | None, LiveFigures | None], None]
 
@@ -114,6 +117,10 @@ class Starter:
                         case Ready(base_url=base_url, engine_version=version):
                             with not_counted(limit):
                                 await self._store.set_attempt_ready(row.id, base_url=base_url, engine_version=version)
+                        case Answered(passes=passes):
+                            answers = self._judged(experiment, passes)
+                            with not_counted(limit):
+                                await self._store.set_attempt_answers(row.id, answers)
                         case Measured(measurement=measurement):
                             with not_counted(limit):
                                 await self._store.add_measurement(row.id, measurement)
@@ -135,6 +142,24 @@ class Starter:
         )
         self._ledger.put_attempt(finished)
         return Start(finished, self._ledger.figures(finished), ended.failure)
+
+    def _judged(self, experiment: ExperimentRecord, passes: Sequence[Answers]) -> JudgedAnswers:
+        """What is kept of answers: whole ones of the baseline alone."""
+        if experiment.origin is ExperimentOrigin.BASELINE:
+            return calibrate(passes)
+        return judge_answers(self._ledger.baseline_answers or JudgedAnswers(), passes[0])
+
+    def _probe(
+        self, experiment: ExperimentRecord, row: AttemptRow, before: Sequence[AttemptRow]
+    ) -> QualityProbe | None:
+        """What a start is asked: nothing where its configuration is judged already, or there is nothing to judge by."""
+        probe = self._plan.quality
+        if probe is None or row.reason not in OWN or answers_left(before) is not None:
+            return None
+        if experiment.origin is ExperimentOrigin.BASELINE:
+            return probe.model_copy(update={"passes": BASELINE_PASSES})
+        known = self._ledger.baseline_answers
+        return None if known is None or known.reference is None else probe
 
     def _given_up(self, failure: Failure, entered: Sequence[tuple[Phase, float]]) -> Ended:
         """The end of an attempt that did not say so itself, with the time that it spent in each phase."""
@@ -168,6 +193,7 @@ class Starter:
             served_name=plan.document.benchmark.model_name or resolver.served_name,
             server=plan.server,
             workload=workload,
+            quality=self._probe(experiment, row, before),
             done=tuple(left),
             done_rates=tuple((m.load_point, m.requests_per_second) for m in left.values()),
             done_probes=() if search is None else probes(left.values(), search, self._load_limits),

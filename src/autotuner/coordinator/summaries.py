@@ -10,6 +10,7 @@ from autotuner.contracts.result import ExperimentSummary, SloLine
 from autotuner.contracts.store import ExperimentRecord
 from autotuner.contracts.values import MODEL_KEY, Scalar
 from autotuner.coordinator.ledger import Figures, Ledger, duration
+from autotuner.coordinator.quality import answers_line
 from autotuner.coordinator.scorer import Scorer
 from autotuner.scoring.slo import SloResult
 from autotuner.scoring.verdict import Verdict
@@ -35,7 +36,9 @@ def summarise(
     if start is not None and scorer is not None:
         metrics = {}
         if start.measurements:
-            metrics = scorer.metrics(start.measurements, start.inherited, configuration=experiment.parameters)
+            metrics = scorer.metrics(
+                start.measurements, start.inherited, configuration=experiment.parameters, answers=start.answers
+            )
         verdict = scorer.judge(metrics)
         if isinstance(verdict, Verdict):
             score, penalised, slo, violated = (
@@ -64,6 +67,7 @@ def summarise(
         slo_reason=str(reasons[0]) if reasons else None,
         pruned=metrics.get("pruned"),
         stopped_early=tuple(metrics.get("stopped_early") or ()),
+        answers=answers_line(ledger, experiment),
         metrics=without_bulk(metrics),
         failure=experiment.failure,
         phase_seconds=dict(shown.phase_seconds) if shown is not None else {},
@@ -112,7 +116,7 @@ def slo_lines(results: Sequence[SloResult]) -> tuple[SloLine, ...]:
             name=result.rule.label,
             threshold=result.rule.threshold,
             actual=result.actual,
-            unit="share" if result.rule.metric == "error_rate" else "s",
+            unit=result.rule.unit,
             hard=result.rule.hard_fail,
             met=result.met,
             violated=result.violated,

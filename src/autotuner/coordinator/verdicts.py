@@ -29,11 +29,16 @@ def verdict_on(experiment: ExperimentRecord, scorer: Scorer) -> Verdict | None:
     verdict = scorer.judge(experiment.metrics)
     if not isinstance(verdict, Verdict):
         return None
-    pruned = experiment.status is ExperimentStatus.PRUNED
-    if (
-        pruned
-        and not verdict.violated
-        and not (scorer.covers(experiment.metrics) and not experiment.metrics.get("cut"))
-    ):
-        return None
-    return verdict
+    return verdict if verdict.violated or in_full(experiment, scorer) else None
+
+
+def scored_everywhere(experiment: ExperimentRecord, scorer: Scorer) -> bool:
+    """Whether it has figures of all scored load points, cut short or not."""
+    metrics = experiment.metrics
+    return metrics is not None and (experiment.status is not ExperimentStatus.PRUNED or scorer.covers(metrics))
+
+
+def in_full(experiment: ExperimentRecord, scorer: Scorer) -> bool:
+    """Whether its figures are those of all scored load points, and none was cut short."""
+    cut = bool((experiment.metrics or {}).get("cut"))
+    return experiment.status is not ExperimentStatus.PRUNED or (scored_everywhere(experiment, scorer) and not cut)

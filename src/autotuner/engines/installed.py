@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import PurePath
+from pathlib import Path
 
 from autotuner.contracts.engine import Catalogue, Runtime, RuntimeInfo
 from autotuner.contracts.errors import AutotunerError, ErrorCode
@@ -27,10 +27,13 @@ for name in {packages!r}:
 
 
 def interpreter(runtime: Runtime) -> str:
-    """``runtime.python`` is an interpreter (its name starts with python) or the folder of a venv; default: this one."""
+    """``runtime.python`` is an interpreter (its name starts with python) or the folder of a venv; default: this one.
+
+    ``~`` stands for the home of the user, since no shell sees the document.
+    """
     if runtime.python is None:
         return sys.executable
-    path = PurePath(runtime.python)
+    path = Path(runtime.python).expanduser()
     return str(path) if path.name.startswith(("python", "pypy")) else str(path / "bin" / "python")
 
 
@@ -61,7 +64,7 @@ def check_installed(runtime: Runtime, packages: Sequence[str], catalogue: Catalo
             remedy="set runtime.python to the environment that has it",
             place="runtime.python",
         )
-    return RuntimeInfo(version=version, detail=f"{name} {version}")
+    return RuntimeInfo(version=version, detail=f"{name} {version}", cpu_build=name.endswith("-cpu"))
 
 
 def version_warning(catalogue: Catalogue, version: str | None) -> str | None:

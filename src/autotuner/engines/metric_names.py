@@ -1,7 +1,8 @@
 """What the engines call their metrics (Prometheus). A server that somebody else runs may be any of them.
 
 The names are those of the engines' sources: llama.cpp's server-context, vLLM's v1/metrics/loggers.py (0.32, 0.33; the
-older names from before 0.11), SGLang's observability/metrics_collector.py (0.5). Counters are shown with ``_total``.
+older names from before 0.11), SGLang's observability/metrics_collector.py (0.5), TensorRT-LLM's metrics/collector.py
+(commit 050f80def8df; earlier ones have fewer). Counters are shown with ``_total``.
 """
 
 from __future__ import annotations
@@ -43,5 +44,15 @@ SGLANG = MetricNames(
     copies=("tp_rank", "pp_rank", "moe_ep_rank"),
 )
 
-METRIC_NAMES = (LLAMACPP, VLLM, SGLANG)
+TENSORRT_LLM = MetricNames(
+    running=(("trtllm_num_requests_running",),),
+    waiting=(("trtllm_num_requests_waiting",),),
+    kv_cache_use=(("trtllm_kv_cache_utilization",),),
+    prefix_hits=(("trtllm_prompt_cached_tokens_total",),),
+    prefix_queries=(("trtllm_prompt_tokens_total",),),
+    prompt_tokens=(("trtllm_prompt_tokens_total",),),
+    generation_tokens=(("trtllm_generation_tokens_total",),),
+)
+
+METRIC_NAMES = (LLAMACPP, VLLM, SGLANG, TENSORRT_LLM)
 """All of them, for ``ServerFacts.metric_names``."""

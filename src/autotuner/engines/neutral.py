@@ -49,7 +49,9 @@ def _number(name: str, low: float, high: float | None = None, *aliases: str, uni
 
 
 def _dtype(name: str, allowed: tuple[str, ...], *aliases: str) -> CatalogueParameter:
-    return CatalogueParameter(name=name, flag="", aliases=aliases, type="choice", choices=allowed, default="auto")
+    return CatalogueParameter(
+        name=name, flag="", aliases=aliases, type="choice", choices=allowed, default="auto", lossy=True
+    )
 
 
 def parallel_block(presets: Mapping[str, Preset], *, pp: tuple[int, ...] = (1, 2, 4)) -> Block:

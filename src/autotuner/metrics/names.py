@@ -58,6 +58,17 @@ AGGREGATED: tuple[Described, ...] = (
     Described("total_incomplete_requests", "count", "of these, those without an end when the measurement was over"),
     Described("success_rate", "share", "completed / all"),
     Described("error_rate", "share", "1 − success_rate"),
+    Described(
+        "answer_difference",
+        "share",
+        "share of the answers' tokens from the first one that differs from the baseline's; of the baseline itself: "
+        "most between two of its passes; none without a quality guard",
+    ),
+    Described(
+        "logprob_distance",
+        "nats",
+        "mean difference of the log-probabilities of the likeliest tokens, at positions with equal prefixes, likewise",
+    ),
     Described("mean_server_running", "requests", "requests being computed, as the server tells; mean over the pages"),
     Described("max_server_running", "requests", "most on any page"),
     Described("mean_server_waiting", "requests", "requests in the server's queue, as it tells; mean over the pages"),

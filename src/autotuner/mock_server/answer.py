@@ -12,6 +12,7 @@ from time import monotonic
 
 from autotuner.mock_server import payloads
 from autotuner.mock_server.batching import Batch
+from autotuner.mock_server.likelihood import likely, logprobs
 from autotuner.mock_server.options import Fault, MockOptions, Words
 from autotuner.mock_server.payloads import Ask
 from autotuner.mock_server.pieces import Pieces
@@ -275,7 +276,7 @@ class Answer:
     def _whole(self) -> None:
         truth, fault = self._truth, self._truth.fault
         tokens = 0 if fault == Fault.EMPTY else self._ask.max_tokens
-        answer = payloads.whole(self._ask, self._head, payloads.text(self._words, 0, tokens))
+        answer = self._said(tokens)
         if self._tells_usage:
             answer["usage"] = self._usage(tokens)
         breaks = fault in BREAKS
@@ -293,6 +294,16 @@ class Answer:
             self._end("done" if fault not in BREAKS else "fault")
         elif fault not in (Fault.HANG_MIDDLE, Fault.TRICKLE):
             self._drop(reset=fault == Fault.RESET)
+
+    def _said(self, tokens: int) -> dict[str, object]:
+        """The whole answer, with log-probabilities where they are asked for."""
+        ask, options = self._ask, self._options
+        asked = ask.logprobs if options.logprobs and not ask.chat else None
+        if asked is None and not options.degraded and not options.logprob_noise:
+            return payloads.whole(ask, self._head, payloads.text(self._words, 0, tokens))
+        places = [likely(options, ask, self._words, place, self._truth.number) for place in range(tokens)]
+        text = "".join(next(iter(place)) for place in places)
+        return payloads.whole(ask, self._head, text, None if asked is None else logprobs(places, asked))
 
     def _break_off(self, now: float) -> float | None:
         """The fault in the middle of a stream, after what was written last."""

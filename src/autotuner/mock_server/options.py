@@ -77,6 +77,19 @@ class MockOptions(Frozen):
     )
     cut_gap_s: float = Field(0.0, ge=0, description="between two such pieces")
     seed: int = Field(0, description="of all that is drawn")
+    logprobs: bool = Field(
+        True,
+        description="whether completions that are not streamed carry log-probabilities when they are asked for",
+    )
+    degraded: float = Field(
+        0.0,
+        ge=0,
+        description="answers that are not streamed get worse, as by quantisation: standard deviation of what is added "
+        "to the logits at each place of each prompt, nats",
+    )
+    logprob_noise: float = Field(
+        0.0, ge=0, description="the same, drawn anew for each request, as batching changes the order of additions, nats"
+    )
     usage: bool = Field(True, description="whether answers carry a usage figure")
     continuous_usage: bool = Field(False, description="every chunk of a stream carries the usage so far")
     cached_prompt_tokens: int | None = Field(

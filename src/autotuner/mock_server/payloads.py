@@ -38,6 +38,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 MOST_TOKENS = 10**6
+MOST_LOGPROBS = 5
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Ask:
     continuous_usage: bool
     prompt: str | tuple[int, ...]
     max_tokens: int
+    logprobs: int | None = None
 
 
 def read_ask(body: bytes, *, chat: bool) -> Ask:
@@ -73,7 +75,17 @@ def read_ask(body: bytes, *, chat: bool) -> Ask:
         continuous_usage=bool(options.get("continuous_usage_stats", False)),
         prompt=_messages(fields.get("messages")) if chat else _prompt(fields.get("prompt", "")),
         max_tokens=asked,
+        logprobs=_logprobs(fields.get("logprobs")),
     )
+
+
+def _logprobs(given: object) -> int | None:
+    """How many are asked for at each place; of a completion, since those of a chat are not served."""
+    if given is None or isinstance(given, bool):
+        return None
+    if not isinstance(given, int) or not 0 <= given <= MOST_LOGPROBS:
+        raise ValueError(f"logprobs is not an integer from 0 to {MOST_LOGPROBS}")
+    return given
 
 
 def _messages(given: object) -> str:
@@ -136,13 +148,15 @@ def content(
     return {**head, "choices": [choice], **({"usage": figure} if ask.include_usage else {})}
 
 
-def whole(ask: Ask, head: dict[str, object], words: str) -> dict[str, object]:
-    """The answer without streaming."""
+def whole(ask: Ask, head: dict[str, object], words: str, likelihood: object = None) -> dict[str, object]:
+    """The answer without streaming; ``likelihood``: its log-probabilities."""
     choice: dict[str, object] = {"index": 0, "finish_reason": "length"}
     if ask.chat:
         choice["message"] = {"role": "assistant", "content": words}
     else:
         choice["text"] = words
+        if likelihood is not None:
+            choice["logprobs"] = likelihood
     return {**head, "choices": [choice]}
 
 

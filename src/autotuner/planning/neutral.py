@@ -232,6 +232,7 @@ class Neutral:
                     choices=tuple(block.presets),
                     default=block.default_preset,
                     help=f"named settings of {block.place}",
+                    lossy=any(one.lossy for one in block.fields),
                 )
         return found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from autotuner.config.document import TaskDocument
 from autotuner.contracts.attempt import CoreSplit, PhaseBudgets, ServerFacts
+from autotuner.contracts.quality import QualityProbe
 from autotuner.contracts.store import ExperimentOrigin
 from autotuner.contracts.values import Configuration
 from autotuner.contracts.workload import Workload
@@ -42,18 +43,24 @@ class PlannedExperiment:
 class Estimate:
     """How long the task will take, in seconds. A guess from the windows and a typical start, not a promise.
 
-    ``starts`` and ``total_s``: with the least starts of the confirmation; ``most_starts``: with the most of them.
+    ``starts``: with the least starts of the confirmation; ``most_starts``: with the most of them. ``answers_s``: what
+    the quality guard adds to all of them together.
     """
 
     per_start_s: float
     starts: int
-    total_s: float
     most_starts: int
+    answers_s: float = 0.0
+
+    @property
+    def total_s(self) -> float:
+        """Time with the least starts, seconds."""
+        return self.per_start_s * self.starts + self.answers_s
 
     @property
     def most_s(self) -> float:
         """Time with the most starts, seconds."""
-        return self.per_start_s * self.most_starts
+        return self.per_start_s * self.most_starts + self.answers_s
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,10 @@ class Plan:
     """What the document's loads are given for."""
     client_python: str | None = None
     """Interpreter of the environment of a client that is a program of its own."""
+    quality: QualityProbe | None = None
+    """How each configuration's answers are taken; None: there is no quality guard."""
+    quality_reason: str = ""
+    """Why there is one, or why not: a clause."""
 
     def workload_of(self, configuration: Configuration) -> Workload:
         """What the server of a configuration is measured with."""

@@ -12,6 +12,7 @@ from autotuner.config.workload import arrival, limits, load_points, load_search,
 from autotuner.contracts.attempt import CoreSplit
 from autotuner.contracts.engine import Catalogue, Engine, PlanContext, Runtime
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.quality import PromptSet
 from autotuner.contracts.search import RandomSource
 from autotuner.contracts.store import ExperimentOrigin
 from autotuner.contracts.values import MODEL_KEY, Configuration, Scalar
@@ -19,17 +20,16 @@ from autotuner.contracts.workload import Dataset, LoadPoint, Workload
 from autotuner.planning.confirmation import ConfirmationPlan, plan_confirmation
 from autotuner.planning.cores import split_cores
 from autotuner.planning.dimensions import AnyDimension, FloatDimension, IntDimension, choices
+from autotuner.planning.doubts import doubts
 from autotuner.planning.fair_load import fair_load
 from autotuner.planning.neutral import Neutral
 from autotuner.planning.parameters import Given, read_parameters, read_reference
 from autotuner.planning.plan import Estimate, Plan, PlannedExperiment
 from autotuner.planning.provenance import provenance, setting_notes
+from autotuner.planning.quality import probe_seconds, quality_probe
 from autotuner.planning.resolve import ENV_PREFIX, ModelFile, Resolver, env_text
 from autotuner.planning.settings import read_settings
 from autotuner.planning.space import EXACT_LIMIT, Count, ParameterSpace
-
-TYPICAL_START_S = 2.0
-"""Deploy, load, warm-up and teardown, when nothing is known of earlier starts, seconds."""
 
 BASELINE = "baseline"
 """Label of the baseline; no reference has it."""
@@ -59,6 +59,8 @@ class HostFacts:
     """Core numbers that this process may use."""
     gpus: int | None = None
     """None, or none found: unknown."""
+    cpu_features: frozenset[str] = frozenset()
+    """Instruction sets of its CPU; empty: unknown."""
 
 
 def make_plan(
@@ -68,15 +70,18 @@ def make_plan(
     models: Sequence[ModelFile],
     host: HostFacts,
     rng: RandomSource,
-    start_s: float = TYPICAL_START_S,
+    start_s: float | None = None,
     dataset: Dataset | None = None,
+    prompts: PromptSet | None = None,
+    cpu_build: bool = False,
 ) -> Plan:
     """Plan a task.
 
     ``models``: the model files of the document, in its order. ``rng`` is used only to estimate the size of huge spaces.
-    ``start_s``: seconds that a start takes besides its windows, if known from earlier ones. ``dataset``: what the
-    document's dataset holds. Raises AutotunerError: UNKNOWN_PARAMETER, INVALID_VALUE, CONTRADICTION, UNSUPPORTED,
-    EMPTY_SPACE.
+    ``start_s``: seconds that a start takes besides its windows, if known from earlier ones; None: the engine's typical
+    ones. ``dataset``: what the document's dataset holds. ``prompts``: what a quality guard would ask; None: there is
+    none. ``cpu_build``: whether the installed engine computes on the CPU. Raises AutotunerError: UNKNOWN_PARAMETER,
+    INVALID_VALUE, CONTRADICTION, UNSUPPORTED, EMPTY_SPACE.
     """
     models = tuple(models)
     neutral = Neutral(engine.neutral, engine.catalogue)
@@ -92,13 +97,19 @@ def make_plan(
     longest = max(point.traffic.longest_request for point in points)
     if dataset is not None:
         longest = max(longest, dataset.longest_request)
-    context = _context(document, engine, models, host, cores, longest)
+    context = replace(_context(document, engine, models, host, cores, longest), cpu_build=cpu_build)
+    if cpu_build:
+        context = replace(context, total_gpus=None, cpu_features=host.cpu_features)
     contexts = [replace(context, model=model.name, model_config=model.facts) for model in models]
     structured = read_settings(document, given, neutral, engine.catalogue, contexts)
     given = {**given, **structured.given}
+    quality, quality_reason = quality_probe(document, engine, given, asked, prompts, neutral.known)
+    if quality is not None:
+        context = replace(context, longest_request=max(longest, quality.prompts.longest_request))
     resolver = _resolver(document, engine, models, context, given, flags, neutral)
     dimensions = make_dimensions(document, given, models)
-    rules = neutral.rules(engine.rules, given)
+    useful = [rule for rule in engine.rules if rule.applies is None or any(map(rule.applies, contexts))]
+    rules = neutral.rules(useful, given)
     resolver = replace(resolver, rules=rules)
     space = ParameterSpace(dimensions, rules=rules, check=resolver.check, identify=resolver.identity)
     count = space.count(rng)
@@ -117,6 +128,7 @@ def make_plan(
     changes = [{**{name: _value(g) for name, g in flags.items()}, **own} for flags, own in asked]
     references = _references(document, changes, resolver, default)
     experiments = (*([baseline] if baseline else ()), *references)
+    warnings += doubts(space, experiments, resolver, rng)
     fair, unfair = fair_load(
         document.benchmark.load_per, resolver, dimensions, [experiment.configuration for experiment in experiments]
     )
@@ -144,13 +156,15 @@ def make_plan(
         # What the user writes wins over what makes the engine keep the length of answers.
         request_body={**engine.request_body, **document.benchmark.additional_params},
     )
-    per_start_s = _per_start(workload, start_s, predicted=engine.predicted)
+    usual_s = engine.typical_start_s if start_s is None else start_s
+    per_start_s = _per_start(workload, usual_s, predicted=engine.predicted)
     before = len(planned) + searched
+    answers_s = probe_seconds(quality, before)
     confirmation = plan_confirmation(
         document.optimization.confirm,
         others=before - 1 if baseline is not None else 0,
         wall_clock_s=document.optimization.budget.wall_clock_s,
-        search_s=before * per_start_s,
+        search_s=before * per_start_s + answers_s,
         per_start_s=per_start_s,
     )
     warnings += [confirmation.note] if confirmation.note is not None else []
@@ -178,9 +192,11 @@ def make_plan(
         endpoint_url=document.deployment.endpoint_url,
         server=engine.server,
         provenance=provenance(document, given, dimensions, engine.catalogue, models, resolver),
-        estimate=_estimate(before, confirmation, per_start_s),
+        estimate=_estimate(before, confirmation, per_start_s, answers_s),
         warnings=tuple(warnings),
         fair_load=fair,
+        quality=quality,
+        quality_reason=quality_reason,
     )
 
 
@@ -236,6 +252,7 @@ def _context(
         cores=len(of_server) if server_here and of_server else None,
         total_gpus=found if asked is None else asked,
         gpu_type=document.system_config.gpu_type,
+        gpu_memory_gb=document.system_config.memory_per_gpu,
         options=document.simulation.model_dump(mode="json", exclude_none=True) if document.simulation else {},
     )
 
@@ -398,14 +415,13 @@ def _per_start(workload: Workload, start_s: float, *, predicted: bool) -> float:
     return PREDICTED_START_S if predicted else start_s + windows * (workload.limits.window_s + DRAIN_S)
 
 
-def _estimate(before: int, confirmation: ConfirmationPlan, per_start_s: float) -> Estimate:
+def _estimate(before: int, confirmation: ConfirmationPlan, per_start_s: float, answers_s: float) -> Estimate:
     """``before``: starts before the confirmation."""
-    starts = before + confirmation.least_starts
     return Estimate(
         per_start_s=per_start_s,
-        starts=starts,
-        total_s=per_start_s * starts,
+        starts=before + confirmation.least_starts,
         most_starts=before + confirmation.most_starts,
+        answers_s=answers_s,
     )
 
 

@@ -16,6 +16,7 @@ from autotuner.contracts.engine import (
     LaunchRequest,
     PlanContext,
     Rule,
+    RuleRemark,
     Runtime,
     canonical,
 )
@@ -146,6 +147,12 @@ class Resolver:
             except AutotunerError as error:
                 return f"{error.what}: {error.why}"
         return None
+
+    def remarks(self, configuration: Configuration) -> list[RuleRemark]:
+        """What the rules know of a configuration that breaks none of them."""
+        values, context = self._values(configuration), self._context(configuration)
+        asked = [rule.remark for rule in (self.engine.rules if self.rules is None else self.rules) if rule.remark]
+        return [found for remark in asked if (found := remark(values, context)) is not None]
 
     @cached_property
     def _catalogue(self) -> dict[str, CatalogueParameter]:

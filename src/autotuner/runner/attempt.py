@@ -9,6 +9,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from autotuner.contracts.attempt import (
+    Answered,
     AttemptJob,
     AttemptRecord,
     AttemptStatus,
@@ -27,6 +28,7 @@ from autotuner.contracts.client import ClientError, ClientSession
 from autotuner.contracts.deployment import Deployment, DeploymentError, Endpoint, OnHandle
 from autotuner.contracts.measurement import LiveFigures, Measurement
 from autotuner.contracts.waiting import not_counted
+from autotuner.quality.asking import ask_all
 from autotuner.runner.probing import measurements
 from autotuner.runner.stream import Sender, end, stream
 from autotuner.runner.warm_up import WARMING, WarmUpLimit
@@ -39,6 +41,7 @@ LIVENESS_S = 0.25
 _WHEN = {
     Phase.DEPLOY: "while it was being started",
     Phase.LOAD: "before it answered",
+    Phase.QUALITY: "while its answers were taken",
     Phase.WARM_UP: "while it was warmed up",
     Phase.MEASURE: "while it was measured",
     Phase.TEARDOWN: "while it was stopped",
@@ -120,6 +123,7 @@ class _Attempt:
             left = max(0.0, budget - (self._clock() - begun))
             endpoint = await self._deployment.wait_ready(handle, left)
             await sender.send(Ready(base_url=endpoint.base_url, engine_version=endpoint.engine_version))
+            await self._take_answers(handle, endpoint, sender)
             await self._enter(Phase.MEASURE, sender)
             return await self._measure(handle, endpoint, sender)
         finally:
@@ -129,6 +133,24 @@ class _Attempt:
                 before, self._at = self._at, Phase.TEARDOWN
                 await self._deployment.stop(handle, self._job.budgets.stop_s)
                 self._at = before
+
+    async def _take_answers(self, handle: Handle, endpoint: Endpoint, sender: Sender) -> None:
+        """Ask the quality guard's prompts, if the job has them, while watching the server."""
+        probe = self._job.quality
+        if probe is None:
+            return
+        await self._enter(Phase.QUALITY, sender)
+        timeout_s = self._job.workload.limits.request_timeout_s
+        asking = asyncio.create_task(ask_all(endpoint, self._job.server, probe, request_timeout_s=timeout_s))
+        watching = asyncio.create_task(self._watch(handle))
+        try:
+            await asyncio.wait({asking, watching}, return_when=asyncio.FIRST_COMPLETED)
+            dead = await self._deployment.failure(handle)
+            if dead is not None:
+                raise DeploymentError(dead)
+            await sender.send(Answered(passes=await asking))
+        finally:
+            await end(asking, watching)
 
     async def _start(self, on_handle: OnHandle, budget: float) -> Handle:
         """Deploy within the budget for the start, which a deployment's ``start`` does not know."""

@@ -11,6 +11,7 @@ from autotuner.contracts.client import ClientError, ClientSession, OnProgress
 from autotuner.contracts.deployment import Endpoint
 from autotuner.contracts.load_search import LoadSearch, Probe
 from autotuner.contracts.measurement import Measurement
+from autotuner.runner.cache_reset import Reset, resetting
 from autotuner.scoring.load_search import Ask, ask, probe, probe_limits
 
 
@@ -19,22 +20,56 @@ async def measurements(
 ) -> AsyncGenerator[Measurement, None]:
     """What ``client.measure`` yields for the job; of a job with a search, for one probe after the other.
 
-    A search goes on from ``job.done_probes``. ClientError when the client failed.
+    A search goes on from ``job.done_probes``. Where the server's cache is emptied before each measurement the client
+    takes them one by one, too. ClientError when the client failed.
     """
     search = job.workload.load_search
-    if search is None:
-        async with aclosing(client.measure(job, endpoint, artefacts, on_progress)) as measuring:
+    reset = resetting(job, endpoint)
+    if search is not None:
+        taking = _searched(client, job, search, reset, endpoint, artefacts, on_progress)
+    elif reset is not None:
+        taking = _one_by_one(client, job, reset, endpoint, artefacts, on_progress)
+    else:
+        taking = client.measure(job, endpoint, artefacts, on_progress)
+    async with aclosing(taking) as measuring:
+        async for measurement in measuring:
+            yield measurement
+
+
+async def _one_by_one(
+    client: ClientSession, job: AttemptJob, reset: Reset, endpoint: Endpoint, artefacts: Path, on_progress: OnProgress
+) -> AsyncGenerator[Measurement, None]:
+    """The job's measurements, each on an empty cache."""
+    rates = list(job.done_rates)
+    for point, repeat in job.remaining():
+        others = tuple((p.name, r) for p, r in job.places() if (p.name, r) != (point.name, repeat))
+        of_one = job.model_copy(update={"done": others, "done_rates": tuple(rates)})
+        emptied = await reset()
+        async with aclosing(client.measure(of_one, endpoint, artefacts, on_progress)) as measuring:
             async for measurement in measuring:
-                yield measurement
-        return
+                rates.append((measurement.load_point, measurement.requests_per_second))
+                yield measurement.model_copy(update={"cache_emptied": emptied})
+
+
+async def _searched(
+    client: ClientSession,
+    job: AttemptJob,
+    search: LoadSearch,
+    reset: Reset | None,
+    endpoint: Endpoint,
+    artefacts: Path,
+    on_progress: OnProgress,
+) -> AsyncGenerator[Measurement, None]:
+    """One probe after the other."""
     probes = list(job.done_probes)
     while isinstance(asked := ask(search, probes), Ask):
         taken = len(probes)
         of_one = one_probe(job, search, asked, probes)
+        emptied = None if reset is None else await reset()
         async with aclosing(client.measure(of_one, endpoint, artefacts, on_progress)) as measuring:
             async for measurement in measuring:
                 probes.append(probe(measurement, search, job.load_limits))
-                yield measurement
+                yield measurement.model_copy(update={"cache_emptied": emptied})
         if len(probes) == taken:
             name = job.workload.searched_point(asked.load).name
             raise ClientError(

@@ -109,15 +109,15 @@ class Found:
 
 def load_limits(slo: SloSet) -> tuple[LoadLimit, ...]:
     """The SLOs that a load must meet, as the search needs them."""
-    rules = [rule for rule in slo.rules if counts_for_load(rule, slo.rules)]
     return tuple(
         LoadLimit(
             figure=rule.figure,
-            metric="e2e" if rule.metric == "latency" else rule.metric,
+            metric="e2e" if metric == "latency" else metric,
             statistic=rule.statistic,
             threshold=rule.threshold,
         )
-        for rule in rules
+        for rule in slo.rules
+        if counts_for_load(rule, slo.rules) and (metric := rule.load_metric) is not None
     )
 
 

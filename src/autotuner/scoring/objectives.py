@@ -14,6 +14,7 @@ from autotuner.scoring.figures import figure, scenarios_of
 
 LATENCY = "mean_e2e_latency"
 TOTAL = "mean_total_throughput"
+ENERGY = "energy_per_output_token"
 PER_GPU = "mean_total_throughput_per_gpu"
 THROUGHPUT_ORDER = (PER_GPU, TOTAL, "mean_output_throughput", "max_total_throughput")
 """Figures that maximize_throughput may use, best first."""
@@ -25,6 +26,7 @@ _DIRECTIONS: dict[str, Direction] = {
     "minimize_tpot": "minimize",
     "maximize_goodput": "maximize",
     "minimize_cost": "minimize",
+    "minimize_energy": "minimize",
     "balanced": "maximize",
 }
 OBJECTIVE_NAMES = tuple(_DIRECTIONS)
@@ -171,6 +173,8 @@ def make_objectives(
             made.append(_throughput(throughput_metric))
         elif name == "maximize_goodput":
             made.append(_goodput(throughput_metric))
+        elif name == "minimize_energy":
+            made.append(Objective(name, direction, "energy per output token", "J/token", (ENERGY,), _first))
         elif name == "minimize_cost":
             made.append(_cost(throughput_metric, price_per_gpu_hour, gpu_count))
         else:

@@ -12,7 +12,8 @@ from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import Frozen
 from autotuner.scoring.figures import Missing, figure, scenarios_of
 
-SloMetric = Literal["ttft", "tpot", "latency", "error_rate"]
+LoadMetric = Literal["ttft", "tpot", "latency", "error_rate"]
+SloMetric = Literal["ttft", "tpot", "latency", "error_rate", "answer_difference", "logprob_distance"]
 Statistic = Literal["mean", "p001", "p01", "p05", "p10", "p25", "p50", "p75", "p90", "p95", "p99", "p999"]
 Severity = Literal["minor", "severe"]
 
@@ -25,14 +26,26 @@ SEVERE = 0.2
 _TOLERANCE = 1e-9
 """(1.2 − 1) / 1 is 0.19999999999999996: "exactly at the ratio" needs room for rounding."""
 _SUFFIX: dict[SloMetric, str] = {"ttft": "ttft", "tpot": "tpot", "latency": "e2e_latency"}
-_LABELS: dict[SloMetric, str] = {"ttft": "TTFT", "tpot": "TPOT", "latency": "latency", "error_rate": "error rate"}
+_LABELS: dict[SloMetric, str] = {
+    "ttft": "TTFT",
+    "tpot": "TPOT",
+    "latency": "latency",
+    "error_rate": "error rate",
+    "answer_difference": "share of answers unlike the baseline's",
+    "logprob_distance": "distance of log-probabilities to the baseline's",
+}
+_UNITS: dict[SloMetric, str] = {"error_rate": "share", "answer_difference": "share", "logprob_distance": "nats"}
+"""Of what is no time."""
 
 
 class SloRule(Frozen):
-    """One limit. Thresholds in seconds; of error_rate a share of requests."""
+    """One limit. Thresholds in seconds; of error_rate and answer_difference shares, of logprob_distance nats.
+
+    The last two are never of a document's block: the quality guard adds them.
+    """
 
     metric: SloMetric
-    statistic: Statistic = Field("mean", description="error_rate has one figure only, called mean")
+    statistic: Statistic = Field("mean", description="what is no time has one figure only, called mean")
     threshold: float = Field(ge=0, allow_inf_nan=False)
     weight: float = Field(1.0, ge=0, allow_inf_nan=False, description="of its penalty")
     hard_fail: bool = Field(False, description="a miss of at least fail_ratio makes a configuration ineligible")
@@ -40,23 +53,38 @@ class SloRule(Frozen):
 
     @model_validator(mode="after")
     def _one_error_rate(self) -> Self:
-        if self.metric == "error_rate" and self.statistic != "mean":
-            raise ValueError("an error rate has no percentiles")
+        if self.metric in _UNITS and self.statistic != "mean":
+            raise ValueError("it has no percentiles")
         return self
 
     @property
     def figure(self) -> str:
         """Name of the aggregated metric it limits, such as p90_ttft; identifies the rule in its set."""
-        return "error_rate" if self.metric == "error_rate" else f"{self.statistic}_{_SUFFIX[self.metric]}"
+        return self.metric if self.metric in _UNITS else f"{self.statistic}_{_SUFFIX[self.metric]}"
 
     @property
     def label(self) -> str:
         """For people: ``p90 TTFT``."""
-        return _LABELS[self.metric] if self.metric == "error_rate" else f"{self.statistic} {_LABELS[self.metric]}"
+        return _LABELS[self.metric] if self.metric in _UNITS else f"{self.statistic} {_LABELS[self.metric]}"
+
+    @property
+    def unit(self) -> str:
+        """Of its thresholds: s, share or nats."""
+        return _UNITS.get(self.metric, "s")
+
+    @property
+    def load_metric(self) -> LoadMetric | None:
+        """The metric, of a load; None: it limits what is answered, which no load changes."""
+        return None if self.metric == "answer_difference" or self.metric == "logprob_distance" else self.metric
+
+    @property
+    def of_answers(self) -> bool:
+        """Whether it limits what is answered; else how fast and how surely."""
+        return self.load_metric is None
 
     def text(self, value: float) -> str:
         """A value of its metric with its unit."""
-        return percent(value) if self.metric == "error_rate" else f"{value:.4g} s"
+        return percent(value) if self.unit == "share" else f"{value:.4g} {self.unit}"
 
 
 DEFAULT_ERROR_RATE = SloRule(metric="error_rate", threshold=0.01, hard_fail=True, fail_ratio=0.0)
@@ -144,7 +172,8 @@ def judge_slo(starts: Sequence[Mapping[str, Any]], slo: SloSet) -> tuple[SloResu
     """Every rule held against the worst case over all starts and their scenarios.
 
     ``starts``: aggregated metrics of each start of one configuration, at least one. ``Missing`` when any of them lacks
-    a figure that has a limit.
+    a figure that has a limit. Of the figures of answers those that are there are judged: who adds such a limit says
+    what becomes of a configuration without them.
     """
     flats = [(s, c, flat) for s, metrics in enumerate(starts) for c, flat in enumerate(scenarios_of(metrics))]
     if not flats:
@@ -153,8 +182,8 @@ def judge_slo(starts: Sequence[Mapping[str, Any]], slo: SloSet) -> tuple[SloResu
     missing: list[str] = []
     for rule in slo.rules:
         found = [(value, s, c) for s, c, flat in flats if (value := figure(flat, rule.figure)) is not None]
-        if len(found) < len(flats):
-            missing.append(rule.figure)
+        if len(found) < len(flats) and not (rule.of_answers and found):
+            missing += [] if rule.of_answers else [rule.figure]
             continue
         worst = max(value for value, _, _ in found)
         actual, start, scenario = next(entry for entry in found if entry[0] == worst)
@@ -166,9 +195,11 @@ def counts_for_load(rule: SloRule, rules: Sequence[SloRule]) -> bool:
     """Whether a load must meet this one of a task's rules to count as low enough.
 
     Every rule with hard_fail counts; where no latency rule has it, every rule. (The error rate has a hard limit in
-    every task; that alone does not make soft latency limits irrelevant.)
+    every task; that alone does not make soft latency limits irrelevant. Those on answers have nothing to do with load.)
     """
-    return rule.hard_fail or not any(other.hard_fail for other in rules if other.metric != "error_rate")
+    if rule.of_answers:
+        return False
+    return rule.hard_fail or not any(other.hard_fail for other in rules if other.unit == "s")
 
 
 def meets_for_load(results: Sequence[SloResult]) -> bool:
@@ -184,7 +215,7 @@ def asked_percentiles(slo: SloSet) -> dict[str, set[str]]:
     """The percentiles that limits are on: field of ``Measurement`` → names such as p90."""
     asked: dict[str, set[str]] = {}
     for rule in slo.rules:
-        if rule.metric != "error_rate" and rule.statistic != "mean":
+        if rule.unit == "s" and rule.statistic != "mean":
             asked.setdefault("e2e" if rule.metric == "latency" else rule.metric, set()).add(rule.statistic)
     return asked
 
@@ -197,7 +228,7 @@ def request_limits(slo: SloSet) -> dict[str, float]:
     limits: dict[str, float] = {}
     ranks: dict[str, float] = {}
     for rule in slo.rules:
-        if rule.metric == "error_rate":
+        if rule.unit != "s":
             continue
         rank = -1.0 if rule.statistic == "mean" else float(f"0.{rule.statistic[1:]}")
         name = "e2e" if rule.metric == "latency" else rule.metric

@@ -149,12 +149,6 @@ def winner(verdicts: Mapping[int, Verdict]) -> int | None:
     return None if first is None or verdicts[first].violated else first
 
 
-def eligible_front(verdicts: Mapping[int, Verdict]) -> list[int]:
-    """The Pareto front of the eligible configurations by penalised score, ascending by number."""
-    eligible = sorted(number for number, verdict in verdicts.items() if not verdict.violated)
-    return sorted(_front(verdicts, eligible))
-
-
 def nearest(verdicts: Mapping[int, Verdict]) -> Nearest | None:
     """The violating configuration whose worst margin is smallest (then by penalised score, then number), if any."""
     found: list[tuple[tuple[float, tuple[float, ...], int], Nearest]] = []

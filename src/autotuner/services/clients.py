@@ -101,7 +101,7 @@ def with_client(plan: Plan, client: BenchmarkClient, settings: Settings) -> Plan
     python = python_of(client.package, settings)
     more_s = expected_windows(plan.workload) * client.point_overhead_s
     per_start_s = plan.estimate.per_start_s + more_s
-    estimate = replace(plan.estimate, per_start_s=per_start_s, total_s=per_start_s * plan.estimate.starts)
+    estimate = replace(plan.estimate, per_start_s=per_start_s)
     return replace(plan, client=client.name, client_python=None if python is None else str(python), estimate=estimate)
 
 

@@ -79,7 +79,7 @@ def quick_document(
     of latencies, that at a fixed load.
     """
     engine = engine_for_model(model)
-    facts = engine.read_model(model_path(model, settings))
+    facts = engine.read_model(model_path(model, engine, settings))
     searches = objective not in AT_THE_LIMIT
     cores = len(host_facts().cores)
     suggestion = engine.suggest(facts, max(1, cores - 1), QUICK_CONCURRENCY)

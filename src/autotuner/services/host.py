@@ -17,7 +17,8 @@ from autotuner.telemetry.nvml import Nvml
 
 def host_facts(*, gpus: bool = False) -> HostFacts:
     """Cores that this process may use; ``gpus``: the number of GPUs, too, which are asked of their driver."""
-    return HostFacts(cores=tuple(sorted(_usable_cores())), gpus=_gpus() if gpus else None)
+    features = frozenset((_proc_field("/proc/cpuinfo", "flags") or "").split())
+    return HostFacts(cores=tuple(sorted(_usable_cores())), gpus=_gpus() if gpus else None, cpu_features=features)
 
 
 def _gpus() -> int | None:

@@ -21,7 +21,8 @@ def resolve_models(document: TaskDocument, engine: Engine, settings: Settings) -
     """The document's models with their files and what the engine reads from them.
 
     ``tiny``, ``tiny:q8_0`` and the like are made on first use. A measured endpoint and an engine that needs no file
-    get one entry without a file. AutotunerError(MISSING_MODEL) when a file is not there or not usable.
+    get one entry without a file. AutotunerError(MISSING_MODEL) when a file is not there or not usable, INVALID_VALUE
+    for a kind of generated file that the engine does not serve.
     """
     names = document.model.files
     if document.measures_endpoint or engine.own_deployment is not None:
@@ -37,22 +38,35 @@ def resolve_models(document: TaskDocument, engine: Engine, settings: Settings) -
         )
     found: list[ModelFile] = []
     for name in names:
-        path = model_path(name, settings)
+        path = model_path(name, engine, settings)
         found.append(ModelFile(name, path, engine.read_model(path)))
     return found
 
 
-def model_path(name: str, settings: Settings) -> str:
-    """The absolute path of a model; a generated one is made if need be."""
-    kind, _, file_type = name.partition(":")
-    if kind in GENERATED and not Path(name).exists():
-        from autotuner.tiny_model import create_model
+def model_path(name: str, engine: Engine, settings: Settings) -> str:
+    """The absolute path of a model; a generated one is made if need be, in the format that the engine serves.
 
-        wanted = file_type or DEFAULT_FILE_TYPE
-        created = create_model(GENERATED[kind], settings.models_dir / kind, file_types=(wanted,))
-        return str(created.gguf[wanted].resolve())
-    path = Path(name).expanduser()
-    return str(path.resolve()) if path.exists() else name
+    AutotunerError(INVALID_VALUE) for a type of GGUF file (``tiny:q8_0``) on an engine that serves folders.
+    """
+    kind, _, file_type = name.partition(":")
+    if kind not in GENERATED or Path(name).exists():
+        path = Path(name).expanduser()
+        return str(path.resolve()) if path.exists() else name
+    if engine.model_format == "hf":
+        if file_type:
+            raise AutotunerError(
+                ErrorCode.INVALID_VALUE,
+                f"{engine.name} cannot serve {name}",
+                why=f"{file_type} is a type of GGUF files, and it serves folders in Hugging Face format",
+                remedy=f"Write `{kind}`; precision is chosen by quant_config",
+                place="model.id_or_path",
+            )
+        return model_folder(kind, settings)
+    from autotuner.tiny_model import create_model
+
+    wanted = file_type or DEFAULT_FILE_TYPE
+    created = create_model(GENERATED[kind], settings.models_dir / kind, file_types=(wanted,))
+    return str(created.gguf[wanted].resolve())
 
 
 def model_folder(name: str, settings: Settings) -> str:

@@ -11,6 +11,7 @@ from pydantic import Field
 from autotuner.contracts.attempt import Command, CoreSplit, PhaseBudgets
 from autotuner.contracts.errors import AutotunerError
 from autotuner.contracts.load_search import LoadSearch
+from autotuner.contracts.quality import BASELINE_PASSES
 from autotuner.contracts.values import Configuration, Frozen, Scalar
 from autotuner.contracts.workload import Dataset, Workload
 from autotuner.coordinator.scorer import Scorer
@@ -38,6 +39,7 @@ class PlannedCommand(Frozen):
     parameters: dict[str, Scalar]
     command: Command
     layout: str = Field("", description="how the server is spread over GPUs; empty: not known")
+    remarks: tuple[str, ...] = Field((), description="what is known of it beforehand, such as its memory")
 
 
 class PlanCounts(Frozen):
@@ -61,6 +63,16 @@ class PlannedRuns(Frozen):
     confirm_most: int = Field(description="most, while a verdict is not clear")
     starts: int = Field(description="all server starts, with the least of the confirmation")
     most_starts: int = Field(description="with the most of them")
+
+
+class PlannedGuard(Frozen):
+    """What the quality guard asks, and what that costs."""
+
+    prompts: int
+    output_tokens: int = Field(description="of each answer")
+    baseline_passes: int = Field(description="passes over the prompts at the baseline; every other configuration: one")
+    least_agreement: float | None = Field(description="as the document has it, share; null: no limit")
+    greatest_distance: float | None = Field(description="as the document has it, nats; null: no limit")
 
 
 class PlanSummary(Frozen):
@@ -92,6 +104,8 @@ class PlanSummary(Frozen):
     window_s: float
     cores: CoreSplit
     budgets: PhaseBudgets
+    quality: PlannedGuard | None = Field(description="null: answers are not compared")
+    quality_reason: str = Field(description="why they are, or why not")
     wall_clock_s: float | None
     commands: tuple[PlannedCommand, ...]
     estimate_s: float = Field(description="with the least starts of the confirmation, seconds")
@@ -156,6 +170,8 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
         window_s=plan.workload.limits.window_s,
         cores=plan.cores,
         budgets=plan.budgets,
+        quality=_guard(plan),
+        quality_reason=plan.quality_reason,
         wall_clock_s=optimization.budget.wall_clock_s,
         commands=() if plan.endpoint_url is not None else tuple(itertools.islice(_commands(plan), commands)),
         estimate_s=plan.estimate.total_s,
@@ -169,6 +185,19 @@ def _confirm_s(plan: Plan) -> tuple[float, float]:
     everything = plan.confirm_top_k + 1
     per_start_s = plan.estimate.per_start_s
     return everything * plan.confirm_starts * per_start_s, everything * plan.confirm_most * per_start_s
+
+
+def _guard(plan: Plan) -> PlannedGuard | None:
+    if plan.quality is None:
+        return None
+    limit = plan.document.quality.limit
+    return PlannedGuard(
+        prompts=plan.quality.prompts.prompts,
+        output_tokens=plan.quality.output_tokens,
+        baseline_passes=len(BASELINE_PASSES),
+        least_agreement=limit.agreement if limit is not None else None,
+        greatest_distance=limit.distance if limit is not None else None,
+    )
 
 
 def _arrivals(workload: Workload) -> str | None:
@@ -241,4 +270,5 @@ def _command(plan: Plan, label: str, configuration: Configuration) -> PlannedCom
         parameters=dict(configuration),
         command=resolver.command(configuration),
         layout=resolver.summary(configuration),
+        remarks=tuple(remark.sentence for remark in resolver.remarks(configuration)),
     )

@@ -12,9 +12,9 @@ from autotuner.contracts.attempt import AttemptJob
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.result import ExperimentSummary, FailureCount, TaskResult
 from autotuner.contracts.store import AttemptRow, Store, TaskRecord, TaskStatus
+from autotuner.coordinator.ending import whole_result
 from autotuner.coordinator.failure_statistics import failure_counts
 from autotuner.coordinator.ledger import Ledger
-from autotuner.coordinator.result import build_result
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.stored_result import from_stored
 from autotuner.coordinator.summaries import summarise
@@ -62,8 +62,9 @@ async def task_result(store: Store, task: TaskRecord, settings: Settings) -> Tas
     ledger = await Ledger.read(store, task.id)
     scorer = Scorer.of(plan)
     warning = scorer.settle_from(ledger)
-    return build_result(
+    return await whole_result(
         task,
+        store=store,
         plan=plan,
         scorer=scorer,
         ledger=ledger,

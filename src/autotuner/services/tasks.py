@@ -204,12 +204,14 @@ async def _find_or_create(store: Store, plan: Plan, version: str, *, new: bool) 
 
 
 def _identity(plan: Plan, version: str) -> dict[str, Any]:
-    """What must not change between two runs: the document's part, what its dataset holds, the engine, and the hardware
-    that it runs on here.
+    """What must not change between two runs: the document's part, what its dataset and its prompts hold, the engine,
+    and the hardware that it runs on here.
     """
     described = {**identity(plan.document), "engine": plan.engine, "engine_version": version}
     if plan.workload.dataset is not None:
         described["dataset"] = plan.workload.dataset.sha256
+    if plan.quality is not None and plan.quality.prompts.path is not None:
+        described["prompts"] = plan.quality.prompts.sha256
     if not plan.predicted and plan.endpoint_url is None:
         host = describe_host()
         described["hardware"] = {key: host[key] for key in ("cpu_model", "cores")}

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
 from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.quality import JudgedAnswers
 from autotuner.contracts.store import (
     AttemptRow,
     EventType,
@@ -114,6 +115,11 @@ def set_ready(session: Session, attempt_id: int, now: datetime, *, base_url: str
         data={"reason": attempt.reason.value, "attempt": attempt.number, "engine_version": engine_version},
     )
     append_event(session, attempt.task_id, event, now)
+
+
+def set_answers(session: Session, attempt_id: int, answers: JudgedAnswers) -> None:
+    """Store what the quality guard found, also of an attempt that has ended."""
+    _set(session, attempt_id, {"answers": json_of(answers)})
 
 
 def add_measurement(session: Session, attempt_id: int, now: datetime, measurement: Measurement) -> MeasurementRow:

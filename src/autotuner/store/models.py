@@ -116,6 +116,7 @@ class Attempt(Base):
     base_url: Mapped[str | None] = mapped_column(FreeText)
     engine_version: Mapped[str | None] = mapped_column(FreeText)
     host: Mapped[dict[str, Any]] = mapped_column(Json)
+    answers: Mapped[dict[str, Any] | None] = mapped_column(Json)
     failure: Mapped[dict[str, Any] | None] = mapped_column(Json)
     phase_seconds: Mapped[dict[str, Any]] = mapped_column(Json)
     peak_rss_bytes: Mapped[int | None] = mapped_column(Key)

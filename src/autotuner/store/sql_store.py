@@ -11,6 +11,7 @@ from typing import Any
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
 from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.quality import JudgedAnswers
 from autotuner.contracts.store import (
     AttemptRow,
     Event,
@@ -220,6 +221,10 @@ class SqlStore:
                 session, attempt_id, self._clock(), base_url=base_url, engine_version=engine_version
             )
         )
+
+    async def set_attempt_answers(self, attempt_id: int, answers: JudgedAnswers) -> None:
+        """Store what the quality guard found."""
+        await self._database.write(lambda session: attempts.set_answers(session, attempt_id, answers))
 
     async def add_measurement(self, attempt_id: int, measurement: Measurement) -> MeasurementRow:
         """Store a finished measurement."""

@@ -41,7 +41,7 @@ def results(draw: st.DrawFn) -> TaskResult:
 def drawn(result: TaskResult) -> list[figures.Figure]:
     single = (figures.history_figure, figures.parallel_figure, figures.phases_figure, figures.starts_figure)
     found = [make(result) for make in single]
-    found += [*figures.slo_figures(result), *figures.slice_figures(result)]
+    found += [*figures.slo_figures(result), *figures.value_figures(result)]
     return [figure for figure in found if figure is not None]
 
 
@@ -93,7 +93,7 @@ def as_list(value: object) -> list[object]:
 def test_values_are_numbers_in_order_and_true_is_not_one() -> None:
     values = (10, 9, True, None, "b", "a", 1, 1.0)
     experiments = [build.experiment(n, {"p": value}, score=10.0 + n) for n, value in enumerate(values)]
-    (figure,) = figures.slice_figures(build.result(experiments=experiments, gain=None, finalists=()))
+    (figure,) = figures.value_figures(build.result(experiments=experiments, gain=None, finalists=()))
     order = [as_list(trace["x"])[0] for trace in figure.data]
     assert order == ["engine's choice", "true", "1", "9", "10", "a", "b"]
     assert [len(as_list(trace["y"])) for trace in figure.data] == [1, 1, 2, 1, 1, 1, 1]
@@ -102,6 +102,6 @@ def test_values_are_numbers_in_order_and_true_is_not_one() -> None:
 def test_the_limit_stands_in_the_slo_figure() -> None:
     (figure,) = figures.slo_figures(build.result())
     shapes = as_list(figure.layout["shapes"])
-    assert [shape["x0"] for shape in shapes if isinstance(shape, dict)] == [build.THRESHOLD]
+    assert [shape["x0"] for shape in shapes if isinstance(shape, dict)] == [build.THRESHOLD * 1000]
     points = itertools.chain.from_iterable(as_list(trace["x"]) for trace in figure.data)
-    assert max(x for x in points if isinstance(x, float)) > build.THRESHOLD
+    assert max(x for x in points if isinstance(x, float)) > build.THRESHOLD * 1000

@@ -83,12 +83,13 @@ def test_the_sections_come_in_order(pages: dict[str, Page]) -> None:
     titles = [
         "Evidence",
         "Winner beside the baseline",
-        "Against the full grid",
+        "Parameters",
         "Search",
+        "Against the full grid",
+        "Failures",
         "Where the time went",
         "Experiments",
-        "Failures",
-        "Host and versions",
+        "Provenance",
     ]
     text = pages["grid"].text
     positions = [text.index(f"{title} ") for title in titles]
@@ -120,7 +121,7 @@ def test_each_figure_has_its_element_and_data(pages: dict[str, Page], name: str)
 def test_a_full_result_has_every_plot(pages: dict[str, Page]) -> None:
     names = set(pages["grid"].figures())
     assert {"plot-gain", "plot-starts", "plot-grid", "plot-history", "plot-slo-0", "plot-parallel"} < names
-    assert {"plot-slice-0", "plot-slice-1", "plot-slice-2", "plot-phases"} < names
+    assert {"plot-values-0", "plot-values-1", "plot-values-2", "plot-phases"} < names
 
 
 def test_best_so_far_ignores_what_violates_a_hard_slo(pages: dict[str, Page]) -> None:

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from autotuner.cli.output import table
 from autotuner.contracts.result import ExperimentSummary, TaskResult
+from autotuner.services.report.answers import answers_text
 from autotuner.services.report.wording import (
     command_line,
     duration,
@@ -34,6 +35,7 @@ def experiment_view(summary: ExperimentSummary, result: TaskResult) -> list[Rend
         (result.objective_label, score_text(result, summary.score)),
         *figures,
         *(("SLO", slo_text(line)) for line in summary.slo),
+        ("answers", answers_text(summary.answers) if summary.answers is not None else ""),
         ("server starts", str(summary.attempts)),
         ("time", ", ".join(spent)),
     ]

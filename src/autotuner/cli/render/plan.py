@@ -19,6 +19,7 @@ from autotuner.services.report.wording import (
     one_line,
     parameter_name,
     parameters_text,
+    percent,
     plain,
     visible,
 )
@@ -91,6 +92,7 @@ def _facts(plan: PlanSummary) -> RenderableType:
         *([("load per", _LOAD_PER[plan.load_per])] if plan.load_per in _LOAD_PER else []),
         *([("arrivals", plan.arrivals)] if plan.arrivals is not None else []),
         *([("dataset", _dataset(plan.dataset))] if plan.dataset is not None else []),
+        ("answers", _answers(plan)),
         ("cores", cores),
         ("time", f"about {_span(duration(plan.estimate_s), duration(plan.most_s))}{limit}"),
     ]
@@ -143,6 +145,21 @@ def _dataset(dataset: Dataset) -> str:
     )
 
 
+def _answers(plan: PlanSummary) -> str:
+    guard = plan.quality
+    if guard is None:
+        return f"not compared: {plan.quality_reason}"
+    limits = [
+        *([f"at least {percent(guard.least_agreement)} of tokens"] if guard.least_agreement is not None else []),
+        *([f"at most {guard.greatest_distance:g} nats"] if guard.greatest_distance is not None else []),
+    ]
+    return (
+        f"compared with the baseline's ({plan.quality_reason}): {guard.prompts} prompts × {guard.output_tokens} tokens "
+        f"for each configuration, {guard.baseline_passes} times for the baseline; "
+        + (f"limit {', '.join(limits)}" if limits else "no limit, what differs is labelled")
+    )
+
+
 def _counts(counts: PlanCounts) -> str:
     if counts.combinations is None:
         return "without end: a parameter is continuous"
@@ -160,6 +177,7 @@ def _commands(commands: tuple[PlannedCommand, ...]) -> list[RenderableType]:
         title = f"{one_line(entry.label)}: {parameters_text(entry.parameters)}"
         layout = NO_PARALLEL if entry.layout == SINGLE else entry.layout
         lines.append(Text(f"{title}  {layout}".rstrip(), style="dim"))
+        lines += [Text(one_line(remark), style="dim") for remark in entry.remarks]
         # Keys are made anew at each start; they are no part of the plan.
         variables = [f"{k}={shlex.quote(v)}" for k, v in entry.command.env.items() if v != API_KEY]
         lines.append(Text(visible(" ".join([*variables, command_line(entry.command.argv)]))))

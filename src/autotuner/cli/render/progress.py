@@ -18,6 +18,7 @@ from autotuner.contracts.progress import Snapshot
 from autotuner.contracts.result import ExperimentSummary
 from autotuner.contracts.store import ExperimentOrigin
 from autotuner.services.progress_file import message_line, snapshot_line, start_finished_line
+from autotuner.services.report.answers import answers_text
 from autotuner.services.report.wording import (
     PREDICTED,
     duration,
@@ -188,6 +189,8 @@ def start_line(summary: ExperimentSummary, reason: AttemptReason, snapshot: Snap
         text += f", violates an SLO: {one_line(summary.slo_reason)}" if summary.slo_reason else ", violates an SLO"
     early = ended_early(summary)
     text += f", {early}" if early else ""
+    if summary.answers is not None and reason in _FIRST_REASONS:
+        text += f", answers: {answers_text(summary.answers)}"
     return f"{title}: {text} · {parameters_text(summary.parameters)}"
 
 

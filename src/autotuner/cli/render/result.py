@@ -9,10 +9,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from autotuner.cli.render.findings import comparison_tables, importance_text, trade_off_table
 from autotuner.contracts.result import ExperimentSummary, FailureCount, TaskResult
+from autotuner.services.report.answers import quality_lines
+from autotuner.services.report.findings_text import slo_tone, slo_word
 from autotuner.services.report.wording import (
     MISSING,
     PREDICTED,
+    chosen_title,
+    counted,
     duration,
     experiment_title,
     failure_count_text,
@@ -34,32 +39,35 @@ from autotuner.services.report.wording import (
     slo_status,
     slo_text,
     verification_sentence,
-    winner_name,
     with_unit,
 )
 
+_STYLES = {"good": "green", "warn": "yellow", "bad": "red", None: ""}
 TOP = 5
 """So many experiments are listed."""
 
 
 def result_tables(result: TaskResult, *, files: Mapping[str, str] | None = None) -> RenderableType:
-    """Verdict, winner beside baseline and references, evidence, SLOs, grid, best experiments, failures, time, files.
+    """Verdict, evidence, then the detail: differences, trade-offs, importance, grid, experiments, failures, time.
 
     ``files``: what they are → where they lie. Texts of users are shown as they are: neither rich markup nor terminal
     escapes in them act.
     """
     parts: list[RenderableType] = [_verdict(result)]
+    if lines := [*_evidence(result), *_loads(result), *_slos(result), *quality_lines(result)]:
+        parts.append(Text("\n".join(lines)))
     chosen = result.winner or result.nearest
     columns = _distinct([chosen, result.baseline, *result.references])
+    compared = comparison_tables(result)
     if columns:
-        name = winner_name(result) if result.winner else "nearest"
-        baseline = result.baseline.number if result.baseline else None
-        own = [s is chosen and s.number != baseline for s in columns]
-        titles = [f"{name} #{s.number}" if o else experiment_title(s) for s, o in zip(columns, own, strict=True)]
-        parts.append(_side_by_side(columns, titles, result))
-    lines = [*_evidence(result), *_loads(result), *_slos(result), *_grid(result)]
-    if lines:
-        parts.append(Text("\n".join(lines)))
+        titles = [chosen_title(result, s) for s in columns]
+        figures = not compared or bool(result.references)
+        parts.append(_side_by_side(columns, titles, result, figures=figures))
+    parts += compared
+    parts += trade_off_table(result) or ()
+    parts += [text for text in (importance_text(result),) if text is not None]
+    if grid := _grid(result):
+        parts.append(Text("\n".join(grid)))
     if result.verifications:
         parts.append(Text("\n".join(f"Verified: {verification_sentence(made)}" for made in result.verifications)))
     top = _best(result)
@@ -153,7 +161,9 @@ def _add(table: Table, name: str, cells: Sequence[str]) -> None:
     table.add_row(Text(one_line(name)), *(Text(cell) for cell in cells))
 
 
-def _side_by_side(columns: Sequence[ExperimentSummary], titles: Sequence[str], result: TaskResult) -> Table:
+def _side_by_side(
+    columns: Sequence[ExperimentSummary], titles: Sequence[str], result: TaskResult, *, figures: bool
+) -> Table:
     table = _table("", *titles)
     _add(table, result.objective_label, [score_text(result, s.score) for s in columns])
     baseline = result.baseline.score if result.baseline else None
@@ -165,13 +175,15 @@ def _side_by_side(columns: Sequence[ExperimentSummary], titles: Sequence[str], r
         cells = [parameter_value(name, s.parameters[name]) if name in s.parameters else MISSING for s in columns]
         _add(table, parameter_name(name), cells)
     table.add_section()
-    _figures(table, columns, but=result.objective_label)
+    _figures(table, columns, but=result.objective_label, only_slo=not figures)
     return table
 
 
-def _figures(table: Table, columns: Sequence[ExperimentSummary], *, but: str, server: bool = False) -> None:
+def _figures(
+    table: Table, columns: Sequence[ExperimentSummary], *, but: str, server: bool = False, only_slo: bool = False
+) -> None:
     """Figures (with ``server`` also its own) and SLOs; ``but``: the one that stands above already."""
-    for metric, label, unit in shown_metrics(columns, server=server):
+    for metric, label, unit in () if only_slo else shown_metrics(columns, server=server):
         if label != but:
             _add(table, label, [with_unit(figure_of(s.metrics, metric), unit) for s in columns])
     for slo in dict.fromkeys(line.name for s in columns for line in s.slo):
@@ -182,9 +194,13 @@ def _figures(table: Table, columns: Sequence[ExperimentSummary], *, but: str, se
 def _evidence(result: TaskResult) -> list[str]:
     lines: list[str] = []
     if result.gain is not None:
-        lines.append(f"Evidence: {gain_text(result.gain)}" + (f" ({PREDICTED})" if result.predicted else ""))
+        name = chosen_title(result, result.winner) if result.winner else f"#{result.gain.experiment}"
+        lines.append(
+            f"Evidence: {name} against the baseline {gain_text(result.gain)}"
+            + (f" ({PREDICTED})" if result.predicted else "")
+        )
     elif result.finalists:
-        lines += [f"Evidence: #{gain.experiment} {gain_text(gain)}" for gain in result.finalists]
+        lines += [f"Evidence: #{gain.experiment} against the baseline {gain_text(gain)}" for gain in result.finalists]
     elif result.winner is not None:
         lines.append("Evidence: not confirmed by repeated starts")
     lines += [f"Ruled out when started again: #{out.experiment}, {one_line(out.reason)}" for out in result.ruled_out]
@@ -249,17 +265,17 @@ def _best(result: TaskResult) -> list[ExperimentSummary]:
 
 
 def _top(result: TaskResult, top: Sequence[ExperimentSummary]) -> Table:
-    table = _table("best experiments", result.objective_label, "hard SLOs")
+    table = _table("best experiments", result.objective_label, "SLOs")
     table.add_column(Text("parameters"), overflow="fold")
     for s in top:
-        kept = Text("kept", style="green") if s.eligible else Text("violated", style="red")
+        kept = Text(slo_word(s), style=_STYLES[slo_tone(s)])
         score = Text(score_text(result, s.score))
         table.add_row(Text(experiment_title(s)), score, kept, Text(parameters_text(s.parameters)))
     return table
 
 
 def _time(result: TaskResult) -> str:
-    starts = "1 server start" if result.attempts == 1 else f"{result.attempts} server starts"
-    text = f"{len(result.experiments)} experiments, {starts} in {duration(result.elapsed_s)}"
+    starts = counted(result.attempts, "server start")
+    text = f"{counted(len(result.experiments), 'experiment')}, {starts} in {duration(result.elapsed_s)}"
     spent = [(p.value.replace("_", " "), seconds) for p, seconds in result.phase_seconds.items() if seconds]
     return text + (": " if spent else "") + ", ".join(f"{name} {duration(seconds)}" for name, seconds in spent)

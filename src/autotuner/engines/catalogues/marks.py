@@ -48,6 +48,7 @@ class Knowledge(Frozen):
     units: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="unit → flags")
     names: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="flag → other names of the parameter")
     values: dict[str, tuple[Scalar, ...]] = Field(default_factory=dict, description="flag → values its parser has not")
+    lossy: tuple[str, ...] = Field((), description="flags whose values may make answers worse")
     without_restart: tuple[str, ...] = ()
     deprecated: dict[str, str] = Field(default_factory=dict, description="flag → what to use instead")
     gone: tuple[GoneFlag, ...] = ()
@@ -78,6 +79,7 @@ def _marked(known: Knowledge, units: Mapping[str, str], entry: CatalogueParamete
         "commonly_tuned": tuple(value for value in known.tuned.get(spelling, ()) if _takes(entry, value)),
         "unit": units.get(spelling, entry.unit),
         "aliases": known.names.get(spelling, entry.aliases),
+        "lossy": entry.lossy or spelling in known.lossy,
         "restart_needed": spelling not in known.without_restart,
         "deprecated": known.deprecated.get(spelling, entry.deprecated),
     }

@@ -80,6 +80,18 @@ class Shelf:
             place=version,
         )
 
+    def nearest(self, engine: str, version: str | None) -> Catalogue:
+        """The catalogue for an installed version: of that version, else the newest of its minor one, else the newest.
+
+        None or an empty text: no version is known. AutotunerError(UNKNOWN_NAME) for an engine that has none.
+        """
+        held = self.versions(engine)
+        wanted = (version or "").removeprefix("v").partition("+")[0]
+        minor = ".".join(wanted.split(".")[:2])
+        of_version = [one for one in held if one.version == wanted]
+        of_minor = [one for one in held if minor and _is_of(one.version, minor)]
+        return [*of_version, *of_minor, *held][0].read()
+
     def resolve(self, engine: str) -> str:
         """The engine's name for a name or alias. AutotunerError(UNKNOWN_NAME) with the nearest."""
         wanted = engine.strip().lower().replace("_", "-")

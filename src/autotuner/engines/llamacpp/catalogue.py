@@ -112,6 +112,7 @@ CATALOGUE = Catalogue(
             choices=CACHE_TYPES,
             default="f16",
             help="type of both KV caches; to set them apart, leave this out and set cache_type_k and cache_type_v",
+            lossy=True,
             commonly_tuned=("f16", "q8_0", "q4_0"),
         ),
         CatalogueParameter(
@@ -122,6 +123,7 @@ CATALOGUE = Catalogue(
             choices=CACHE_TYPES,
             default="f16",
             help="type of the K cache",
+            lossy=True,
             commonly_tuned=("f16", "bf16", "q8_0", "q4_0"),
         ),
         CatalogueParameter(
@@ -132,6 +134,7 @@ CATALOGUE = Catalogue(
             choices=CACHE_TYPES,
             default="f16",
             help="type of the V cache; a quantised one needs flash attention",
+            lossy=True,
             commonly_tuned=("f16", "bf16", "q8_0", "q4_0"),
         ),
         CatalogueParameter(

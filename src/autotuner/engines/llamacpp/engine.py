@@ -15,6 +15,7 @@ from autotuner.contracts.engine import (
     Catalogue,
     CatalogueParameter,
     LaunchRequest,
+    ModelFormat,
     Rule,
     Runtime,
     RuntimeInfo,
@@ -121,6 +122,8 @@ class LlamaCppEngine:
     predicted = False
     own_deployment: str | None = None
     own_client: str | None = None
+    model_format: ModelFormat = "gguf"
+    typical_start_s: float = 2.0
 
     @property
     def catalogue(self) -> Catalogue:
@@ -136,6 +139,10 @@ class LlamaCppEngine:
     def neutral(self) -> NeutralTable:
         """How it writes neutral settings."""
         return TABLE
+
+    def with_catalogue(self, catalogue: Catalogue) -> LlamaCppEngine:
+        """Itself: its parameters are those of the launcher that comes with it."""
+        return self
 
     def world_size(self, values: Mapping[str, Scalar]) -> int | None:
         """Not said by its parameters: it splits a model over the devices that it finds."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from autotuner.contracts.engine import PlanContext, Rule
 from autotuner.contracts.neutral import PRESET
+from autotuner.engines.gpu_memory import memory_rule
 from autotuner.engines.gpu_rules import Values, gpu_rules, parallel, size
+from autotuner.engines.sglang.memory import FIELDS
 from autotuner.modelling.layout import Layout
 
 TP, PP, DP, ATTN_DP, DCP, CP, EP = (
@@ -66,4 +68,5 @@ RULES = (
         frozenset({TP, DP, ATTN_DP, DP_ATTENTION, parallel("strict_dp"), parallel(PRESET)}),
         _dp_divides_tp,
     ),
+    memory_rule(FIELDS, (TP, PP, DP, ATTN_DP, DP_ATTENTION, DCP, CP, EP), layout),
 )

@@ -39,6 +39,7 @@ def _precision(
         choices=choices,
         default="bfloat16",
         help=what,
+        lossy=True,
         commonly_tuned=tuned,
     )
 

@@ -9,6 +9,7 @@ from autotuner.contracts.attempt import Command, Failure, FailureClass, ServerFa
 from autotuner.contracts.engine import (
     Catalogue,
     LaunchRequest,
+    ModelFormat,
     PlanContext,
     Rule,
     Runtime,
@@ -34,6 +35,8 @@ class SimulatedEngine:
     predicted = True
     own_deployment = "simulated"
     own_client = "simulated"
+    model_format: ModelFormat = "hf"
+    typical_start_s = 2.0
     server = ServerFacts()
     request_body: Mapping[str, object] = MappingProxyType({})
 
@@ -53,6 +56,10 @@ class SimulatedEngine:
         return (Rule(name="table", parameters=names, check=self._check),)
 
     neutral = TABLE
+
+    def with_catalogue(self, catalogue: Catalogue) -> SimulatedEngine:
+        """Itself: there is no version of it to be had elsewhere."""
+        return self
 
     def world_size(self, values: Mapping[str, Scalar]) -> int | None:
         """GPUs of all replicas together; not said where as many fill the node as it holds."""

@@ -8,7 +8,15 @@ from functools import cached_property
 from pathlib import Path, PurePath
 
 from autotuner.contracts.attempt import HOST, PORT, Command, ServerFacts, file_argument
-from autotuner.contracts.engine import Catalogue, LaunchRequest, Rule, Runtime, RuntimeInfo, Suggestion
+from autotuner.contracts.engine import (
+    Catalogue,
+    LaunchRequest,
+    ModelFormat,
+    Rule,
+    Runtime,
+    RuntimeInfo,
+    Suggestion,
+)
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.neutral import NeutralTable
 from autotuner.contracts.values import Scalar
@@ -17,6 +25,7 @@ from autotuner.engines.command_line import CommandLine, file_text
 from autotuner.engines.gpu_rules import summary
 from autotuner.engines.hf_model import read_model
 from autotuner.engines.installed import check_installed, interpreter
+from autotuner.engines.metric_names import METRIC_NAMES
 from autotuner.engines.suggestion import suggest_for_gpus
 from autotuner.engines.tensorrt_llm.logs import LOG_PATTERNS
 from autotuner.engines.tensorrt_llm.neutral import TABLE
@@ -37,16 +46,19 @@ class TensorrtLlmEngine:
     predicted = False
     own_deployment: str | None = None
     own_client: str | None = None
+    model_format: ModelFormat = "hf"
+    typical_start_s: float = 60.0
     neutral: NeutralTable = TABLE
 
-    def __init__(self, version: str | None = None) -> None:
-        """``version``: of the catalogue; None: the newest."""
+    def __init__(self, version: str | None = None, *, catalogue: Catalogue | None = None) -> None:
+        """``version``: of the catalogue; None: the newest. ``catalogue``: this one, whatever its version."""
         self._version = version
+        self._given = catalogue
 
     @cached_property
     def catalogue(self) -> Catalogue:
         """Parameters of its server."""
-        return Shelf().get(self.name, self._version)
+        return self._given or Shelf().get(self.name, self._version)
 
     @cached_property
     def _writer(self) -> CommandLine:
@@ -59,8 +71,10 @@ class TensorrtLlmEngine:
 
     @property
     def server(self) -> ServerFacts:
-        """How the server is talked to. It knows no key, and its /metrics page is not one of Prometheus."""
+        """How the server is talked to. It knows no key, and has metrics only with return_perf_metrics."""
         return ServerFacts(
+            metrics_path="/prometheus/metrics",
+            metric_names=METRIC_NAMES,
             version_path="/version",
             version_field="version",
             log_patterns=LOG_PATTERNS,
@@ -72,6 +86,10 @@ class TensorrtLlmEngine:
     def request_body(self) -> Mapping[str, object]:
         """Keeps the asked output length."""
         return {"ignore_eos": True}
+
+    def with_catalogue(self, catalogue: Catalogue) -> TensorrtLlmEngine:
+        """See the protocol."""
+        return TensorrtLlmEngine(catalogue=catalogue)
 
     def world_size(self, values: Mapping[str, Scalar]) -> int | None:
         """See the protocol."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from autotuner.contracts.engine import PlanContext, Rule
+from autotuner.engines.gpu_memory import memory_rule
 from autotuner.engines.gpu_rules import Values, gpu_rules, size
+from autotuner.engines.tensorrt_llm.memory import FIELDS
 from autotuner.modelling.layout import Layout
 
 TP, PP, CP = "tensor_parallel_size", "pipeline_parallel_size", "context_parallel_size"
@@ -49,4 +51,5 @@ RULES = (
     *gpu_rules((TP, PP, CP, EP), world_size, layout, context="max_seq_len"),
     Rule("experts fill tp", frozenset({TP, EP, MOE_TP, CLUSTER}), _experts_fill_tp),
     Rule("built engine", frozenset({TP, PP, CP, "model"}), _built_engine),
+    memory_rule(FIELDS, (TP, PP, CP, EP), layout),
 )

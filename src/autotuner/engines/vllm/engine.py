@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from autotuner.contracts.attempt import API_KEY, HOST, PORT, Command, ServerFacts
-from autotuner.contracts.engine import Catalogue, LaunchRequest, Rule, Runtime, RuntimeInfo, Suggestion
+from autotuner.contracts.engine import (
+    Catalogue,
+    LaunchRequest,
+    ModelFormat,
+    Rule,
+    Runtime,
+    RuntimeInfo,
+    Suggestion,
+)
 from autotuner.contracts.neutral import NeutralTable
 from autotuner.contracts.values import Scalar
 from autotuner.engines.catalogues.shelf import Shelf
@@ -36,16 +44,19 @@ class VllmEngine:
     predicted = False
     own_deployment: str | None = None
     own_client: str | None = None
+    model_format: ModelFormat = "hf"
+    typical_start_s: float = 60.0
     neutral: NeutralTable = TABLE
 
-    def __init__(self, version: str | None = None) -> None:
-        """``version``: of the catalogue; None: the newest."""
+    def __init__(self, version: str | None = None, *, catalogue: Catalogue | None = None) -> None:
+        """``version``: of the catalogue; None: the newest. ``catalogue``: this one, whatever its version."""
         self._version = version
+        self._given = catalogue
 
     @cached_property
     def catalogue(self) -> Catalogue:
         """Parameters of its server."""
-        return Shelf().get(self.name, self._version)
+        return self._given or Shelf().get(self.name, self._version)
 
     @cached_property
     def _writer(self) -> CommandLine:
@@ -58,10 +69,11 @@ class VllmEngine:
 
     @property
     def server(self) -> ServerFacts:
-        """How the server is talked to. /reset_prefix_cache exists only with VLLM_SERVER_DEV_MODE=1."""
+        """How the server is talked to. Its cache can be emptied only with VLLM_SERVER_DEV_MODE=1 in the environment."""
         return ServerFacts(
             metrics_path="/metrics",
             metric_names=METRIC_NAMES,
+            cache_reset_path="/reset_prefix_cache",
             version_path="/version",
             version_field="version",
             log_patterns=LOG_PATTERNS,
@@ -72,6 +84,10 @@ class VllmEngine:
     def request_body(self) -> Mapping[str, object]:
         """Keeps the asked output length."""
         return {"ignore_eos": True}
+
+    def with_catalogue(self, catalogue: Catalogue) -> VllmEngine:
+        """See the protocol."""
+        return VllmEngine(catalogue=catalogue)
 
     def world_size(self, values: Mapping[str, Scalar]) -> int | None:
         """See the protocol."""

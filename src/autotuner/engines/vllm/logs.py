@@ -20,6 +20,13 @@ LOG_PATTERNS = (
         hint="the line in the log names the argument; correct or leave out that parameter",
     ),
     LogPattern(
+        pattern=r"Not enough allowed NUMA nodes to bind threads",
+        kind=FailureClass.BAD_ARGUMENT,
+        diagnosis="on a CPU each worker takes a NUMA node, and there are not as many",
+        hint="name each worker's cores in runtime.env, such as VLLM_CPU_OMP_THREADS_BIND: 0|1, or use fewer workers",
+        certain=True,
+    ),
+    LogPattern(
         pattern=r"No common block size for",
         kind=FailureClass.BAD_ARGUMENT,
         diagnosis="the attention back end does not take this block size",
@@ -60,7 +67,7 @@ LOG_PATTERNS = (
     ),
     LogPattern(
         pattern=r"Model architectures .* are not supported|is not supported for quantization|"
-        r"NotImplementedError|requires .*compute capability",
+        r"\bNotImplementedError(: |$)|requires .*compute capability",
         kind=FailureClass.UNSUPPORTED,
         diagnosis="this version of the engine, or this hardware, cannot do it",
         hint="the line in the log says what; leave the combination out of the search",

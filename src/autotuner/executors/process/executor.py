@@ -108,7 +108,8 @@ class _Attempt:
         self._plugins = plugins
         self._patience_s = patience_s
         budgets = job.budgets
-        self._limit_s = budgets.start_s + budgets.measure_s + budgets.stop_s + patience_s
+        answers_s = job.quality.budget_s if job.quality is not None else 0.0
+        self._limit_s = budgets.start_s + answers_s + budgets.measure_s + budgets.stop_s + patience_s
         self._waited_s = 0.0
         self._handle: Handle | None = None
         self._phases = PhaseTimer(time.monotonic)

@@ -21,7 +21,7 @@ NO_PLOTS = (
 
 
 def render_html(result: TaskResult) -> str:
-    """The report: verdict, evidence, winner beside baseline, grid, search, time, experiments, failures, host.
+    """The report: the verdict, then the evidence for it, then the detail (the sections below, in their order).
 
     It works from a file, without a network and (without plots and sorting) without scripts. Its content security
     policy allows exactly the scripts that it was written with. Without the ``report`` extra the plots are left out
@@ -48,13 +48,18 @@ def render_html(result: TaskResult) -> str:
             tag("noscript", tag("p", "Plots and sorting need JavaScript.", class_="banner")),
             sections.evidence(result, place),
             sections.comparison(result),
-            sections.verified(result),
-            sections.grid(result, place),
+            sections.quality(result),
+            sections.trade_offs(result, place),
+            sections.parameters(result, place),
+            sections.load_curve(result, place),
             sections.history(result, place),
+            sections.grid(result, place),
+            sections.failures(result),
+            sections.verified(result),
+            sections.server_figures(result),
             sections.time_spent(result, place),
             sections.experiments(result),
-            sections.failures(result),
-            sections.setting(result),
+            sections.provenance(result),
         ),
         tag("footer", f"Task {result.task_id}, written by inference-autotuner."),
     ]

@@ -46,6 +46,8 @@ METRICS: tuple[tuple[str, str, str], ...] = (
     ("max_load_meeting_slo", "highest load that meets the SLO", ""),
     ("max_load_low", "… at least", ""),
     ("max_load_high", "… at most", ""),
+    ("answer_difference", "answers unlike the baseline's", "share"),
+    ("logprob_distance", "distance of log-probabilities to the baseline's", "nats"),
 )
 """Aggregated metrics that are shown, in order: name, label, unit."""
 
@@ -97,6 +99,11 @@ def number(value: float | None, digits: int = 4) -> str:
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{min(decimals, 9)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """``1 start``, ``2 starts``; ``several`` where it does not end in an s alone."""
+    return f"{count} {one}" if count == 1 else f"{count} {several or one + 's'}"
 
 
 def with_unit(value: float | None, unit: str) -> str:
@@ -199,8 +206,19 @@ def gain_of(score: float | None, baseline: float | None, direction: str) -> floa
 
 
 def winner_name(result: TaskResult) -> str:
-    """What the best candidate is called: it has won only where the verdict says so."""
+    """What the chosen configuration is called: it has won only where the verdict says so."""
+    if result.winner is None:
+        return "nearest"
     return "winner" if result.verdict in (None, "gain", "only_eligible", "measured") else "best candidate"
+
+
+def chosen_title(result: TaskResult, summary: ExperimentSummary) -> str:
+    """``winner #4``, ``best candidate #4``, ``nearest #2``; of another one and of the baseline its own title."""
+    chosen = result.winner or result.nearest
+    is_baseline = result.baseline is not None and result.baseline.number == summary.number
+    if chosen is None or chosen.number != summary.number or is_baseline:
+        return experiment_title(summary)
+    return f"{winner_name(result)} {experiment_title(summary)}"
 
 
 def standing_text(gain: GainFigure) -> str:
@@ -279,7 +297,7 @@ def measuring_text(measuring: MeasuringTime) -> str:
     if measuring.saved_s <= 0:
         return ""
     share = percent(measuring.saved_s / (measuring.windows_s + measuring.saved_s))
-    configurations = "1 configuration" if measuring.shortened == 1 else f"{measuring.shortened} configurations"
+    configurations = counted(measuring.shortened, "configuration")
     out = f"{measuring.pruned} of these out of the running"
     saved = f"early stops saved {duration(measuring.saved_s)} ({share}) of the windows"
     shortened = f"{configurations} not measured to the end, {out}"
@@ -310,7 +328,7 @@ def failure_title(failure: Failure) -> str:
 
 def failure_count_text(count: FailureCount) -> str:
     """``3 × crash (load; 2 configurations, 1 made good by a later try)``."""
-    configurations = "1 configuration" if count.experiments == 1 else f"{count.experiments} configurations"
+    configurations = counted(count.experiments, "configuration")
     recovered = f", {count.recovered} made good by a later try" if count.recovered else ""
     return f"{count.starts} × {count.kind.value} ({phase_name(count.phase)}; {configurations}{recovered})"
 

@@ -14,6 +14,7 @@ from autotuner.services.report.figures.figure import (
     labelled,
     plot_text,
     score_label,
+    score_scale,
     titles_of,
     vertical,
 )
@@ -65,6 +66,7 @@ def starts_figure(result: TaskResult) -> Figure | None:
         return None
     titles = titles_of(result)
     baseline = result.baseline.number if result.baseline else None
+    factor = score_scale(result)[0]
     traces: list[Spec] = []
     for index, number in enumerate(sorted({point.experiment for point in points}, key=lambda n: (n != baseline, n))):
         own = sorted((point for point in points if point.experiment == number), key=lambda point: point.block)
@@ -76,7 +78,7 @@ def starts_figure(result: TaskResult) -> Figure | None:
                 "mode": "lines+markers",
                 "name": title,
                 "x": [point.block for point in own],
-                "y": [point.score for point in own],
+                "y": [(point.score or 0.0) * factor for point in own],
                 "line": {"color": color, "width": 2},
                 "marker": {"size": 8, "color": color},
                 "hoverinfo": "text",

@@ -61,12 +61,13 @@ def scored_of(result: TaskResult) -> list[ExperimentSummary]:
 
 def points(result: TaskResult, title: str, summaries: Sequence[ExperimentSummary], marker: Spec) -> Spec:
     """Experiments as marks: number against score."""
+    factor = score_scale(result)[0]
     return {
         "type": "scatter",
         "mode": "markers",
         "name": title,
         "x": [s.number for s in summaries],
-        "y": [s.score for s in summaries],
+        "y": [(s.score or 0.0) * factor for s in summaries],
         "marker": marker,
         "hoverinfo": "text",
         "hovertext": [hover_text(result, s) for s in summaries],
@@ -104,11 +105,33 @@ def labelled(result: TaskResult, text: str) -> str:
 
 def score_label(result: TaskResult) -> str:
     """The label of an axis that shows the score."""
-    unit = "" if result.unit in result.objective_label else f", {result.unit}"
+    unit = score_scale(result)[1]
+    unit = "" if unit in result.objective_label else f", {unit}"
     return labelled(result, plot_text(f"{result.objective_label}{unit}"))
+
+
+def score_unit(result: TaskResult) -> str:
+    """The same for a small plot, whose text says what the score is."""
+    return labelled(result, plot_text(score_scale(result)[1] or result.objective_label))
 
 
 def vertical(x: float) -> Spec:
     """A thin line across the plot."""
     place: Spec = {"type": "line", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1}
     return {**place, "line": {"color": GREY, "width": 1}, "layer": "below"}
+
+
+def axis_scale(values: Sequence[float | None], unit: str) -> tuple[float, str]:
+    """By what the values of an axis are multiplied, and the unit they have then: as tables show them.
+
+    Seconds become milliseconds where all are below one, shares become per cent.
+    """
+    known = [abs(value) for value in values if value is not None and math.isfinite(value)]
+    if unit == "s" and known and max(known) < 1:
+        return 1000.0, "ms"
+    return (100.0, "%") if unit == "share" else (1.0, unit)
+
+
+def score_scale(result: TaskResult) -> tuple[float, str]:
+    """``axis_scale`` of the scores, the same in every plot of a report."""
+    return axis_scale([s.score for s in result.experiments], result.unit)

@@ -19,7 +19,8 @@ from autotuner.services.report.figures.figure import (
     Spec,
     hover_text,
     plot_text,
-    score_label,
+    score_scale,
+    score_unit,
     scored_of,
     upwards,
     vertical,
@@ -57,7 +58,7 @@ def parallel_figure(result: TaskResult) -> Figure | None:
         "showlegend": False,
         "xaxis": {
             "tickvals": list(columns),
-            "ticktext": [*(plot_text(parameter_name(name)) for name in names), score_label(result)],
+            "ticktext": [*(plot_text(parameter_name(name)) for name in names), score_unit(result)],
             "side": "top",
             "showgrid": False,
             "zeroline": False,
@@ -71,9 +72,10 @@ def parallel_figure(result: TaskResult) -> Figure | None:
     return Figure("plot-parallel", title, "A line per experiment; bright is good", tuple(traces), layout)
 
 
-def slice_figures(result: TaskResult) -> list[Figure]:
-    """Scores by the values of each varied parameter."""
+def value_figures(result: TaskResult) -> list[Figure]:
+    """Scores of all experiments by the values of each varied parameter."""
     scored = scored_of(result)
+    factor = score_scale(result)[0]
     found: list[Figure] = []
     for index, name in enumerate(varied_parameters(scored)[:MAX_AXES]):
         places = _places([s.parameters.get(name) for s in scored])
@@ -85,7 +87,7 @@ def slice_figures(result: TaskResult) -> list[Figure]:
                 {
                     "type": "box",
                     "x": [label] * len(own),
-                    "y": [s.score for s in own],
+                    "y": [(s.score or 0.0) * factor for s in own],
                     "boxpoints": "all",
                     "jitter": 0.4,
                     "pointpos": 0,
@@ -101,10 +103,10 @@ def slice_figures(result: TaskResult) -> list[Figure]:
             "height": 300,
             "showlegend": False,
             "xaxis": {"type": "category", "title": {"text": plot_text(parameter_name(name))}, "automargin": True},
-            "yaxis": {"title": {"text": score_label(result)}},
+            "yaxis": {"title": {"text": score_unit(result)}},
         }
         title = parameter_name(name)
-        found.append(Figure(f"plot-slice-{index}", title, f"Score by value of {title}", tuple(traces), layout))
+        found.append(Figure(f"plot-values-{index}", title, f"Score by value of {title}", tuple(traces), layout))
     return found
 
 

@@ -17,21 +17,24 @@ from autotuner.services.report.figures.figure import (
     TEAL,
     Figure,
     Spec,
+    axis_scale,
     hover_text,
     labelled,
     plot_text,
     points,
     score_label,
+    score_scale,
     scored_of,
     upwards,
     vertical,
 )
-from autotuner.services.report.wording import experiment_title, figure_of, one_line
+from autotuner.services.report.wording import experiment_title, figure_of, one_line, winner_name
 
 PHASES: Mapping[Phase, str] = {
     Phase.QUEUE: GREY,
     Phase.DEPLOY: PURPLE,
     Phase.LOAD: ORANGE,
+    Phase.QUALITY: GREEN,
     Phase.WARM_UP: TEAL,
     Phase.MEASURE: BLUE,
     Phase.TEARDOWN: RED,
@@ -51,9 +54,10 @@ def history_figure(result: TaskResult) -> Figure | None:
         points(result, "keeps the hard SLOs", eligible, {"color": BLUE, "size": 9}),
         points(result, "violates a hard SLO", violating, {"color": ORANGE, "size": 9, "symbol": "diamond-open"}),
     ]
+    factor = score_scale(result)[0]
     best: list[float] = []
     for summary in eligible:
-        value = summary.score if summary.score is not None else 0.0
+        value = (summary.score or 0.0) * factor
         best.append(value if not best else max(best[-1], value) if upwards(result) else min(best[-1], value))
     traces.append(
         {
@@ -87,8 +91,8 @@ def history_figure(result: TaskResult) -> Figure | None:
                 "xref": "paper",
                 "x0": 0,
                 "x1": 1,
-                "y0": result.baseline.score,
-                "y1": result.baseline.score,
+                "y0": result.baseline.score * factor,
+                "y1": result.baseline.score * factor,
                 "line": {"color": GREY, "dash": "dash", "width": 1.5},
             }
         )
@@ -159,21 +163,27 @@ def _scatter(
         ("violates a hard SLO", False, {"color": ORANGE, "size": 9, "symbol": "diamond-open"}),
     )
     scored = [s for s in scored_of(result) if actual.get(s.number) is not None]
+    values = {s.number: actual[s.number] or 0.0 for s in scored}
+    factor, shown_unit = axis_scale([*values.values(), limit], unit)
     traces = [
-        {**points(result, title, members, marker), "x": [actual[s.number] for s in members]}
+        {**points(result, title, members, marker), "x": [values[s.number] * factor for s in members]}
         for title, eligible, marker in kinds
         if (members := [s for s in scored if s.eligible is eligible])
     ]
+    baseline = result.baseline.number if result.baseline else None
+    chosen = None if result.winner is None or result.winner.number == baseline else result.winner
     for summary, title, symbol, color in (
-        (result.winner, "winner", "star", GREEN),
+        (chosen, winner_name(result), "star", GREEN),
         (result.baseline, "baseline", "square", GREY),
     ):
-        if summary is not None and summary.score is not None and actual.get(summary.number) is not None:
+        if summary is not None and summary.number in values:
             marker: Spec = {"color": color, "size": 14, "symbol": symbol}
-            traces.append({**points(result, title, [summary], marker), "x": [actual[summary.number]]})
-    shapes = [] if limit is None else [{**vertical(limit), "line": {"color": RED, "dash": "dash", "width": 1.5}}]
+            traces.append({**points(result, title, [summary], marker), "x": [values[summary.number] * factor]})
+    shapes = (
+        [] if limit is None else [{**vertical(limit * factor), "line": {"color": RED, "dash": "dash", "width": 1.5}}]
+    )
     layout: Spec = {
-        "xaxis": {"title": {"text": labelled(result, plot_text(f"{label}, {unit}"))}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": labelled(result, plot_text(f"{label}, {shown_unit}"))}, "rangemode": "tozero"},
         "yaxis": {"title": {"text": score_label(result)}},
         "shapes": shapes,
     }

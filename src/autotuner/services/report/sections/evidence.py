@@ -10,6 +10,7 @@ from autotuner.services.report.markup import Child, Html, tag
 from autotuner.services.report.sections.parts import Plot, predicted_mark, row, section, table
 from autotuner.services.report.wording import (
     MISSING,
+    chosen_title,
     experiment_title,
     gain_text,
     noise_text,
@@ -19,6 +20,7 @@ from autotuner.services.report.wording import (
     score_text,
     signed_percent,
     slo_status,
+    slo_text,
     standing_text,
     verdict_of,
     verification_rows,
@@ -34,6 +36,8 @@ def evidence(result: TaskResult, plot: Plot) -> Html:
     if result.gain is not None:
         claim = f"Gain of the {winner_name(result)} over the baseline: {gain_text(result.gain)}. "
         parts.append(tag("p", claim, predicted_mark(result)))
+        missed = [slo_text(line) for line in result.gain.worst_slo if not line.met]
+        parts += [tag("p", f"It misses an SLO: {'; '.join(missed)}.", class_="banner")] if missed else []
     elif result.finalists:
         parts.append(tag("p", "The gains of the finalists stand below; none of them has won."))
     elif result.winner is None:
@@ -63,7 +67,7 @@ def evidence(result: TaskResult, plot: Plot) -> Html:
     caption = "SLOs at their worst over all confirmation starts"
     if not worst and result.winner is not None:
         worst = [(experiment_title(result.winner), line) for line in result.winner.slo]
-        caption = f"SLOs of the {winner_name(result)}"
+        caption = f"SLOs of {chosen_title(result, result.winner)}, one start"
     if worst:
         parts.append(_slo_table(caption, worst))
     return section("Evidence", parts)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from autotuner.contracts.result import TaskResult
 from autotuner.services.report import figures
+from autotuner.services.report.findings_text import slo_tone, slo_word
 from autotuner.services.report.markup import Child, Html, tag
 from autotuner.services.report.sections.parts import Plot, figure_cell, row, section, table, value_cell
 from autotuner.services.report.wording import (
-    MISSING,
     PREDICTED,
+    counted,
     duration,
     ended_early,
     experiment_title,
@@ -23,17 +24,9 @@ from autotuner.services.report.wording import (
 
 
 def history(result: TaskResult, plot: Plot) -> Html | None:
-    """How the search went, and what it learnt of the parameters."""
+    """How the search went: scores in their order, and against what the SLOs limit."""
     wide = [plot(figures.history_figure(result)), *(plot(figure) for figure in figures.slo_figures(result))]
-    parallel = plot(figures.parallel_figure(result))
-    slices = [plot(figure) for figure in figures.slice_figures(result)]
-    parts: list[Child] = [
-        tag("div", wide, class_="pair") if any(wide) else None,
-        parallel,
-        tag("h3", "By value of each parameter") if any(slices) else None,
-        tag("div", slices, class_="trio") if any(slices) else None,
-    ]
-    return section("Search", parts) if any(parts) else None
+    return section("Search", [tag("div", wide, class_="pair")]) if any(wide) else None
 
 
 def time_spent(result: TaskResult, plot: Plot) -> Html | None:
@@ -46,7 +39,8 @@ def time_spent(result: TaskResult, plot: Plot) -> Html | None:
         for phase, seconds in result.phase_seconds.items()
     ]
     head = tag("tr", tag("th", "phase"), tag("th", "time", class_="figure"), tag("th", "share", class_="figure"))
-    caption = f"{result.attempts} server starts; {duration(result.elapsed_s)} from start to end of the task"
+    starts = counted(result.attempts, "server start")
+    caption = f"{starts}; {duration(result.elapsed_s)} from start to end of the task"
     measuring = measuring_text(result.measuring)
     parts: list[Child] = [table(head, rows, caption=caption), plot(figures.phases_figure(result))]
     parts += [tag("p", f"{measuring}.")] if measuring else []
@@ -60,7 +54,7 @@ def experiments(result: TaskResult) -> Html | None:
     names = list(dict.fromkeys(name for s in result.experiments for name in s.parameters))
     metrics = shown_metrics(result.experiments)
     headers = ["experiment", "status", f"score, {result.unit}" + (f" ({PREDICTED})" if result.predicted else "")]
-    headers += ["hard SLOs", *(parameter_name(name) for name in names), *(label for _, label, _ in metrics)]
+    headers += ["SLOs", *(parameter_name(name) for name in names), *(label for _, label, _ in metrics)]
     first_figure = 4 + len(names)
     head = tag(
         "tr",
@@ -70,14 +64,14 @@ def experiments(result: TaskResult) -> Html | None:
         ],
     )
     winner = result.winner.number if result.winner else None
+    baseline = result.baseline.number if result.baseline else None
+    mark = f" ({winner_name(result)})" if winner != baseline else ""
     rows: list[Html] = []
     for s in result.experiments:
-        kept = "kept" if s.eligible else "violated" if s.score is not None else MISSING
-        tone = "good" if s.eligible else "bad" if s.score is not None else None
         cells: list[Child] = [
             tag(
                 "th",
-                experiment_title(s) + f" ({winner_name(result)})" * (s.number == winner),
+                experiment_title(s) + mark * (s.number == winner),
                 scope="row",
                 data_sort=s.number,
             ),
@@ -88,7 +82,7 @@ def experiments(result: TaskResult) -> Html | None:
                 title=ended_early(s) or None,
             ),
             figure_cell(s.score, with_unit(s.score, result.unit)),
-            tag("td", kept, class_=tone, title=s.slo_reason),
+            tag("td", slo_word(s), class_=slo_tone(s), title=s.slo_reason),
         ]
         cells += [value_cell(name, s) for name in names]
         for metric, _, unit in metrics:
