@@ -97,8 +97,8 @@ class MeasuringTime(Frozen):
 
     windows_s: float = Field(0.0, description="all windows together, seconds")
     saved_s: float = Field(0.0, description="by how much early stops shortened them, seconds")
-    shortened: int = Field(0, description="configurations whose measuring ended early")
-    pruned: int = Field(0, description="of these, those that were out of the running")
+    shortened: int = Field(0, description="starts whose measuring ended early")
+    pruned: int = Field(0, description="configurations that were found out of the running by that")
 
 
 class GainFigure(Frozen):
