@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import islice
 from math import fsum
 
-from autotuner.contracts.attempt import AttemptStatus
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.stopping import Precision, StopFigure
 from autotuner.contracts.store import ExperimentRecord, Store
@@ -17,6 +16,9 @@ from autotuner.scoring.window_length import Course, between, precision, within
 
 COURSE_OF: tuple[StopFigure, ...] = ("total_throughput", "output_throughput")
 """Figures whose noise within a window is that of the tokens which come in it."""
+
+SLACK = 1.2
+"""A window that is longer by this factor than its length and its requests need has waited for an SLO."""
 
 NEWEST = 16
 """The windows of so many experiments are looked at, the newest."""
@@ -45,8 +47,11 @@ class WindowNoise:
     async def precision(self, figure: StopFigure, before: int | None) -> Precision | None:
         """When a window is precise enough for a throughput; None when it is needed whole, or too little is known.
 
-        ``before``: only rounds of the confirmation before this one count, so that all starts of a round are alike.
+        ``before``: only rounds of the confirmation before this one count, so that all starts of a round are alike. Pairs are
+        compared over the same requests: once a start has gone on because an SLO was open, further rounds are whole.
         """
+        if before is not None and self._has_waited(before):
+            return None
         own = [(e.number, await self._own_of(e)) for e in self._newest()]
         confirming = self._confirming(before)
         windows = [(number, known.windows) for number, known in own]
@@ -82,10 +87,13 @@ class WindowNoise:
         if attempt is None:
             return _Own((), None)
         if attempt.id not in self._own:
+            owners = {own.id for own in self._ledger.own_attempts(experiment)}
             rows = await self._store.list_measurements(experiment.task_id, experiment_id=experiment.id)
-            windows = self._scored(row.measurement for row in rows if row.attempt_id == attempt.id)
+            # The last of each place: a start that was cut off leaves its windows to the one that replaces it.
+            last = {(r.measurement.load_point, r.measurement.repeat): r for r in rows if r.attempt_id in owners}
+            windows = self._scored(row.measurement for row in last.values())
+            whole = {row.attempt_id for row in last.values()} == {attempt.id} and attempt.phase_seconds
             beside = duration(attempt) - fsum(window.window_s for window in windows)
-            whole = attempt.status in (AttemptStatus.SUCCESS, AttemptStatus.PRUNED)
             self._own[attempt.id] = _Own(windows, max(beside, 0.0) if whole else None)
         return self._own[attempt.id]
 
@@ -98,6 +106,22 @@ class WindowNoise:
                 if windows and (before is None or block < before):
                     found.setdefault(experiment.number, []).append(windows)
         return found
+
+    def _has_waited(self, before: int) -> bool:
+        for experiment in self._ledger.confirmed:
+            for attempt in self._ledger.confirming(experiment):
+                rules = None if attempt.job is None else attempt.job.stop
+                if attempt.block is None or attempt.block >= before or rules is None or rules.precision is None:
+                    continue
+                windows = self._scored(self._ledger.figures(attempt).measurements)
+                if any(window.window_s > SLACK * self._needed_s(rules.precision, window) for window in windows):
+                    return True
+        return False
+
+    def _needed_s(self, precision: Precision, window: Measurement) -> float:
+        """Without an open SLO. Requests that were in flight at the opening end first, and are not its own."""
+        requests = self._plan.workload.limits.min_requests + (window.concurrency or 0)
+        return max(precision.enough_s, requests / window.requests_per_second if window.requests_per_second else 0.0)
 
     def _scored(self, measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
         names = self._plan.scored_at

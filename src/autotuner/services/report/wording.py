@@ -227,6 +227,7 @@ def standing_text(gain: GainFigure) -> str:
         "open": "",
         "gain": "a gain is shown",
         "no_useful_gain": "a useful gain is excluded",
+        "out_of_reach": "a gain is out of reach of the starts that are left",
         "worse": "worse than the baseline",
         "beaten": "it measured less than one whose gain is shown",
     }[gain.standing]
