@@ -4,8 +4,8 @@
         [--worth 0.8]
 
 Draws of a baseline and one of two finalists, normal noise, without search or coordinator. ``--shares``: what the looks
-spend, in place of the product's own; as many as there are looks. ``--worth``: what a start up to the first look tells of what
-a whole one does, where windows end early (ratio of variances).
+spend, in place of the product's own; as many as there are looks. ``--worth``: what a start up to the first look tells
+of what a whole one does, where windows end early (ratio of variances).
 """
 
 from __future__ import annotations

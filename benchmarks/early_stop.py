@@ -8,8 +8,8 @@ Each seed is run twice, with and without ``optimization.early_stop``, all else t
 Simulated: the whole task, through its coordinator, with request-level windows in virtual time (``virtual_windows.py``).
 Both runs of a seed draw the same.
 
-Real: the task itself on llama.cpp; on a quiet machine only. What lies finished in ``--data-dir`` is not run again: a new
-folder for new figures.
+Real: the task itself on llama.cpp; on a quiet machine only. What lies finished in ``--data-dir`` is not run again: a
+new folder for new figures.
 """
 
 from __future__ import annotations
@@ -237,7 +237,12 @@ def text(pairs: Sequence[Pair]) -> str:
     return "\n".join([*lines, *(f"{name:26} {_shown(name, value)}" for name, value in summary(pairs).items())])
 
 
-KINDS = ("the SLO is out of reach", "it is certainly worse", "it is precise enough", "its figures are known well enough")
+KINDS = (
+    "the SLO is out of reach",
+    "it is certainly worse",
+    "it is precise enough",
+    "its figures are known well enough",
+)
 
 
 def _kind(reason: str) -> str:

@@ -2,9 +2,9 @@
 
     python benchmarks/window_length.py [--tasks 40] [--out out/window-length.json]
 
-Starts of three configurations of the quickstart task in virtual time (``virtual_windows.py``). In each task six starts of
-each are measured whole; from their windows follows the noise, as in a task. Six further ones are measured whole, and, the
-same draws, ended by the rule. Compared are the logarithms of the figures.
+Starts of three configurations of the quickstart task in virtual time (``virtual_windows.py``). In each task six starts
+of each are measured whole; from their windows follows the noise, as in a task. Six further ones are measured whole and,
+the same draws, ended by the rule. Compared are the logarithms of the figures.
 """
 
 from __future__ import annotations
@@ -106,9 +106,13 @@ def figures_of(measurement: Measurement) -> dict[str, float]:
     }
 
 
-def rule_of(windows: Windows, loops: dict[str, Loop], task: int, whole_s: float) -> tuple[float | None, Precision | None]:
+def rule_of(
+    windows: Windows, loops: dict[str, Loop], task: int, whole_s: float
+) -> tuple[float | None, Precision | None]:
     """w² and the rule, from the starts that were measured whole."""
-    known = {name: [windows.measure(loop, task, name, n, None).whole for n in range(STARTS)] for name, loop in loops.items()}
+    known = {
+        name: [windows.measure(loop, task, name, n, None).whole for n in range(STARTS)] for name, loop in loops.items()
+    }
     courses = [
         Course(number, m.slice_s, m.slice_tokens)
         for number, own in enumerate(known.values())
@@ -175,8 +179,8 @@ def main() -> int:
         print(f"{name}: {fmean(lengths):.2f} s of {whole_s:g} s in the mean")
     for row in rows:
         print(
-            f"{row['configuration']}, {row['figure']}: shifted by {row['shift']:+.2%} ± {row['shift_error']:.2%}, noise "
-            f"{row['noise_whole']:.2%} whole, {row['noise_ended']:.2%} ended: worth {row['worth']:.2f} (rule: {WORTH})"
+            f"{row['configuration']}, {row['figure']}: shifted by {row['shift']:+.2%} ± {row['shift_error']:.2%}, "
+            f"noise {row['noise_whole']:.2%} whole, {row['noise_ended']:.2%} ended: worth {row['worth']:.2f} (rule: {WORTH})"
         )
     if given.out is not None:
         given.out.parent.mkdir(parents=True, exist_ok=True)

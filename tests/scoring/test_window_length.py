@@ -136,7 +136,9 @@ def test_a_shorter_window_keeps_both_rules(w2: float, b: float, whole_s: float, 
 @given(
     w2=st.floats(1e-6, 1e-2), b=st.floats(0.01, 0.2), whole_s=st.floats(2.0, 100.0), start_s=st.floats(0.1, 600.0)
 )
-def test_dearer_starts_and_quieter_ones_make_longer_windows(w2: float, b: float, whole_s: float, start_s: float) -> None:
+def test_dearer_starts_and_quieter_ones_make_longer_windows(
+    w2: float, b: float, whole_s: float, start_s: float
+) -> None:
     def length(**changed: float) -> float:
         given = {"within": w2, "between": b, "start_s": start_s} | changed
         found = precision(given["within"], given["between"], whole_s=whole_s, start_s=given["start_s"])

@@ -28,8 +28,8 @@ with; that nothing keeps the hard SLOs; figures alone, where nothing was searche
 
 Standing = Literal["open", "gain", "no_useful_gain", "worse", "beaten", "out_of_reach"]
 """What the paired starts of a finalist say: nothing yet; a gain; that none of a useful size is there; that it is worse
-than the baseline; that it measured less than another finalist, whose gain is shown; that the starts which are left would
-hardly show a gain."""
+than the baseline; that it measured less than another finalist, whose gain is shown; that the starts which are left
+would hardly show a gain."""
 
 
 class SloLine(Frozen):

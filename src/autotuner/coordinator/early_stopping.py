@@ -51,7 +51,7 @@ async def stop_rules(run: Run) -> StopRules | None:
 async def precise_rules(run: Run, before: int | None = None) -> StopRules | None:
     """The rules for a start that others are compared with; None when all of it is to be measured.
 
-    No verdict cuts it off: its windows only end once they are precise enough. ``before``: of the confirmation, its round.
+    No verdict cuts it off: its windows only end once they are precise enough. ``before``: its round in a confirmation.
     """
     precision = await _precision(run, before) if _may_stop(run) else None
     if precision is None:

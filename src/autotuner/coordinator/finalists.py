@@ -61,7 +61,8 @@ class Assessor:
         pairs = {n: p for n in finalists if base is not None and n in over and (p := self._pairs(starts, base, n))}
         gains = {number: self._gain(of_number, len(finalists)) for number, of_number in pairs.items()}
         looked = {n: self._at_last_look(pairs.get(n, ()), len(finalists)) for n in finalists if n not in out}
-        hopeless = {n for n, gain in looked.items() if gain is not None and self._hopeless(pairs[n][: gain.pairs], len(finalists))}
+        seen = {n: pairs[n][: gain.pairs] for n, gain in looked.items() if gain is not None}
+        hopeless = {n for n, of_number in seen.items() if self._hopeless(of_number, len(finalists))}
         return Evidence(starts, over, out, gains, standings(looked, useful=self._useful, hopeless=hopeless))
 
     def given_up(self, number: int, block: int) -> bool:

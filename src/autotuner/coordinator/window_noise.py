@@ -47,8 +47,8 @@ class WindowNoise:
     async def precision(self, figure: StopFigure, before: int | None) -> Precision | None:
         """When a window is precise enough for a throughput; None when it is needed whole, or too little is known.
 
-        ``before``: only rounds of the confirmation before this one count, so that all starts of a round are alike. Pairs are
-        compared over the same requests: once a start has gone on because an SLO was open, further rounds are whole.
+        ``before``: only rounds of the confirmation before this one count, so that all starts of a round are alike.
+        Pairs are compared over the same requests: once a start has gone on because an SLO was open, further rounds are whole.
         """
         if before is not None and self._has_waited(before):
             return None

@@ -21,7 +21,7 @@ holds for slices of 0.25 s that are correlated by up to a half, that is, for a s
 
 *Precise enough* follows Chow and Robbins (1965): the half-width of the 95 % interval has come down to a given share of
 the figure. Or the window is so long that its own error is small beside the noise from start to start, which is settled
-before it begins (``scoring.window_length``), and each SLO is decided. Nothing is claimed by either, so it spends no error.
+before it begins (``scoring.window_length``), and each SLO is decided. Neither claims anything, so they spend no error.
 """
 
 from __future__ import annotations

@@ -139,8 +139,8 @@ def standings(
     """The standing of each finalist by number, from its gain at its last look (None: before its first).
 
     ``useful``: the least gain that would matter, relative. Once a gain is shown there is a winner, and a finalist that
-    measured less need not show one of its own. ``hopeless``: those whose gain is out of reach. No claim hangs on either, so
-    they spend no α.
+    measured less need not show one of its own. ``hopeless``: those whose gain is out of reach. No claim hangs on them,
+    so they spend no α.
     """
     best = max((gain.gain for gain in gains.values() if gain is not None and gain.significant), default=None)
     found: dict[int, Standing] = {}

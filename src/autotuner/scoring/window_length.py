@@ -1,23 +1,23 @@
 """How long a window must be: until its own error is small beside the noise from start to start.
 
-What a start measures errs for two reasons. Starts of one configuration differ: a variance b². And the speed wanders while
-a window is open, which averages out: a variance of w² / t after t seconds. b and w are shares of the figure. A window is
-long enough when both of these hold.
+What a start measures errs for two reasons. Starts of one configuration differ: a variance b². And the speed wanders
+while a window is open, which averages out: a variance of w² / t after t seconds. b and w are shares of the figure. A
+window is long enough when both of these hold.
 
 *Cost.* A start costs s seconds beside its window. Many starts together tell most for their time when each window lasts
-√(s w²) / b (two-stage sampling; Cochran, Sampling Techniques, third edition 1977, chapter 10). So the dearer a start, the
-more is made of it: the window's own error is then b √(t / s).
+√(s w²) / b (two-stage sampling; Cochran, Sampling Techniques, third edition 1977, chapter 10). So the dearer a start,
+the more is made of it: the window's own error is then b √(t / s).
 
 *Worth.* Starts are few, so a shorter window must tell nearly as much as a whole one of T seconds:
 b² + w² / t ≤ (b² + w² / T) / 0.8. In a long T this allows an own error of b / 2.
 
 Both follow from windows before this one. So its length does not hang on what it measures, and cannot bias it.
 
-*w* is taken from pairs of windows that got through the same tokens, so what requests ask for drops out, which is the same
-in every start. The ratio of their speeds in the first half of these tokens and that in the second differ by chance; the
-variance of the difference of their logarithms is w² times the sum of 1 / t over the four halves. Halves are the longest
-batches there are; what hangs together over less than a second or so stays within one. No window is made shorter than half
-of its length, since nothing is known of shorter ones.
+*w* is taken from pairs of windows that got through the same tokens, so what requests ask for drops out, which is the
+same in every start. The ratio of their speeds in the first half of these tokens and that in the second differ by chance;
+the variance of the difference of their logarithms is w² times the sum of 1 / t over the four halves. Halves are the
+longest batches there are; what hangs together over less than a second or so stays within one. No window is made shorter
+than half of its length, since nothing is known of shorter ones.
 
 *b* is the pooled spread of the confirmation's starts without what their windows' own errors make of it, together with a
 prior that counts as four degrees of freedom.
