@@ -97,8 +97,8 @@ class Windows:
 
 def figures_of(measurement: Measurement) -> dict[str, float]:
     """Logarithms of what the quickstart is judged by."""
-    assert measurement.ttft is not None
-    assert measurement.tpot is not None
+    if measurement.ttft is None or measurement.tpot is None:
+        raise SystemExit("a window without requests")
     return {
         "throughput": math.log(measurement.total_throughput),
         "TTFT p90": math.log(measurement.ttft.p90),
@@ -154,7 +154,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), database=str(Path(folder) / "tasks.db"))
         plan = plan_document(read_document(str(EXAMPLE / "task.yaml")), settings)
-    assert plan.baseline is not None
+    if plan.baseline is None:
+        raise SystemExit("the task has no baseline")
     windows, loops = Windows(plan), Loops(plan, grid)
     ranked = sorted((p for p in grid.points if p.eligible), key=lambda point: -(point.score or 0.0))
     chosen = {
@@ -180,7 +181,8 @@ def main() -> int:
     for row in rows:
         print(
             f"{row['configuration']}, {row['figure']}: shifted by {row['shift']:+.2%} ± {row['shift_error']:.2%}, "
-            f"noise {row['noise_whole']:.2%} whole, {row['noise_ended']:.2%} ended: worth {row['worth']:.2f} (rule: {WORTH})"
+            f"noise {row['noise_whole']:.2%} whole, {row['noise_ended']:.2%} ended, "
+            f"worth {row['worth']:.2f} (at least, by the rule: {WORTH})"
         )
     if given.out is not None:
         given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -68,10 +68,10 @@ def figures(job: AttemptJob, point: LoadPoint, repeat: int) -> Measurement | Fai
     return with_course(measurement(point, repeat=repeat, throughput=speed(job)), job)
 
 
-def alike_in_the_end(job: AttemptJob, point: LoadPoint, repeat: int) -> Measurement | Failure:
-    """What the search saw is chance: in the confirmation nothing is better."""
-    spread = 1 + random.Random(digest([job.draw_key])).gauss(0, 0.05)
-    own = speed(job) if job.reason is not AttemptReason.CONFIRM else 100.0
+def nearly_alike_in_the_end(job: AttemptJob, point: LoadPoint, repeat: int) -> Measurement | Failure:
+    """In the confirmation the best is some 40 % better, which three pairs do not show."""
+    spread = 1 + random.Random(digest([job.draw_key])).gauss(0, 0.08)
+    own = speed(job) if job.reason is not AttemptReason.CONFIRM else speed(job) / 2 + 60
     return with_course(measurement(point, repeat=repeat, throughput=own * spread), job)
 
 
@@ -132,22 +132,20 @@ async def test_starts_of_one_round_are_alike_and_each_goes_by_the_rounds_before(
 
 
 async def test_where_the_first_look_tells_nothing_further_rounds_are_measured_whole(world: World) -> None:
-    world.client.figures = alike_in_the_end
-    await world.run(task())
+    world.client.figures = nearly_alike_in_the_end
+    await world.run(task(confirm={"top_k": 1, "starts": 3, "max_starts": 9}))
     by_round: dict[int, list[Precision | None]] = {}
     for job in confirming(world):
         by_round.setdefault(int(job.draw_key.split("/")[1].removeprefix("confirm-")), []).append(precision_of(job))
-    assert sorted(by_round) == [0, 1, 2, 3, 4]
+    assert len(by_round) >= 5
     assert all(found is not None for block in (0, 1, 2) for found in by_round[block])
-    assert all(found is None for block in (3, 4) for found in by_round[block])
+    assert all(found is None for block in by_round if block > 2 for found in by_round[block])
 
 
 async def test_references_are_ended_too_and_never_cut_off(world: World) -> None:
     """A second run of a task finds the noise that the first one has told."""
-    await world.run(task(confirm={"top_k": 0, "starts": 0, "max_starts": 0}))
-    data = task(
-        confirm={"top_k": 0, "starts": 0, "max_starts": 0}, references=[{"label": "expert", "parameters": {"a": 8}}]
-    )
+    await world.run(task(confirm={"top_k": 0}))
+    data = task(confirm={"top_k": 0}, references=[{"label": "expert", "parameters": {"a": 8}}])
     await world.run(data)
     numbers = {e.number for e in await world.experiments() if e.origin is ExperimentOrigin.REFERENCE}
     for job in jobs(world):
@@ -189,9 +187,7 @@ async def test_disturbed_windows_tell_nothing(world: World) -> None:
     assert all(precision_of(job) is None for job in jobs(world))
 
 
-
-
-async def test_once_a_start_waited_for_an_slo_further_rounds_are_measured_whole(world: World) -> None:
+async def test_once_a_start_waited_for_an_slo_further_rounds_are_as_long(world: World) -> None:
     """Else pairs would be compared over different requests."""
 
     def near_its_limit(job: AttemptJob, point: LoadPoint, repeat: int) -> Measurement | Failure:
@@ -200,14 +196,16 @@ async def test_once_a_start_waited_for_an_slo_further_rounds_are_measured_whole(
         waits = job.reason is AttemptReason.CONFIRM and job.draw_key.split("/")[1] == "confirm-1" and speed(job) > 200
         if not waits:
             return found
-        return found.model_copy(update={"window_s": 1.0, "stopped": None, "early_stop": None})
+        return found.model_copy(update={"window_s": 0.95})
 
     world.client.figures = near_its_limit
     await world.run(task())
-    by_round = {}
+    by_round: dict[str, list[float]] = {}
     for job in confirming(world):
-        by_round.setdefault(job.draw_key.split("/")[1], []).append(precision_of(job) is not None)
-    assert by_round == {"confirm-0": [True, True], "confirm-1": [True, True], "confirm-2": [False, False]}
+        found = precision_of(job)
+        assert found is not None
+        by_round.setdefault(job.draw_key.split("/")[1], []).append(found.enough_s)
+    assert by_round == {"confirm-0": [0.5, 0.5], "confirm-1": [0.5, 0.5], "confirm-2": [0.95, 0.95]}
 
 
 # ---- cut off and run again

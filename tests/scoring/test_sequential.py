@@ -142,9 +142,7 @@ def test_what_is_vague() -> None:
 
 def hopeless(made: Pairs, count: int, most: int = 10, finalists: int = 2) -> bool:
     base, own = made
-    return out_of_reach(
-        base[:count], own[:count], direction="maximize", least=5, most=most, finalists=finalists
-    )
+    return out_of_reach(base[:count], own[:count], direction="maximize", least=5, most=most, finalists=finalists)
 
 
 @pytest.mark.parametrize(("gain", "noise"), [(0.1, 0.03), (0.1, 0.05), (0.2, 0.11)])

@@ -133,9 +133,7 @@ def test_a_shorter_window_keeps_both_rules(w2: float, b: float, whole_s: float, 
         assert found.error <= b * sqrt(repeats * found.enough_s / start_s) * (1 + 1e-9)
 
 
-@given(
-    w2=st.floats(1e-6, 1e-2), b=st.floats(0.01, 0.2), whole_s=st.floats(2.0, 100.0), start_s=st.floats(0.1, 600.0)
-)
+@given(w2=st.floats(1e-6, 1e-2), b=st.floats(0.01, 0.2), whole_s=st.floats(2.0, 100.0), start_s=st.floats(0.1, 600.0))
 def test_dearer_starts_and_quieter_ones_make_longer_windows(
     w2: float, b: float, whole_s: float, start_s: float
 ) -> None:

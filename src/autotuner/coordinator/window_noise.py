@@ -48,10 +48,9 @@ class WindowNoise:
         """When a window is precise enough for a throughput; None when it is needed whole, or too little is known.
 
         ``before``: only rounds of the confirmation before this one count, so that all starts of a round are alike.
-        Pairs are compared over the same requests: once a start has gone on because an SLO was open, further rounds are whole.
+        Pairs are compared over the same requests: once a start has gone on because an SLO was open, further rounds are
+        as long.
         """
-        if before is not None and self._has_waited(before):
-            return None
         own = [(e.number, await self._own_of(e)) for e in self._newest()]
         confirming = self._confirming(before)
         windows = [(number, known.windows) for number, known in own]
@@ -73,6 +72,7 @@ class WindowNoise:
             whole_s=limits.window_s,
             repeats=repeats,
             start_s=fsum(beside) / len(beside) if beside else 0.0,
+            least_s=0.0 if before is None else self._waited_s(before),
         )
 
     def _newest(self) -> list[ExperimentRecord]:
@@ -107,16 +107,19 @@ class WindowNoise:
                     found.setdefault(experiment.number, []).append(windows)
         return found
 
-    def _has_waited(self, before: int) -> bool:
+    def _waited_s(self, before: int) -> float:
+        """The longest window of earlier rounds that went on for an open SLO."""
+        longest = 0.0
         for experiment in self._ledger.confirmed:
             for attempt in self._ledger.confirming(experiment):
                 rules = None if attempt.job is None else attempt.job.stop
                 if attempt.block is None or attempt.block >= before or rules is None or rules.precision is None:
                     continue
                 windows = self._scored(self._ledger.figures(attempt).measurements)
-                if any(window.window_s > SLACK * self._needed_s(rules.precision, window) for window in windows):
-                    return True
-        return False
+                for window in windows:
+                    if window.window_s > SLACK * self._needed_s(rules.precision, window):
+                        longest = max(longest, window.window_s)
+        return longest
 
     def _needed_s(self, precision: Precision, window: Measurement) -> float:
         """Without an open SLO. Requests that were in flight at the opening end first, and are not its own."""

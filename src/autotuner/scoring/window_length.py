@@ -14,10 +14,10 @@ b² + w² / t ≤ (b² + w² / T) / 0.8. In a long T this allows an own error of
 Both follow from windows before this one. So its length does not hang on what it measures, and cannot bias it.
 
 *w* is taken from pairs of windows that got through the same tokens, so what requests ask for drops out, which is the
-same in every start. The ratio of their speeds in the first half of these tokens and that in the second differ by chance;
-the variance of the difference of their logarithms is w² times the sum of 1 / t over the four halves. Halves are the
-longest batches there are; what hangs together over less than a second or so stays within one. No window is made shorter
-than half of its length, since nothing is known of shorter ones.
+same in every start. The ratios of their speeds in the first half of these and in the second differ by chance: the
+variance of the difference of their logarithms is w² times the sum of 1 / t over the four halves. Halves are the
+longest batches there are; what hangs together over less than a second or so stays within one. No window is made
+shorter than half of its length, since nothing is known of shorter ones.
 
 *b* is the pooled spread of the confirmation's starts without what their windows' own errors make of it, together with a
 prior that counts as four degrees of freedom.
@@ -96,18 +96,19 @@ def between(starts: Sequence[Sequence[float]], own: float) -> float:
 
 
 def precision(
-    within: float, between: float, *, whole_s: float, repeats: int = 1, start_s: float = 0.0
+    within: float, between: float, *, whole_s: float, repeats: int = 1, start_s: float = 0.0, least_s: float = 0.0
 ) -> Precision | None:
     """When a window of ``whole_s`` seconds is precise enough; None when all of it is needed.
 
-    ``within`` is w², ``between`` is b, ``start_s`` is s; ``repeats``: windows of each start.
+    ``within`` is w², ``between`` is b, ``start_s`` is s; ``repeats``: windows of each start;
+    ``least_s``: no window is shorter than this.
     """
     if between <= 0:
         return None
     own = within / repeats
     by_cost = sqrt(start_s * within) / (between * repeats)
     by_worth = own / (between**2 * (1 / WORTH - 1) + own / (WORTH * whole_s))
-    enough = max(LEAST_SHARE * whole_s, by_cost, by_worth)
+    enough = max(LEAST_SHARE * whole_s, by_cost, by_worth, least_s)
     if enough >= whole_s:
         return None
     return Precision(enough_s=enough, error=sqrt(own / enough), between=between)
