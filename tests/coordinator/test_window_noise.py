@@ -161,16 +161,15 @@ async def test_references_are_ended_too_and_never_cut_off(world: World) -> None:
         ({}, {"early_stop": False}),
         ({}, {"objective": "minimize_ttft"}),
         ({}, {"objective": ["maximize_throughput", "minimize_ttft"]}),
-        ({"num_concurrency": None, "request_rates": [2, 4]}, {}),
         ({"traffic_scenarios": ["D(10,10)", "D(20,20)"]}, {}),
     ],
-    ids=["switched-off", "latency", "several-objectives", "open-loop", "several-scenarios"],
+    ids=["switched-off", "latency", "several-objectives", "several-scenarios"],
 )
 async def test_where_nothing_is_known_of_the_noise_all_is_measured(
     world: World, change: dict[str, Any], optimization: dict[str, Any]
 ) -> None:
     data = task(**optimization)
-    data["benchmark"] = {key: value for key, value in (data["benchmark"] | change).items() if value is not None}
+    data["benchmark"] |= change
     await world.run(data)
     assert all(precision_of(job) is None for job in jobs(world))
     assert all(job.stop is None for job in confirming(world))
