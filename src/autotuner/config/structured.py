@@ -186,7 +186,7 @@ NEUTRAL_NAMES: Mapping[str, str] = {
 }
 """Field of a block → neutral name, where they differ."""
 
-_GROUPS = {
+GROUPS: Mapping[str, str] = {
     "parallel_config": "parallel",
     "quant_config": "quant",
     "memory_config": "memory",
@@ -195,7 +195,7 @@ _GROUPS = {
 }
 """Block → group of neutral fields."""
 
-STRUCTURED = (*_GROUPS, "quantization_config")
+STRUCTURED = (*GROUPS, "quantization_config")
 """Keys of these blocks in the document."""
 
 ADAPTED: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -224,7 +224,7 @@ class Setting:
 
 def settings(document: TaskDocument) -> Iterator[Setting]:
     """Every field that the blocks of a document give, in its order; one setting may come more than once."""
-    for place, group in _GROUPS.items():
+    for place, group in GROUPS.items():
         block = getattr(document, place)
         if block is None:
             continue
@@ -248,7 +248,7 @@ def presets(document: TaskDocument) -> dict[str, tuple[str, ...]]:
     for place in ("parallel_config", "quant_config"):
         block = getattr(document, place)
         if block is not None and block.presets:
-            found[_GROUPS[place]] = tuple(dict.fromkeys(block.presets))
+            found[GROUPS[place]] = tuple(dict.fromkeys(block.presets))
     return found
 
 
