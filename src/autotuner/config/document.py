@@ -175,12 +175,12 @@ class TaskDocument(Block):
     )
     description: str = Field("", description="free text")
     deployment_mode: Name = Field("local", description="how the server runs")
-    base_runtime: Name     profiles: tuple[Name, ...] | None = Field(
+    base_runtime: Name | None = Field(None, description="inference engine; default: the default engine")
+    profiles: tuple[Name, ...] | None = Field(
         None,
         description="profiles whose values are merged below the document's own, in order",
         examples=[["low-latency", "production"]],
     )
-| None = Field(None, description="inference engine; default: the default engine")
     labels: tuple[Name, ...] = Field((), description="labels that a worker must have", examples=[["gpu"]])
     model: Model = Field(Model(), description="the model that is served")
     runtime: RuntimeBlock = Field(RuntimeBlock(), description="how the engine is started here")
