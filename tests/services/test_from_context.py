@@ -20,7 +20,9 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data", database=str(tmp_path / "data" / "autotuner.db"))
 
 
-def task(settings: Settings, *, names: tuple[str, ...] = (), presets: tuple[Layer, ...] = (), **asked: Any) -> ContextTask:
+def task(
+    settings: Settings, *, names: tuple[str, ...] = (), presets: tuple[Layer, ...] = (), **asked: Any
+) -> ContextTask:
     request = read_request({"model_name": "owner/Model-1", "base_runtime": "sglang", **asked})
     return task_from_context(request, open_profiles(settings), settings, names=names, presets=presets)
 

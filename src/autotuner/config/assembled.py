@@ -20,9 +20,9 @@ Text = Annotated[str, Field(min_length=1)]
 class AppliedLayer(Block):
     """A layer that the document was assembled from."""
 
-    name: Text = Field(description="kind and name of the layer", examples=["preset:high-throughput"])
+    name: Text = Field(description="kind and name of the layer, such as preset:high-throughput")
     number: int | None = Field(None, ge=1, description="number of the stored preset")
-    revision: int | None = Field(None, ge=1, description="its revision at that time")
+    revision: int | None = Field(None, ge=1, description="number of its revision at that time")
     gives: dict[str, Spec] = Field(
         default_factory=dict, description="values that it gave, by the planner's name of the parameter"
     )

@@ -13,8 +13,8 @@ from autotuner.config.load import apply_sets, check_part, read_mapping, to_data,
 from autotuner.config.search_checks import AT_THE_LIMIT
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.engines.registry import demonstration, engine_for_model
-from autotuner.services.host import host_facts
 from autotuner.services.from_context import read_request, task_from_context
+from autotuner.services.host import host_facts
 from autotuner.services.layering import Assembled, Parts, assemble_document
 from autotuner.services.models import model_path
 from autotuner.services.profiles import open_profiles
@@ -101,9 +101,7 @@ def _text(path: str) -> str:
         ) from None
 
 
-def _assembled(
-    data: dict[str, Any], name: str, profiles: Sequence[str], settings: Settings | None
-) -> Assembled | None:
+def _assembled(data: dict[str, Any], name: str, profiles: Sequence[str], settings: Settings | None) -> Assembled | None:
     """The document put together with its profiles; None for one without."""
     if not profiles and not data.get("profiles"):
         return None

@@ -36,7 +36,8 @@ class PlannedParameter(Frozen):
     )
     default: Scalar = Field(description="the engine's own; null: it decides at start")
     layer: str = Field(
-        "document", description="what gave the value: document, a layer that was merged below it, derived, engine default"
+        "document",
+        description="what gave the value: document, a layer that was merged below it, derived, engine default",
     )
 
 
@@ -44,7 +45,9 @@ class PlannedLayer(Frozen):
     """What was merged below the document."""
 
     name: str = Field(description="such as profile:balanced:balanced-params")
-    keys: dict[str, object] = Field(description="key path → value that it gave; keys that a stronger one set are not here")
+    keys: dict[str, object] = Field(
+        description="key path → value that it gave; keys that a stronger one set are not here"
+    )
 
 
 class PlannedCommand(Frozen):
