@@ -1,6 +1,6 @@
 """What a document was put together from: the record that stays with it when its layers change later.
 
-``presets`` and the like ask for layers. Whoever carries that out takes the request away, writes the values into the
+``profiles`` and ``presets`` ask for layers. Whoever carries that out takes the request away, writes the values into the
 document, and leaves this block behind: which layer gave what, in which revision. The planner reads it for the origin of
 each value and for the rules of presets; nothing is merged again.
 """

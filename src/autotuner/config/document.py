@@ -168,7 +168,7 @@ class TaskDocument(Block):
 
     later: ClassVar[frozenset[str]] = frozenset(
         {
-            "runtime_image_tag", "profiles", "priority", "notify",
+            "runtime_image_tag", "priority", "notify",
         }
     )  # fmt: skip
 
@@ -178,6 +178,11 @@ class TaskDocument(Block):
     description: str = Field("", description="free text")
     deployment_mode: Name = Field("local", description="how the server runs")
     base_runtime: Name | None = Field(None, description="inference engine; default: the default engine")
+    profiles: tuple[Name, ...] | None = Field(
+        None,
+        description="profiles whose values are merged below the document's own, in order",
+        examples=[["low-latency", "production"]],
+    )
     presets: tuple[PresetName, ...] | None = Field(
         None,
         description="stored presets whose values are merged below the document's own, by name or number, in order",

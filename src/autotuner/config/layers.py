@@ -11,8 +11,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from autotuner.config.block import Block
 from autotuner.config.slo import Target, Targets
-from autotuner.config.structured import ADAPTED, AGREEING, GROUPS, NEUTRAL_NAMES
+from autotuner.config.structured import (
+    ADAPTED,
+    GROUPS,
+    NEUTRAL_NAMES,
+    PRESETS_FIELD,
+    UNSEARCHED,
+    ParallelConfig,
+    QuantConfig,
+    adapters_of,
+)
 from autotuner.contracts.engine import canonical
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import canonical_json
@@ -34,6 +44,10 @@ GPU_CAP = "gpu_cap"
 """Layer of what the number of GPUs leaves of the parallel sizes."""
 
 
+def _anything(name: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class LayerContext:
     """What a layer may ask of the task that it is made for."""
@@ -45,6 +59,8 @@ class LayerContext:
     total_gpus: int | None = None
     """None: not known."""
     gpu_type: str | None = None
+    has: Callable[[str], bool] = _anything
+    """Whether the engine has a parameter of that name, neutral or its own; default: any."""
 
 
 @dataclass(frozen=True)
@@ -141,12 +157,10 @@ def plain_claims(path: Path, value: object) -> Claim | None:
         case ("parameters", spelling):
             return Claim(canonical(spelling))
         case (block, field) if block in GROUPS:
-            name = NEUTRAL_NAMES.get(field, field)
-            said_otherwise = _adapters(name) if block == "quant_config" else []
-            return Claim(f"{GROUPS[block]}.{name}", frozenset(said_otherwise))
+            return Claim(_setting(block, field), frozenset(_otherwise(block, field)))
         case ("quantization_config", field) if field in ADAPTED:
             name, _ = ADAPTED[field]
-            return Claim(place(path), frozenset({f"quant.{name}", *_adapters(name)}))
+            return Claim(place(path), frozenset({f"quant.{name}", "quant.presets", *_adapters(name)}))
         case ("quantization_config", _):
             return Claim(place(path))
     for keys in ALTERNATIVES:
@@ -157,11 +171,28 @@ def plain_claims(path: Path, value: object) -> Claim | None:
     return None
 
 
-def _adapters(name: str) -> list[str]:
-    """Fields of quantization_config that say the same as a field of quant_config, or must agree with it."""
-    fields = [field for field, (adapted, _) in ADAPTED.items() if adapted == name]
-    return [f"quantization_config.{field}" for field in (*fields, *(AGREEING if name == "gemm_dtype" else ()))]
+def _setting(block: str, field: str) -> str:
+    return f"{GROUPS[block]}.{NEUTRAL_NAMES.get(field, field)}"
 
+
+def _otherwise(block: str, field: str) -> Iterator[str]:
+    """Other ways to say what a field of a structured block says."""
+    if block == "quant_config":
+        yield from _adapters(field)
+    if field == PRESETS_FIELD and block in _PRESET_BLOCKS:
+        for other in _PRESET_BLOCKS[block].model_fields:
+            if other not in UNSEARCHED:
+                yield _setting(block, other)
+                yield from _adapters(other)
+    elif block in _PRESET_BLOCKS and field not in UNSEARCHED:
+        yield _setting(block, PRESETS_FIELD)
+
+
+def _adapters(name: str) -> list[str]:
+    return [f"quantization_config.{field}" for field in adapters_of(name)]
+
+
+_PRESET_BLOCKS: Mapping[str, type[Block]] = {"parallel_config": ParallelConfig, "quant_config": QuantConfig}
 
 FREE = frozenset({("metadata",), ("benchmark", "additional_params"), ("parameters",), ("runtime", "env")})
 """Mappings with keys of their own, in which null is a value."""

@@ -209,6 +209,19 @@ AGREEING = ("weight_quant_mode", "activation_quant_mode")
 """Fields of quantization_config that must say the same as gemm_quant_mode."""
 
 
+PRESETS_FIELD = "presets"
+"""Field of a block that names layouts or precisions."""
+
+UNSEARCHED = frozenset({"strict_dp"})
+"""Fields of a block that are no alternative to its presets."""
+
+
+def adapters_of(name: str) -> list[str]:
+    """Fields of quantization_config that say the same as a field of quant_config, or must agree with it."""
+    fields = [field for field, (adapted, _) in ADAPTED.items() if adapted == name]
+    return [*fields, *(AGREEING if name == "gemm_dtype" else ())]
+
+
 @dataclass(frozen=True)
 class Setting:
     """One neutral field as the document gives it."""
@@ -230,7 +243,7 @@ def settings(document: TaskDocument) -> Iterator[Setting]:
             continue
         for field in type(block).model_fields:
             value = getattr(block, field)
-            if field == "presets":
+            if field == PRESETS_FIELD:
                 continue
             if value is not None:
                 spec = Fixed(value=value) if isinstance(value, bool) else value

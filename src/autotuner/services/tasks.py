@@ -38,7 +38,7 @@ from autotuner.store.patience import Patient
 from autotuner.store.sql_store import open_store
 from autotuner.store.units import Guarded, Units
 
-NOTES = frozenset({"task_name", "description", "labels", "metadata"})
+NOTES = frozenset({"task_name", "description", "labels", "metadata", "profiles", "assembled"})
 """Keys of a document that ask for nothing."""
 
 
