@@ -18,6 +18,8 @@ from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import Scalar, canonical_json
 
 NO_COMMON_VALUES = "No common values in intersection"
+ALL_VALUES = "all values"
+"""What a union does with values that do not agree."""
 PARAMETERS = "parameters"
 
 SINGLE_BLOCKS = frozenset({"system_config"})
@@ -196,7 +198,7 @@ def _settle(said: Sequence[_Said], strategy: str, *, strict: bool, everyone: int
     else:
         found = distinct([value for values in lists for value in values])
     sources = tuple(one.preset for one, values in zip(said, lists, strict=True) if any(_has(found, v) for v in values))
-    happened = None if agree else "the common values" if strategy == INTERSECTION else "all values"
+    happened = None if agree else "the common values" if strategy == INTERSECTION else ALL_VALUES
     conflict = _notes(only, happened)
     if len(found) == 1 and not any(isinstance(one.value, list) for one in said):
         return _Outcome(first.place, found[0], tuple(dict.fromkeys(sources)), conflict)

@@ -1,0 +1,333 @@
+"""Stored presets: find, make, change, import, export, merge."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from autotuner.config.merging import UNION, MergeRules
+from autotuner.config.text import MAX_BYTES
+from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.presets import (
+    ANY_RUNTIME,
+    NewPreset,
+    Preset,
+    PresetContent,
+    PresetRevision,
+    PresetStore,
+    RevisionReason,
+)
+from autotuner.contracts.values import Frozen
+from autotuner.engines.registry import ENGINES, engine, system_presets
+from autotuner.presets.content import INVALID, free_name, free_slug, read_content, slug_of, to_data
+from autotuner.presets.dialect import Dialect
+from autotuner.presets.diff import PresetChange, changes
+from autotuner.presets.files import INVALID_FILE, parse_preset
+from autotuner.presets.layering import Chosen, contribution_of
+from autotuner.presets.merge import by_spelling, merge
+from autotuner.presets.refusals import CANNOT_DELETE_SYSTEM, CANNOT_EDIT_SYSTEM, not_found, system_preset
+from autotuner.presets.requirements import check_requirements, with_required
+from autotuner.presets.search import PresetQuery, matching
+from autotuner.services.settings import Settings
+from autotuner.store.sql_store import SqlStore, open_store
+
+OnConflict = Literal["rename", "replace"]
+
+
+class SavedPreset(Frozen):
+    """A preset that was stored, and what its reader should know of it."""
+
+    preset: Preset
+    warnings: tuple[str, ...] = Field((), description="whole sentences, such as on parameters that the engine lacks")
+
+
+class MergeConflict(Frozen):
+    """A parameter of which presets say different things, or which only some of them name."""
+
+    parameter: str
+    values: dict[str, Any] = Field(description="by preset, in the order of the merge")
+    result: Any = Field(description="null: it was left out")
+    rule: str = Field(description="the strategy, and what it did")
+
+
+class MergeAnswer(Frozen):
+    """Several presets as one."""
+
+    parameters: dict[str, Any]
+    config: dict[str, dict[str, Any]] = Field(default_factory=dict, description="structured blocks, if there are any")
+    applied_presets: tuple[str, ...] = Field(description="slugs in the order of the merge, required ones among them")
+    conflicts: tuple[MergeConflict, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@asynccontextmanager
+async def open_presets(settings: Settings) -> AsyncIterator[SqlStore]:
+    """The store with the system presets in it, which are put there the first time. AutotunerError as ``open_store``."""
+    async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
+        await store.seed_presets(system_presets())
+        yield store
+
+
+async def named_preset(store: PresetStore, name: str | int) -> Preset:
+    """The preset of that name, slug or number. AutotunerError(NOT_FOUND), "Preset not found"."""
+    return _pick(await store.list_presets(), name)
+
+
+async def find_presets(store: PresetStore, query: PresetQuery) -> list[Preset]:
+    """The presets that match, by number. AutotunerError(UNKNOWN_NAME) for an engine that there is not."""
+    if query.runtime is not None:
+        query = query.model_copy(update={"runtime": runtime_name(query.runtime)})
+    return matching(await store.list_presets(), query)
+
+
+async def choose(store: PresetStore, names: Sequence[str | int], rules: MergeRules | str | None) -> Chosen:
+    """The presets that a document asks for, with those that they require.
+
+    AutotunerError: NOT_FOUND, CONTRADICTION for presets that require each other in a circle.
+    """
+    known = await store.list_presets()
+    by_slug = {preset.slug: preset for preset in known}
+    asked = [_pick(known, name) for name in names]
+    merging = rules if isinstance(rules, MergeRules) else MergeRules(default=rules or UNION)
+    return Chosen(with_required(asked, by_slug.get), merging)
+
+
+async def create_preset(store: PresetStore, data: Mapping[str, Any], *, owner: str | None = None) -> SavedPreset:
+    """Store the preset that plain data describe.
+
+    AutotunerError: INVALID_VALUE with every wrong field, CONFLICT for a name that there is, NOT_FOUND for a preset that
+    it requires, CONTRADICTION for presets that require each other.
+    """
+    content = _checked(read_content(data, further=("visibility",)), INVALID)
+    return await _create(store, content, owner=owner)
+
+
+async def edit_preset(
+    store: PresetStore, preset: Preset, data: Mapping[str, Any], *, reason: RevisionReason = RevisionReason.EDITED
+) -> SavedPreset:
+    """Store what plain data describe as the next revision of a preset, in place of all that it says now.
+
+    AutotunerError as of ``create_preset``; FORBIDDEN for a system preset; CONFLICT if it has changed since it was read.
+    """
+    if preset.is_system:
+        raise system_preset(CANNOT_EDIT_SYSTEM, preset)
+    content = _checked(read_content(data, further=("visibility",)), INVALID)
+    return await _change(store, preset, content, reason)
+
+
+async def delete_preset(store: PresetStore, preset: Preset) -> None:
+    """Remove a preset and its history. Tasks that used it keep what it gave them.
+
+    AutotunerError: FORBIDDEN for a system preset, CONFLICT while others require it.
+    """
+    if preset.is_system:
+        raise system_preset(CANNOT_DELETE_SYSTEM, preset)
+    needed = [other.slug for other in await store.list_presets() if preset.slug in other.requires]
+    if needed:
+        raise AutotunerError(
+            ErrorCode.CONFLICT,
+            f"the preset {preset.slug!r} cannot be deleted",
+            why=f"{', '.join(needed)} require{'s' if len(needed) == 1 else ''} it",
+            remedy="Take it out of what they require, or delete them first",
+            place=preset.slug,
+        )
+    await store.delete_preset(preset.id)
+
+
+async def duplicate_preset(store: PresetStore, preset: Preset, name: str | None = None) -> Preset:
+    """A copy that can be changed, under the given name, or ``NAME (copy)``. AutotunerError(CONFLICT) for a name that
+    there is.
+    """
+    names = {other.name for other in await store.list_presets()}
+    new = name if name is not None else free_name(f"{preset.name[:240]} (copy)", names.__contains__)
+    content = read_content({**to_data(preset), "name": new, "visibility": "team"}, further=("visibility",))
+    return (await _create(store, content)).preset
+
+
+async def import_preset(store: PresetStore, raw: bytes, *, on_conflict: OnConflict | None = None) -> SavedPreset:
+    """Store the preset of a file.
+
+    ``on_conflict``: under a name that there is, rename it to ``NAME (2)``, or replace the other one, whose earlier
+    revisions stay. AutotunerError: INVALID_VALUE ("Import validation failed") with the field; CONFLICT for a name that
+    there is; FORBIDDEN to replace a system preset; and as of ``create_preset``.
+    """
+    content = _checked(parse_preset(raw), INVALID_FILE, prefix="preset.")
+    known = {preset.name: preset for preset in await store.list_presets()}
+    other = known.get(content.name)
+    if other is not None and on_conflict == "replace":
+        if other.is_system:
+            raise system_preset(CANNOT_EDIT_SYSTEM, other)
+        kept = content.model_copy(update={"visibility": other.visibility})
+        return await _change(store, other, kept, RevisionReason.REPLACED)
+    if other is not None and on_conflict == "rename":
+        content = content.model_copy(update={"name": free_name(content.name, known.__contains__)})
+    return await _create(store, content)
+
+
+def read_preset_file(path: str) -> bytes:
+    """The bytes of a file, not more than one above the limit. AutotunerError(MISSING_FILE)."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise AutotunerError(
+            ErrorCode.MISSING_FILE,
+            "the preset's file cannot be read",
+            why=(error.strerror or str(error)).lower(),
+            remedy="Give the path of a file that `autotuner preset export` wrote",
+            place=path,
+        ) from None
+
+
+async def merge_presets(
+    store: PresetStore,
+    names: Sequence[str | int],
+    strategy: str = UNION,
+    *,
+    overrides: Mapping[str, str] | None = None,
+    strict: bool = False,
+) -> MergeAnswer:
+    """Several presets as one, in the given order, and what did not agree; nothing is stored.
+
+    AutotunerError: NOT_FOUND ("Preset not found"), INVALID_VALUE ("Invalid merge strategy"), CONTRADICTION.
+    """
+    chosen = await choose(store, names, None)
+    runtimes = {preset.runtime for preset in chosen.presets}
+    dialects = dialects_of(chosen) if len(runtimes) == 1 else {}
+    identify = next((dialect.identify for dialect in dialects.values()), by_spelling)
+    merged = merge(
+        [contribution_of(preset) for preset in chosen.presets],
+        strategy,
+        overrides=overrides,
+        strict=strict,
+        identify=identify,
+    )
+    return MergeAnswer(
+        parameters={name: list(values) for name, values in merged.parameters.items()},
+        config={block: dict(keys) for block, keys in merged.config.items()},
+        applied_presets=merged.applied,
+        conflicts=tuple(
+            MergeConflict(parameter=one.parameter, values=dict(one.values), result=one.result, rule=one.rule)
+            for one in merged.conflicts
+        ),
+        warnings=merged.warnings,
+    )
+
+
+async def preset_diff(store: PresetStore, preset: Preset, old: int, new: int | None = None) -> list[PresetChange]:
+    """What changed from a revision to another one, or to the newest. AutotunerError(NOT_FOUND) for a number that there
+    is not.
+    """
+    found = await store.preset_revisions(preset.id)
+    return changes(_revision(found, preset, old).content, _revision(found, preset, new or preset.revision).content)
+
+
+async def rollback_preset(store: PresetStore, preset: Preset, number: int) -> Preset:
+    """Make a revision's content the newest again, as a further revision.
+
+    AutotunerError: NOT_FOUND for a number that there is not, FORBIDDEN for a system preset, CONFLICT if it has changed
+    meanwhile or the name of then belongs to another preset now; as of ``create_preset`` for what it required then.
+    """
+    if preset.is_system:
+        raise system_preset(CANNOT_EDIT_SYSTEM, preset)
+    content = _revision(await store.preset_revisions(preset.id), preset, number).content
+    return (await _change(store, preset, content, RevisionReason.ROLLED_BACK)).preset
+
+
+def runtime_name(name: str, *, place: str = "runtime") -> str:
+    """The registered name of an engine, or any. AutotunerError(UNKNOWN_NAME) with the nearest name."""
+    if name.strip().lower() == ANY_RUNTIME:
+        return ANY_RUNTIME
+    try:
+        return ENGINES.resolve(name)
+    except AutotunerError as error:
+        error.place = place
+        raise
+
+
+def dialects_of(chosen: Chosen) -> dict[str, Dialect]:
+    """The engines whose names presets have, by name; engines that are not installed here any more are left out."""
+    known = set(ENGINES.names())
+    runtimes = dict.fromkeys(preset.runtime for preset in chosen.presets)
+    return {name: Dialect(engine(name)) for name in runtimes if name in known}
+
+
+# ---- parts
+
+
+def _pick(known: Sequence[Preset], name: str | int, *, place: str = "preset") -> Preset:
+    wanted = str(name).strip()
+    for preset in known:
+        if isinstance(name, str) and wanted in (preset.name, preset.slug):
+            return preset
+    for preset in known:
+        if str(preset.id) == wanted:
+            return preset
+    raise not_found(name, known, place=place)
+
+
+def _checked(content: PresetContent, what: str, *, prefix: str = "") -> PresetContent:
+    """With the registered name of its engine. AutotunerError(INVALID_VALUE) for one that there is not."""
+    try:
+        return content.model_copy(update={"runtime": runtime_name(content.runtime)})
+    except AutotunerError as error:
+        raise AutotunerError(
+            ErrorCode.INVALID_VALUE, what, why=f"{error.what}: {error.why}", remedy=error.remedy, place=f"{prefix}runtime"
+        ) from None
+
+
+async def _create(store: PresetStore, content: PresetContent, *, owner: str | None = None) -> SavedPreset:
+    taken = {preset.slug for preset in await store.list_presets()}
+    slug = free_slug(slug_of(content.name), taken.__contains__)
+    content = await _with_slugs(store, content, slug)
+    fields = {name: getattr(content, name) for name in PresetContent.model_fields}
+    made = await store.create_preset(NewPreset(**fields, slug=slug, owner=owner))
+    return SavedPreset(preset=made, warnings=_doubts(made))
+
+
+async def _change(store: PresetStore, preset: Preset, content: PresetContent, reason: RevisionReason) -> SavedPreset:
+    content = await _with_slugs(store, content, preset.slug)
+    made = await store.change_preset(preset.id, content, reason=reason, revision=preset.revision)
+    return SavedPreset(preset=made, warnings=_doubts(made))
+
+
+async def _with_slugs(store: PresetStore, content: PresetContent, slug: str) -> PresetContent:
+    """With the slugs of what it requires, which may be named otherwise, and without a circle."""
+    if not content.requires:
+        return content
+    known = await store.list_presets()
+    by_slug = {preset.slug: preset for preset in known}
+    requires = [name if name == slug else _pick(known, name, place="requires").slug for name in content.requires]
+    check_requirements(slug, requires, by_slug.get)
+    return content.model_copy(update={"requires": tuple(dict.fromkeys(requires))})
+
+
+def _doubts(preset: Preset) -> tuple[str, ...]:
+    """Parameters that its engine does not have, as far as is known: they are refused when they are used."""
+    if preset.runtime == ANY_RUNTIME or preset.runtime not in ENGINES.names():
+        return ()
+    dialect = Dialect(engine(preset.runtime))
+    unknown = [
+        name
+        for name in preset.parameters
+        if dialect.engine.catalogue.find(name) is None and dialect.neutral.named(name) is None
+    ]
+    version = dialect.engine.catalogue.version
+    return tuple(f"{preset.runtime} {version} has no parameter {name!r}; a task that uses it is refused" for name in unknown)
+
+
+def _revision(found: Sequence[PresetRevision], preset: Preset, number: int) -> PresetRevision:
+    for revision in found:
+        if revision.number == number:
+            return revision
+    raise AutotunerError(
+        ErrorCode.NOT_FOUND,
+        f"the preset {preset.slug!r} has no revision {number}",
+        why=f"its revisions are 1 to {preset.revision}",
+        remedy=f"`autotuner preset history {preset.slug}` lists them",
+        place=preset.slug,
+    )
