@@ -130,6 +130,11 @@ def assemble(layers: Iterable[Layer], context: LayerContext | None = None, claim
     return Assembly(_nested(leaves), {place(path): name for path, (_, name) in leaves.items()})
 
 
+def values_by_place(data: Data) -> dict[str, object]:
+    """Place of each leaf of plain data -> its value."""
+    return {place(path): value for path, value in _leaves(data)}
+
+
 def place(path: Path) -> str:
     """A path as errors write it; a key with a dot is quoted where it could be taken for two."""
     if _is_atom(path):

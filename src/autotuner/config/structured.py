@@ -252,7 +252,7 @@ def settings(document: TaskDocument) -> Iterator[Setting]:
     for field, (name, renamed) in ADAPTED.items():
         spec = getattr(adapter, field) if adapter is not None else None
         if spec is not None:
-            yield Setting("quant", name, f"quantization_config.{field}", _renamed(spec, renamed))
+            yield Setting("quant", name, f"quantization_config.{field}", renamed(spec, renamed))
 
 
 def presets(document: TaskDocument) -> dict[str, tuple[str, ...]]:
@@ -265,7 +265,9 @@ def presets(document: TaskDocument) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _renamed(spec: ParameterSpec, names: Mapping[str, str]) -> ParameterSpec:
+def renamed(spec: ParameterSpec, names: Mapping[str, str]) -> ParameterSpec:
+    """A spec with other words for some of its values."""
+
     def one(value: Scalar) -> Scalar:
         return names.get(value, value) if isinstance(value, str) else value
 

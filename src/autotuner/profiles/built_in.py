@@ -56,8 +56,6 @@ class BuiltIn:
     metadata: ProfileMetadata
     sets: Mapping[str, Any]
     searched: Searched | None = None
-| None = None
-    others: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def layer(self) -> Layer:
