@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from autotuner.config.load import apply_sets, check_part, read_mapping, to_data,
 from autotuner.config.search_checks import AT_THE_LIMIT
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.engines.registry import demonstration, engine_for_model
+from autotuner.presets.layering import Chosen
 from autotuner.services.host import host_facts
 from autotuner.services.from_context import read_request, task_from_context
 from autotuner.services.layering import Assembled, Parts, assemble_document
@@ -104,15 +106,23 @@ def _text(path: str) -> str:
 def _assembled(
     data: dict[str, Any], name: str, profiles: Sequence[str], settings: Settings | None
 ) -> Assembled | None:
-    """The document put together with its profiles; None for one without."""
-    if not profiles and not data.get("profiles"):
+    """The document put together with its profiles and presets; None for one without. Not to be called by a coroutine:
+    presets are read from the store.
+    """
+    if not profiles and not data.get("profiles") and not data.get("presets"):
         return None
     known = settings or load_settings(os.environ)
     book = open_profiles(known)
     for profile in profiles:
         book.profiles.get(profile)
-    wanted = profiles or check_part(data, name=name).profiles or ()
-    return assemble_document(Parts(data, profiles=wanted), book, known, name=name)
+    part = check_part(data, name=name)
+    presets = Chosen()
+    if part.presets:
+        from autotuner.services.presets import chosen_presets  # the store is slow to import
+
+        presets = asyncio.run(chosen_presets(known, part.presets, part.merge_strategy))
+    parts = Parts(data, profiles=profiles or part.profiles or (), presets=presets)
+    return assemble_document(parts, book, known, name=name)
 
 
 def quick_document(
@@ -144,7 +154,7 @@ def quick_document(
         },
         **({"slo": _READING} if searches else {}),
     }
-    return validate(apply_sets(data, sets, name="quick"), name="quick")
+    return _whole(apply_sets(data, sets, name="quick"), "quick", settings)
 
 
 def profile_document(
@@ -171,9 +181,14 @@ def profile_document(
     return task_from_context(read_request(asked), book, settings, mode="local").document
 
 
-def demo_document(*, sets: Sequence[str] = ()) -> TaskDocument:
+def demo_document(*, sets: Sequence[str] = (), settings: Settings | None = None) -> TaskDocument:
     """The demonstration: a search over predicted figures of a large model on GPUs; nothing is started."""
-    return validate(apply_sets(demonstration(), sets, name="demo"), name="demo")
+    return _whole(apply_sets(demonstration(), sets, name="demo"), "demo", settings)
+
+
+def _whole(data: dict[str, Any], name: str, settings: Settings | None) -> TaskDocument:
+    made = _assembled(data, name, (), settings)
+    return validate(data, name=name) if made is None else made.document
 
 
 def _stem(model: str) -> str:

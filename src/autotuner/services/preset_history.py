@@ -19,7 +19,7 @@ from autotuner.presets.suggest import Candidate, SuggestedPreset, SuggestionRequ
 from autotuner.presets.translate import Translation, translate
 from autotuner.scoring.objectives import directions
 from autotuner.services.planning import engine_of
-from autotuner.services.presets import dialects_of, runtime_name
+from autotuner.services.preset_runtimes import dialects_of, runtime_name
 
 PAGE = 200
 """Tasks that are read at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from autotuner.config.merging import UNION, MergeRules
-from autotuner.config.text import MAX_BYTES
+from autotuner.config.text import MAX_BYTES, read
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.presets import (
     ANY_RUNTIME,
@@ -32,10 +33,13 @@ from autotuner.presets.merge import by_spelling, merge
 from autotuner.presets.refusals import CANNOT_DELETE_SYSTEM, CANNOT_EDIT_SYSTEM, not_found, system_preset
 from autotuner.presets.requirements import check_requirements, with_required
 from autotuner.presets.search import PresetQuery, matching
+from autotuner.presets.translate import Translation, flat, structured, translate
+from autotuner.services.preset_runtimes import dialects_of, runtime_name
 from autotuner.services.settings import Settings
 from autotuner.store.sql_store import SqlStore, open_store
 
 OnConflict = Literal["rename", "replace"]
+Form = Literal["structured", "flat"]
 
 
 class SavedPreset(Frozen):
@@ -60,6 +64,7 @@ class MergeAnswer(Frozen):
     parameters: dict[str, Any]
     config: dict[str, dict[str, Any]] = Field(default_factory=dict, description="structured blocks, if there are any")
     applied_presets: tuple[str, ...] = Field(description="slugs in the order of the merge, required ones among them")
+    runtime: str = Field(description="engine whose names these are, or any")
     conflicts: tuple[MergeConflict, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -94,6 +99,12 @@ async def choose(store: PresetStore, names: Sequence[str | int], rules: MergeRul
     asked = [_pick(known, name) for name in names]
     merging = rules if isinstance(rules, MergeRules) else MergeRules(default=rules or UNION)
     return Chosen(with_required(asked, by_slug.get), merging)
+
+
+async def chosen_presets(settings: Settings, names: Sequence[str | int], rules: MergeRules | str | None) -> Chosen:
+    """The same of the store that the settings name."""
+    async with open_presets(settings) as store:
+        return await choose(store, names, rules)
 
 
 async def create_preset(store: PresetStore, data: Mapping[str, Any], *, owner: str | None = None) -> SavedPreset:
@@ -210,6 +221,7 @@ async def merge_presets(
         parameters={name: list(values) for name, values in merged.parameters.items()},
         config={block: dict(keys) for block, keys in merged.config.items()},
         applied_presets=merged.applied,
+        runtime=next(iter(runtimes)) if len(runtimes) == 1 else ANY_RUNTIME,
         conflicts=tuple(
             MergeConflict(parameter=one.parameter, values=dict(one.values), result=one.result, rule=one.rule)
             for one in merged.conflicts
@@ -238,22 +250,68 @@ async def rollback_preset(store: PresetStore, preset: Preset, number: int) -> Pr
     return (await _change(store, preset, content, RevisionReason.ROLLED_BACK)).preset
 
 
-def runtime_name(name: str, *, place: str = "runtime") -> str:
-    """The registered name of an engine, or any. AutotunerError(UNKNOWN_NAME) with the nearest name."""
-    if name.strip().lower() == ANY_RUNTIME:
-        return ANY_RUNTIME
-    try:
-        return ENGINES.resolve(name)
-    except AutotunerError as error:
-        error.place = place
-        raise
+def in_form(preset: Preset, form: Form, *, runtime: str | None = None) -> PresetContent:
+    """The preset with its flags as fields of structured blocks, or these as flags, as far as both say the same.
+
+    ``runtime``: the engine whose names count; None: the preset's own. AutotunerError: UNSUPPORTED for a preset of any
+    engine without one, UNKNOWN_NAME.
+    """
+    name = runtime_name(runtime if runtime is not None else preset.runtime)
+    if name == ANY_RUNTIME:
+        raise AutotunerError(
+            ErrorCode.UNSUPPORTED,
+            f"the preset {preset.slug!r} cannot be converted",
+            why="it is for any engine, and flags are an engine's",
+            remedy="Name the engine whose flags are meant",
+            place="runtime",
+        )
+    convert = structured if form == "structured" else flat
+    made = convert(contribution_of(preset), Dialect(engine(name)))
+    blocks = {block: dict(keys) for block, keys in made.config.items()}
+    parameters = {parameter: tuple(values) for parameter, values in made.parameters.items()}
+    return preset.content.model_copy(update={"parameters": parameters, "config": blocks})
 
 
-def dialects_of(chosen: Chosen) -> dict[str, Dialect]:
-    """The engines whose names presets have, by name; engines that are not installed here any more are left out."""
-    known = set(ENGINES.names())
-    runtimes = dict.fromkeys(preset.runtime for preset in chosen.presets)
-    return {name: Dialect(engine(name)) for name in runtimes if name in known}
+def for_engine(preset: Preset, runtime: str) -> Translation:
+    """What an engine takes of a preset, in its names. AutotunerError(UNKNOWN_NAME)."""
+    source = dialects_of(Chosen((preset,))).get(preset.runtime)
+    return translate(contribution_of(preset), source, Dialect(engine(runtime_name(runtime, place="engine"))))
+
+
+def with_changes(data: Mapping[str, Any], sets: Sequence[str]) -> dict[str, Any]:
+    """A copy of a preset's plain data with each ``KEY=VALUE`` applied in order; values are YAML, and null takes a key out.
+
+    KEY is a field (``description``), or a key of one: ``parameters.tp-size``, ``config.parallel_config.tp``,
+    ``metadata.author``. AutotunerError(INVALID_VALUE) for what is no such change or no YAML.
+    """
+    changed = copy.deepcopy(dict(data))
+    for text in sets:
+        path, equals, value = text.partition("=")
+        field, _, rest = path.strip().partition(".")
+        # A parameter's name may have points of its own.
+        keys = [field, *([rest] if field == "parameters" else rest.split("."))] if rest else [field]
+        if not equals or not all(keys):
+            raise AutotunerError(
+                ErrorCode.INVALID_VALUE,
+                f"{text!r:.80} is not a change",
+                why="it has no KEY=VALUE",
+                remedy="Write it like --set 'parameters.tp-size=[1, 2]'",
+                place="--set",
+            )
+        _put(changed, keys, read(value, name=f"--set {path}"))
+    return changed
+
+
+def _put(data: dict[str, Any], keys: Sequence[str], value: Any) -> None:
+    here = data
+    for key in keys[:-1]:
+        inner = here.get(key)
+        here[key] = inner if isinstance(inner, dict) else {}
+        here = here[key]
+    if value is None:
+        here.pop(keys[-1], None)
+    else:
+        here[keys[-1]] = value
 
 
 # ---- parts
