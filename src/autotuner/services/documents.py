@@ -118,7 +118,7 @@ def _assembled(
     part = check_part(data, name=name)
     presets = Chosen()
     if part.presets:
-        from autotuner.services.presets import chosen_presets  # the store is slow to import
+        from autotuner.services.preset_merging import chosen_presets  # the store is slow to import
 
         presets = asyncio.run(chosen_presets(known, part.presets, part.merge_strategy))
     parts = Parts(data, profiles=profiles or part.profiles or (), presets=presets)

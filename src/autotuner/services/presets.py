@@ -1,4 +1,4 @@
-"""Stored presets: find, make, change, import, export, merge."""
+"""Stored presets: find, make, change, import, export, go back to what they were."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from autotuner.config.merging import UNION, MergeRules
 from autotuner.config.text import MAX_BYTES, read
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.presets import (
@@ -29,9 +28,8 @@ from autotuner.presets.dialect import Dialect
 from autotuner.presets.diff import PresetChange, changes
 from autotuner.presets.files import INVALID_FILE, parse_preset
 from autotuner.presets.layering import Chosen, contribution_of
-from autotuner.presets.merge import by_spelling, merge
 from autotuner.presets.refusals import CANNOT_DELETE_SYSTEM, CANNOT_EDIT_SYSTEM, not_found, system_preset
-from autotuner.presets.requirements import check_requirements, with_required
+from autotuner.presets.requirements import check_requirements
 from autotuner.presets.search import PresetQuery, matching
 from autotuner.presets.translate import Translation, flat, structured, translate
 from autotuner.services.preset_runtimes import dialects_of, runtime_name
@@ -49,26 +47,6 @@ class SavedPreset(Frozen):
     warnings: tuple[str, ...] = Field((), description="whole sentences, such as on parameters that the engine lacks")
 
 
-class MergeConflict(Frozen):
-    """A parameter of which presets say different things, or which only some of them name."""
-
-    parameter: str
-    values: dict[str, Any] = Field(description="by preset, in the order of the merge")
-    result: Any = Field(description="null: it was left out")
-    rule: str = Field(description="the strategy, and what it did")
-
-
-class MergeAnswer(Frozen):
-    """Several presets as one."""
-
-    parameters: dict[str, Any]
-    config: dict[str, dict[str, Any]] = Field(default_factory=dict, description="structured blocks, if there are any")
-    applied_presets: tuple[str, ...] = Field(description="slugs in the order of the merge, required ones among them")
-    runtime: str = Field(description="engine whose names these are, or any")
-    conflicts: tuple[MergeConflict, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
 @asynccontextmanager
 async def open_presets(settings: Settings) -> AsyncIterator[SqlStore]:
     """The store with the system presets in it, which are put there the first time. AutotunerError as ``open_store``."""
@@ -79,7 +57,7 @@ async def open_presets(settings: Settings) -> AsyncIterator[SqlStore]:
 
 async def named_preset(store: PresetStore, name: str | int) -> Preset:
     """The preset of that name, slug or number. AutotunerError(NOT_FOUND), "Preset not found"."""
-    return _pick(await store.list_presets(), name)
+    return pick(await store.list_presets(), name)
 
 
 async def find_presets(store: PresetStore, query: PresetQuery) -> list[Preset]:
@@ -87,24 +65,6 @@ async def find_presets(store: PresetStore, query: PresetQuery) -> list[Preset]:
     if query.runtime is not None:
         query = query.model_copy(update={"runtime": runtime_name(query.runtime)})
     return matching(await store.list_presets(), query)
-
-
-async def choose(store: PresetStore, names: Sequence[str | int], rules: MergeRules | str | None) -> Chosen:
-    """The presets that a document asks for, with those that they require.
-
-    AutotunerError: NOT_FOUND, CONTRADICTION for presets that require each other in a circle.
-    """
-    known = await store.list_presets()
-    by_slug = {preset.slug: preset for preset in known}
-    asked = [_pick(known, name) for name in names]
-    merging = rules if isinstance(rules, MergeRules) else MergeRules(default=rules or UNION)
-    return Chosen(with_required(asked, by_slug.get), merging)
-
-
-async def chosen_presets(settings: Settings, names: Sequence[str | int], rules: MergeRules | str | None) -> Chosen:
-    """The same of the store that the settings name."""
-    async with open_presets(settings) as store:
-        return await choose(store, names, rules)
 
 
 async def create_preset(store: PresetStore, data: Mapping[str, Any], *, owner: str | None = None) -> SavedPreset:
@@ -194,42 +154,6 @@ def read_preset_file(path: str) -> bytes:
         ) from None
 
 
-async def merge_presets(
-    store: PresetStore,
-    names: Sequence[str | int],
-    strategy: str = UNION,
-    *,
-    overrides: Mapping[str, str] | None = None,
-    strict: bool = False,
-) -> MergeAnswer:
-    """Several presets as one, in the given order, and what did not agree; nothing is stored.
-
-    AutotunerError: NOT_FOUND ("Preset not found"), INVALID_VALUE ("Invalid merge strategy"), CONTRADICTION.
-    """
-    chosen = await choose(store, names, None)
-    runtimes = {preset.runtime for preset in chosen.presets}
-    dialects = dialects_of(chosen) if len(runtimes) == 1 else {}
-    identify = next((dialect.identify for dialect in dialects.values()), by_spelling)
-    merged = merge(
-        [contribution_of(preset) for preset in chosen.presets],
-        strategy,
-        overrides=overrides,
-        strict=strict,
-        identify=identify,
-    )
-    return MergeAnswer(
-        parameters={name: list(values) for name, values in merged.parameters.items()},
-        config={block: dict(keys) for block, keys in merged.config.items()},
-        applied_presets=merged.applied,
-        runtime=next(iter(runtimes)) if len(runtimes) == 1 else ANY_RUNTIME,
-        conflicts=tuple(
-            MergeConflict(parameter=one.parameter, values=dict(one.values), result=one.result, rule=one.rule)
-            for one in merged.conflicts
-        ),
-        warnings=merged.warnings,
-    )
-
-
 async def preset_diff(store: PresetStore, preset: Preset, old: int, new: int | None = None) -> list[PresetChange]:
     """What changed from a revision to another one, or to the newest. AutotunerError(NOT_FOUND) for a number that there
     is not.
@@ -287,9 +211,9 @@ def with_changes(data: Mapping[str, Any], sets: Sequence[str]) -> dict[str, Any]
     changed = copy.deepcopy(dict(data))
     for text in sets:
         path, equals, value = text.partition("=")
-        field, _, rest = path.strip().partition(".")
+        field, point, rest = path.strip().partition(".")
         # A parameter's name may have points of its own.
-        keys = [field, *([rest] if field == "parameters" else rest.split("."))] if rest else [field]
+        keys = [field, *([rest] if field == "parameters" else rest.split("."))] if point else [field]
         if not equals or not all(keys):
             raise AutotunerError(
                 ErrorCode.INVALID_VALUE,
@@ -317,7 +241,8 @@ def _put(data: dict[str, Any], keys: Sequence[str], value: Any) -> None:
 # ---- parts
 
 
-def _pick(known: Sequence[Preset], name: str | int, *, place: str = "preset") -> Preset:
+def pick(known: Sequence[Preset], name: str | int, *, place: str = "preset") -> Preset:
+    """The preset of that name, slug or number. AutotunerError(NOT_FOUND), "Preset not found"."""
     wanted = str(name).strip()
     for preset in known:
         if isinstance(name, str) and wanted in (preset.name, preset.slug):
@@ -359,7 +284,7 @@ async def _with_slugs(store: PresetStore, content: PresetContent, slug: str) -> 
         return content
     known = await store.list_presets()
     by_slug = {preset.slug: preset for preset in known}
-    requires = [name if name == slug else _pick(known, name, place="requires").slug for name in content.requires]
+    requires = [name if name == slug else pick(known, name, place="requires").slug for name in content.requires]
     check_requirements(slug, requires, by_slug.get)
     return content.model_copy(update={"requires": tuple(dict.fromkeys(requires))})
 

@@ -97,7 +97,7 @@ def show_preset(state: State, name: str, engine: str | None) -> None:
     \b
     Examples:
       autotuner preset show low-latency
-      autotuner preset show low-latency --engine vllm
+      autotuner preset show low-latency --engine ENGINE
 
     Exit codes: 0, or 2 for an unknown preset or engine.
     """
@@ -202,7 +202,7 @@ def create(state: State, name: str, **given: Any) -> None:
 
     \b
     Examples:
-      autotuner preset create 'Team A' -p 'tp-size=[4, 8]' -p 'mem-fraction-static=[0.85]' --runtime sglang
+      autotuner preset create 'Team A' -p 'tp-size=[4, 8]' -p 'mem-fraction-static=[0.85]' --runtime ENGINE
       autotuner preset create 'Two GPUs' --set 'config.parallel_config.tp=[1, 2]'
 
     Exit codes: 0, or 2 when it is not valid or there is already one of that name.

@@ -167,7 +167,7 @@ def suggest(state: State, engine: str | None, model: str, gpu_type: str | None, 
 
     \b
     Example:
-      autotuner preset suggest --engine vllm --gpu-type h100_sxm --gpus 2
+      autotuner preset suggest --engine ENGINE --gpu-type h100_sxm --gpus 2
 
     Presets of which the engine takes nothing, or that need more GPUs, are left out.
 

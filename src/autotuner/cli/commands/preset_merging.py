@@ -10,7 +10,7 @@ from autotuner.cli.output import say, say_json, show, table, wait_for
 from autotuner.cli.state import State, pass_state, shared_options
 
 if TYPE_CHECKING:
-    from autotuner.services.presets import MergeAnswer
+    from autotuner.services.preset_merging import MergeAnswer
 
 
 @click.command(name="merge")
@@ -30,11 +30,18 @@ if TYPE_CHECKING:
     help="Another strategy for one parameter. Repeatable.",
 )
 @click.option("--strict", is_flag=True, help="intersection: leave out what only some of the presets name.")
+@click.option("--engine", metavar="ENGINE", help="Translate all of them to this engine first.")
 @click.option("--save", metavar="NEW_NAME", help="Store the result as a preset of this name.")
 @shared_options()
 @pass_state
 def merge(
-    state: State, names: tuple[str, ...], strategy: str, overrides: tuple[str, ...], strict: bool, save: str | None
+    state: State,
+    names: tuple[str, ...],
+    strategy: str,
+    overrides: tuple[str, ...],
+    strict: bool,
+    engine: str | None,
+    save: str | None,
 ) -> None:
     """Show what several presets come to together, in the given order, and where they do not agree.
 
@@ -42,6 +49,7 @@ def merge(
     Examples:
       autotuner preset merge high-throughput memory-efficient
       autotuner preset merge high-throughput memory-efficient --strategy last_wins
+      autotuner preset merge high-throughput low-latency --engine ENGINE
       autotuner preset merge high-throughput balanced --override tp-size=last_wins --save 'Wide'
 
     Exit codes: 0, or 2 for an unknown preset or strategy.
@@ -52,16 +60,25 @@ def merge(
         if not equals or not name.strip():
             raise click.UsageError(f"{text!r} is not PARAMETER=STRATEGY")
         chosen[name.strip()] = value
-    wait_for(_merge(state, names, strategy, chosen, strict, save))
+    wait_for(_merge(state, names, strategy, chosen, strict, engine, save))
 
 
 async def _merge(
-    state: State, names: tuple[str, ...], strategy: str, overrides: dict[str, str], strict: bool, save: str | None
+    state: State,
+    names: tuple[str, ...],
+    strategy: str,
+    overrides: dict[str, str],
+    strict: bool,
+    engine: str | None,
+    save: str | None,
 ) -> None:
-    from autotuner.services.presets import create_preset, merge_presets, open_presets
+    from autotuner.services.preset_merging import merge_presets
+    from autotuner.services.presets import create_preset, open_presets
 
     async with open_presets(state.settings()) as store:
-        found = await merge_presets(store, names, strategy, overrides=overrides, strict=strict)
+        found = await merge_presets(
+            store, names, strategy, overrides=overrides, strict=strict, runtime=engine
+        )
         saved = None
         if save is not None:
             data = {"name": save, "parameters": found.parameters, "config": found.config, "runtime": found.runtime}
