@@ -200,13 +200,14 @@ SHAPED = st.fixed_dictionaries(
     optional={
         "description": st.text(max_size=2),
         "labels": st.lists(st.text(max_size=2), max_size=2),
-        "parameters": st.dictionaries(st.sampled_from(["tp-size", "tp_size2", "n", "m"]), VALUES, max_size=3),
+        "parameters": st.dictionaries(st.sampled_from(["tp-size", "n"]), VALUES)
+        | st.dictionaries(st.sampled_from(["tp_size", "n"]), VALUES),
         "benchmark": st.fixed_dictionaries(
             {},
             optional={
                 "num_concurrency": st.lists(st.integers(1, 4), max_size=2),
                 "request_rates": st.just([1.0]),
-                "profile": st.sampled_from(["levels", "sweep"]),
+                "profile": st.just("sweep"),
                 "repeats": st.integers(1, 3),
             },
         ),

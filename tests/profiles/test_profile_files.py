@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from autotuner.config.layers import LayerContext, resolve
 from autotuner.config.problems import DocumentError
 from autotuner.profiles.file import read_profile
+from autotuner.profiles.profile import Profiles
 
 FILE = """
 name: team-chat
@@ -86,3 +91,34 @@ def test_what_is_wrong_is_said_with_its_place(text: str, place: str | None, why:
     assert why in caught.value.why
     assert remedy in caught.value.remedy
     assert "mine.yaml" in caught.value.what
+
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "profiles"
+GUIDE = EXAMPLES.parents[1] / "docs" / "guide" / "custom-profiles.md"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
+def test_an_example_is_a_profile(path: Path) -> None:
+    made = read_profile(path.read_text(encoding="utf-8"), name=path.name)
+    Profiles().register_profile(made.name, made.layers, made.metadata)
+    assert [layer.name for layer in resolve(made.layers, LayerContext(total_gpus=2))] == ["goal", "several-gpus"]
+    assert [layer.name for layer in resolve(made.layers, LayerContext(total_gpus=1))] == ["goal", "one-gpu"]
+
+
+def test_what_the_guide_shows_is_a_profile() -> None:
+    (text,) = re.findall(r"```yml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    made = read_profile(text, name=GUIDE.name)
+    assert Profiles().register_profile(made.name, made.layers, made.metadata).name == "team-chat"
+
+
+def test_the_function_of_the_guide_registers_a_profile() -> None:
+    (text,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(text, GUIDE.name, "exec"), names)  # noqa: S102 - our own guide
+    book = Profiles()
+    names["register"](book)
+    layers = book.get("team-batch").layers_for(LayerContext(total_gpus=4))
+    assert [layer.data for layer in layers] == [
+        {"optimization": {"objective": "maximize_throughput"}},
+        {"parameters": {"tp-size": [4]}},
+    ]

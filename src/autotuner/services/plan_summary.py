@@ -19,6 +19,7 @@ from autotuner.contracts.values import Configuration, Frozen, Scalar
 from autotuner.contracts.workload import Dataset, Workload
 from autotuner.coordinator.scorer import Scorer
 from autotuner.engines.installed import version_warning
+from autotuner.planning.hardware import describe
 from autotuner.planning.plan import Plan, PlannedExperiment
 from autotuner.planning.planner import expected_windows
 from autotuner.planning.provenance import DERIVED, ENGINE_DEFAULT
@@ -126,6 +127,7 @@ class PlanSummary(Frozen):
     estimate_s: float = Field(description="with the least starts of the confirmation, seconds")
     most_s: float = Field(description="with the most of them, seconds")
     confirm_s: tuple[float, float] = Field(description="least and most time of the confirmation, seconds")
+    hardware: str = Field("", description="what the document says of the GPUs, and what is known of their kind")
     layers: tuple[PlannedLayer, ...] = Field(
         (), description="what was merged below the document, the weakest first, and the keys that each of them set"
     )
@@ -195,6 +197,7 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
         estimate_s=plan.estimate.total_s,
         most_s=plan.estimate.most_s,
         confirm_s=_confirm_s(plan),
+        hardware=describe(plan.document.system_config),
         layers=_layers(plan.document),
         warnings=tuple(warnings),
     )

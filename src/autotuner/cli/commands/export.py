@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from autotuner.cli.output import say, say_json, wait_for
 from autotuner.cli.state import State, pass_state, shared_options
+
+if TYPE_CHECKING:
+    from autotuner.planning.forms import Form
 
 
 @click.command(short_help="Write a task as a file of its own.")
-@click.argument("task", metavar="TASK")
+@click.argument("task", metavar="TASK|FILE")
+@click.option("--format", "kind", type=click.Choice(("task",)), default="task", show_default=True)
 @click.option("--structured", "form", flag_value="structured", help="Flags as fields of blocks, for any engine.")
 @click.option("--flat", "form", flag_value="flat", help="Fields of blocks as flags of the task's engine.")
 @click.option("-o", "--output", metavar="FILE", help="Write a file (JSON if it ends with .json); default: print YAML.")
 @shared_options()
 @pass_state
-def export(state: State, task: str, form: str | None, output: str | None) -> None:
-    """Write the document of TASK, a file or a stored task: whole, with its profiles carried out.
+def export(state: State, task: str, kind: str, form: Form | None, output: str | None) -> None:
+    """Write the document of a task file or a stored task (name or number): whole, with its profiles carried out.
 
-    The two forms say the same: `parameters: {tensor-parallel-size: [1, 2]}` is `parallel_config: {tp: [1, 2]}`. What
-    has no counterpart in a form stays as it is, and is named on stderr.
+    The two forms say the same: `parameters: {tp: [1, 2]}` is `parallel_config: {tp: [1, 2]}`. What has no counterpart
+    in a form stays as it is, and is named on stderr.
 
     \b
     Examples:
@@ -28,23 +33,6 @@ def export(state: State, task: str, form: str | None, output: str | None) -> Non
 
     Exit codes: 0, or 2 when there is no such task, or the file cannot be written.
     """
-    import json
-    from pathlib import Path
+    from autotuner.cli.export_forms import export_document
 
-    from autotuner.config.text import write
-    from autotuner.planning.forms import FLAT, STRUCTURED_FORM
-    from autotuner.services.export import exported
-    from autotuner.services.writing import write_file
-
-    wanted = {None: None, FLAT: FLAT, STRUCTURED_FORM: STRUCTURED_FORM}[form]
-    made = wait_for(exported(task, state.settings(), form=wanted))
-    if made.stays:
-        say(f"No counterpart in this form, kept as they are: {', '.join(made.stays)}", err=True)
-    if output is not None:
-        as_json = output.endswith(".json")
-        write_file(Path(output), json.dumps(made.data, indent=2) + "\n" if as_json else write(made.data))
-        say(str(Path(output).absolute()))
-    elif state.json:
-        say_json(made.data)
-    else:
-        click.echo(write(made.data), nl=False)
+    export_document(state, task, form=form, output=output)

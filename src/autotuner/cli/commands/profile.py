@@ -56,7 +56,7 @@ def show_(state: State, name: str, engine: str | None) -> None:
     \b
     Examples:
       autotuner profile show low-latency
-      autotuner profile show balanced --engine vllm --json
+      autotuner profile show balanced --json
 
     Exit codes: 0, or 2 for an unknown name.
     """

@@ -110,6 +110,7 @@ def _facts(plan: PlanSummary) -> RenderableType:
         *([("arrivals", plan.arrivals)] if plan.arrivals is not None else []),
         *([("dataset", _dataset(plan.dataset))] if plan.dataset is not None else []),
         ("answers", _answers(plan)),
+        *([("hardware", one_line(plan.hardware))] if plan.hardware else []),
         ("cores", cores),
         ("time", f"about {_span(duration(plan.estimate_s), duration(plan.most_s))}{limit}"),
     ]
