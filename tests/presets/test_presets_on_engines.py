@@ -14,7 +14,7 @@ from autotuner.engines.registry import engine, system_presets
 from autotuner.presets.dialect import Dialect
 from autotuner.presets.layering import Chosen, preset_layers, records, replaced
 from autotuner.presets.merge import Contribution
-from autotuner.presets.translate import Translation, flat, require_something, structured, translate
+from autotuner.presets.translate import Translation, require_something, translate
 from presets.builders import stored, system
 
 SGLANG, VLLM, TRTLLM, LLAMACPP = (Dialect(engine(n)) for n in ("sglang", "vllm", "tensorrt-llm", "llamacpp"))
@@ -124,20 +124,6 @@ def test_a_preset_for_any_engine_has_neutral_names() -> None:
     assert [one.split(" ")[0].rstrip(":") for one in made.left_out] == ["nonsense", "parallel_config.presets"]
     on_trt = translate(Contribution("x", {}, {"memory_config": {"gpu_memory_utilization": [0.9]}}), None, TRTLLM)
     assert on_trt.empty
-
-
-def test_flat_and_structured_forms_turn_into_each_other() -> None:
-    given = Contribution("x", {"tp-size": [1, 2], "mem-fraction-static": [0.8], "disable-overlap-schedule": [True]})
-    blocks = structured(given, SGLANG)
-    assert blocks.config == {"parallel_config": {"tp": [1, 2]}, "memory_config": {"gpu_memory_utilization": [0.8]}}
-    assert blocks.parameters == {"disable-overlap-schedule": [True]}
-    back = flat(blocks, SGLANG)
-    assert back.config == {}
-    same = {SGLANG.identify(("parameters", name)): list(values) for name, values in back.parameters.items()}
-    assert same == {SGLANG.identify(("parameters", name)): list(v) for name, v in given.parameters.items()}
-    both = Contribution("x", {"tp-size": [1]}, {"parallel_config": {"tp": [2], "pp": 2, "presets": ["balanced"]}})
-    assert structured(both, SGLANG).parameters == {"tp-size": [1]}
-    assert flat(both, SGLANG).config == {"parallel_config": {"tp": [2], "pp": 2, "presets": ["balanced"]}}
 
 
 # ---- layers of a document

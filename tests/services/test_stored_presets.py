@@ -293,6 +293,11 @@ async def test_forms_and_engines(store: SqlStore) -> None:
     blocks = in_form(balanced, "structured")
     assert blocks.config == {"parallel_config": {"tp": [1, 2]}, "memory_config": {"gpu_memory_utilization": [0.85]}}
     assert blocks.parameters == {}
+    back = in_form(balanced.model_copy(update={"parameters": {}, "config": blocks.config}), "flat")
+    assert (back.config, set(back.parameters.values())) == ({}, {(1, 2), (0.85,)})
+    mixed = {"parallel_config": {"pp": 2, "dp": [1, 2], "presets": ["balanced"]}, "system_config": {"total_gpus": 8}}
+    kept = in_form(await made(store, name="Mixed", runtime="sglang", config=mixed), "flat").config
+    assert kept == {"parallel_config": {"pp": 2, "presets": ["balanced"]}, "system_config": {"total_gpus": 8}}
     anybody = await made(store)
     with pytest.raises(AutotunerError) as caught:
         in_form(anybody, "structured")

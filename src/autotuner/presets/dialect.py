@@ -5,40 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from autotuner.config.block import Block
 from autotuner.config.parameters import same_value
-from autotuner.config.structured import (
-    GROUPS,
-    NEUTRAL_NAMES,
-    PRESETS_FIELD,
-    AdvancedTuningConfig,
-    MemoryConfig,
-    ParallelConfig,
-    QuantConfig,
-    SchedulingConfig,
-)
+from autotuner.config.structured import GROUPS, NEUTRAL_NAMES, PRESETS_FIELD
 from autotuner.contracts.engine import Engine
 from autotuner.contracts.neutral import PRESET, VALUE, Row, split_key
 from autotuner.contracts.values import Scalar
 from autotuner.planning.neutral import Neutral
 from autotuner.planning.values import takes
 from autotuner.presets.merge import PARAMETERS, Place, by_spelling
-
-_BLOCKS: dict[str, type[Block]] = {
-    "parallel_config": ParallelConfig,
-    "quant_config": QuantConfig,
-    "memory_config": MemoryConfig,
-    "scheduling_config": SchedulingConfig,
-    "advanced_tuning_config": AdvancedTuningConfig,
-}
-
-_FIELDS: dict[tuple[str, str], Place] = {
-    (GROUPS[block], NEUTRAL_NAMES.get(name, name)): (block, name)
-    for block, kind in reversed(_BLOCKS.items())
-    for name in reversed(kind.model_fields)
-    if name != PRESETS_FIELD
-}
-"""Group and neutral name of a setting → the field that says it; of two fields the first."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +99,6 @@ class Dialect:
         found = split_key(key)
         rows = () if found is None else (row for row in self.engine.neutral.rows if row.field == found[1])
         return next((row.own_sense for row in rows if row.own_sense), "")
-
-    def document_field(self, key: str) -> Place | None:
-        """Block and field of a document that say a setting; None where there is none."""
-        found = split_key(key)
-        return None if found is None else _FIELDS.get(found)
 
     def _means(self, row: Row, value: Scalar) -> bool:
         known = self.neutral.known(self._keys[row.field])

@@ -1,4 +1,4 @@
-"""A preset in the words of another engine, and flat presets as structured ones: with a report of what is left out."""
+"""A preset in the words of another engine, with a report of what is left out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autotuner.config.structured import NEUTRAL_NAMES, PRESETS_FIELD
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import Scalar, canonical_json
 from autotuner.planning.translation import translate as to_engine
@@ -47,7 +46,7 @@ def translate(contribution: Contribution, source: Dialect | None, target: Dialec
     renamed: dict[str, str] = {}
     left_out: list[str] = []
     for name, values in contribution.parameters.items():
-        neutral, kept, lost = (name, list(values), []) if source is None else _neutrally(name, values, source, target)
+        neutral, kept, lost = _neutrally(name, values, source, target)
         left_out += lost
         if not kept:
             continue
@@ -83,52 +82,16 @@ def require_something(preset: str, translation: Translation, engine: str) -> Non
         )
 
 
-def structured(contribution: Contribution, dialect: Dialect) -> Contribution:
-    """The same with flags as fields of structured blocks, where a field says all of their values; the rest stays.
-
-    A setting that the preset's blocks have already is not touched.
-    """
-    config = {block: dict(keys) for block, keys in contribution.config.items()}
-    known = {dialect.key((block, name)) for block, keys in config.items() for name in keys}
-    rest: dict[str, Sequence[Scalar]] = {}
-    for name, values in contribution.parameters.items():
-        said = [one for value in values if (one := dialect.said(name, value)) is not None]
-        keys = {one.key for one in said}
-        place = dialect.document_field(next(iter(keys))) if len(keys) == 1 and len(said) == len(values) else None
-        if place is None or not keys.isdisjoint(known):
-            rest[name] = values
-            continue
-        config.setdefault(place[0], {})[place[1]] = [one.value for one in said]
-        known |= keys
-    return Contribution(contribution.preset, rest, config)
-
-
-def flat(contribution: Contribution, dialect: Dialect) -> Contribution:
-    """The same with fields of structured blocks as neutral names under ``parameters``, where these say the same.
-
-    What has no neutral name (GPUs, named layouts, quantization_config), fixed values and ranges stay where they are.
-    """
-    parameters: dict[str, Sequence[Scalar]] = dict(contribution.parameters)
-    taken = {dialect.identify((PARAMETERS, name)) for name in parameters}
-    rest: dict[str, dict[str, Any]] = {}
-    for block, keys in contribution.config.items():
-        for name, value in keys.items():
-            key, new = dialect.key((block, name)), NEUTRAL_NAMES.get(name, name)
-            movable = key is not None and isinstance(value, list | tuple) and name != PRESETS_FIELD
-            if movable and key not in taken and dialect.identify((PARAMETERS, new)) == key:
-                parameters[new] = list(value)
-            else:
-                rest.setdefault(block, {})[name] = value
-    return Contribution(contribution.preset, parameters, rest)
-
-
 # ---- parts
 
 
 def _neutrally(
-    name: str, values: Sequence[Scalar], source: Dialect, target: Dialect
+    name: str, values: Sequence[Scalar], source: Dialect | None, target: Dialect
 ) -> tuple[str, list[Scalar], list[str]]:
     """A flag of another engine as a setting that every engine may have: its name, its values, and what is lost."""
+    if source is None:
+        sense = "" if target.engine.catalogue.find(name) else target.sense(target.neutral.named(name) or "")
+        return (name, [], [f"{name} is left out: {sense}"]) if sense else (name, list(values), [])
     said = [(value, source.said(name, value)) for value in values]
     keys = Counter(one.key for _, one in said if one is not None)
     if not keys:

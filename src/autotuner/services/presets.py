@@ -23,7 +23,8 @@ from autotuner.contracts.presets import (
 )
 from autotuner.contracts.values import Frozen
 from autotuner.engines.registry import ENGINES, engine, system_presets
-from autotuner.presets.content import INVALID, free_name, free_slug, read_content, slug_of, to_data
+from autotuner.planning.forms import FLAT, Form, to_flat, to_structured
+from autotuner.presets.content import CONFIG_BLOCKS, INVALID, free_name, free_slug, read_content, slug_of, to_data
 from autotuner.presets.dialect import Dialect
 from autotuner.presets.diff import PresetChange, changes
 from autotuner.presets.files import INVALID_FILE, parse_preset
@@ -31,13 +32,12 @@ from autotuner.presets.layering import Chosen, contribution_of
 from autotuner.presets.refusals import CANNOT_DELETE_SYSTEM, CANNOT_EDIT_SYSTEM, not_found, system_preset
 from autotuner.presets.requirements import check_requirements
 from autotuner.presets.search import PresetQuery, matching
-from autotuner.presets.translate import Translation, flat, structured, translate
+from autotuner.presets.translate import Translation, translate
 from autotuner.services.preset_runtimes import dialects_of, runtime_name
 from autotuner.services.settings import Settings
 from autotuner.store.sql_store import SqlStore, open_store
 
 OnConflict = Literal["rename", "replace"]
-Form = Literal["structured", "flat"]
 
 
 class SavedPreset(Frozen):
@@ -189,11 +189,25 @@ def in_form(preset: Preset, form: Form, *, runtime: str | None = None) -> Preset
             remedy="Name the engine whose flags are meant",
             place="runtime",
         )
-    convert = structured if form == "structured" else flat
-    made = convert(contribution_of(preset), Dialect(engine(name)))
-    blocks = {block: dict(keys) for block, keys in made.config.items()}
-    parameters = {parameter: tuple(values) for parameter, values in made.parameters.items()}
+    dialect = Dialect(engine(name))
+    lists, fixed = _by_kind(preset.config) if form == FLAT else (preset.config, {})
+    data = {"parameters": {key: list(values) for key, values in preset.parameters.items()}, **lists}
+    convert = to_flat if form == FLAT else to_structured
+    made = convert(data, dialect.neutral, dialect.engine.catalogue).data
+    parameters = {key: tuple(values) for key, values in made.get("parameters", {}).items()}
+    config = {block: {**fixed.get(block, {}), **made.get(block, {})} for block in CONFIG_BLOCKS}
+    blocks = {block: keys for block, keys in config.items() if keys}
     return preset.content.model_copy(update={"parameters": parameters, "config": blocks})
+
+
+def _by_kind(config: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Fields with lists, which parameters of a preset are too; and fixed values and ranges, which these cannot be."""
+    lists: dict[str, dict[str, Any]] = {}
+    fixed: dict[str, dict[str, Any]] = {}
+    for block, keys in config.items():
+        for key, value in keys.items():
+            (lists if isinstance(value, list) else fixed).setdefault(block, {})[key] = value
+    return lists, fixed
 
 
 def for_engine(preset: Preset, runtime: str) -> Translation:
