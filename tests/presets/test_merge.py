@@ -246,8 +246,11 @@ def test_sources_and_conflicts_cover_the_result(three: list[Contribution], strat
     found = merge(three, strategy)
     assert {place[1] for place in found.sources} == set(found.parameters)
     for (_, name), presets in found.sources.items():
-        own = {one.preset for one in three if any(has(list(v), x) for n, v in one.parameters.items() if n == name
-                                                  for x in found.parameters[name])}
+        own = {
+            one.preset
+            for one in three
+            if any(has(list(v), x) for n, v in one.parameters.items() if n == name for x in found.parameters[name])
+        }
         assert set(presets) <= own or strategy in ("last_wins", "deep_merge")
     missing = {name for one in three for name in one.parameters} - set(found.parameters)
     assert missing <= {one.parameter for one in found.conflicts if one.result is None}

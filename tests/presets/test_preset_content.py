@@ -172,5 +172,6 @@ def test_differences_are_told_by_key() -> None:
         ("parameters.x", None, [1]),
     ]
     assert changes(old, old) == []
-    assert changes(read_content({"name": "x", "parameters": {"a": [1]}}),
-                   read_content({"name": "x", "parameters": {"a": [1.0]}}))
+    assert changes(
+        read_content({"name": "x", "parameters": {"a": [1]}}), read_content({"name": "x", "parameters": {"a": [1.0]}})
+    )

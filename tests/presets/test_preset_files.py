@@ -103,8 +103,9 @@ def test_each_refusal_has_its_words_and_the_field(content: bytes, place: str, wo
 
 
 def test_aliases_of_yaml_cannot_fill_the_memory() -> None:
-    levels = "\n".join(f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join(f'*{chr(97 + n)}' for _ in range(9))}]"
-                       for n in range(12))
+    levels = "\n".join(
+        f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join(f'*{chr(97 + n)}' for _ in range(9))}]" for n in range(12)
+    )
     with pytest.raises(AutotunerError) as caught:
         parse_preset(f"a: &a [x, x, x, x, x, x, x, x, x]\n{levels}\n".encode())
     assert "aliases" in caught.value.why
@@ -119,7 +120,9 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
             case 0 if made:
                 made[here % len(made)] = rng.randrange(256)
             case 1:
-                made[here:here] = rng.choice([b"[", b"]", b"{", b"}", b'"', b",", b":", b"null", b"-", b"1e999", b"\x00"])
+                made[here:here] = rng.choice(
+                    [b"[", b"]", b"{", b"}", b'"', b",", b":", b"null", b"-", b"1e999", b"\x00"]
+                )
             case 2:
                 del made[here : here + rng.randint(1, 20)]
             case 3:
@@ -180,7 +183,8 @@ CONTENTS = st.fixed_dictionaries(
             {}, optional={"author": NAMES, "tags": st.lists(NAMES, max_size=3), "x": st.lists(SCALARS, max_size=2)}
         ),
         "config": st.fixed_dictionaries(
-            {}, optional={"parallel_config": st.fixed_dictionaries({}, optional={"tp": st.just([1, 2]), "pp": st.just(2)})}
+            {},
+            optional={"parallel_config": st.fixed_dictionaries({}, optional={"tp": st.just([1, 2]), "pp": st.just(2)})},
         ),
         "rules": st.lists(st.just({"require": "tp-size >= 1", "message": "m"}), max_size=2),
         "requires": st.lists(NAMES, max_size=2, unique=True),

@@ -113,8 +113,14 @@ def test_values_of_one_flag_that_are_two_settings_are_told_apart() -> None:
 
 
 def test_a_preset_for_any_engine_has_neutral_names() -> None:
-    given = Contribution("x", {"tp": [1, 2], "max_num_seqs": [8], "nonsense": [1]}, {"quant_config": {"kvcache_dtype": [
-        "auto", "fp8_e5m2"]}, "parallel_config": {"presets": ["single-gpu", "long-context"]}})
+    given = Contribution(
+        "x",
+        {"tp": [1, 2], "max_num_seqs": [8], "nonsense": [1]},
+        {
+            "quant_config": {"kvcache_dtype": ["auto", "fp8_e5m2"]},
+            "parallel_config": {"presets": ["single-gpu", "long-context"]},
+        },
+    )
     made = translate(given, None, SGLANG)
     assert {SGLANG.identify(("parameters", n)): v for n, v in made.parameters.items()} == {
         "__parallel__tp": (1, 2), "__scheduling__max_num_seqs": (8,)
@@ -134,9 +140,7 @@ def chosen(*presets: Any, **rules: Any) -> Chosen:
 
 
 def test_the_layer_of_each_key_names_its_presets() -> None:
-    found = preset_layers(
-        chosen(system("high-throughput"), system("memory-efficient")), SGLANG, {"sglang": SGLANG}
-    )
+    found = preset_layers(chosen(system("high-throughput"), system("memory-efficient")), SGLANG, {"sglang": SGLANG})
     both = "preset:high-throughput+memory-efficient"
     assert [(layer.name, layer.data) for layer in found.layers] == [
         (both, {"parameters": {"tp-size": [1, 2, 4], "mem-fraction-static": [0.7, 0.75, 0.9]}})
@@ -200,6 +204,4 @@ def test_rules_are_taken_over_in_the_words_of_the_engine() -> None:
     (kept,) = there.rules
     assert kept["layer"] == "preset:mine"
     assert kept["message"] == "room"
-    assert there.notes == (
-        "preset mine: its rule 'overlap' is not checked: it speaks of what vllm does not have",
-    )
+    assert there.notes == ("preset mine: its rule 'overlap' is not checked: it speaks of what vllm does not have",)

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from autotuner.config.load import to_data, validate
+from autotuner.contracts.attempt import AttemptReason
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.progress import Snapshot
 from autotuner.contracts.result import ExperimentSummary
-from autotuner.contracts.attempt import AttemptReason
 from autotuner.contracts.store import ExperimentStatus
 from autotuner.planning.plan import Plan
 from autotuner.presets.content import to_data as preset_data

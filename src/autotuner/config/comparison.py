@@ -9,8 +9,8 @@
 
 It is parsed here and never given to an interpreter. A name stands for a parameter's value, or for one of ``FACTS``; one
 that has no value is null. ``true`` is not 1, and text is no number. ``<`` and the like hold between two numbers, or two
-texts; with null what they say is not known, and neither is what follows from it. Alone, a name holds when it has a value
-that is not false, 0 or empty.
+texts; with null what they say is not known, and neither is what follows from it. Alone, a name holds when it has a
+value that is not false, 0 or empty.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from autotuner.config.parameters import same_value
-from autotuner.contracts.engine import canonical
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import Scalar
 

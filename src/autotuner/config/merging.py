@@ -52,9 +52,7 @@ class MergeRules(Block):
     default: StrategyName = Field(
         UNION, description="union, intersection, last_wins or deep_merge (also append, override)"
     )
-    strict: bool = Field(
-        False, description="intersection: whether a parameter that only some presets name is left out"
-    )
+    strict: bool = Field(False, description="intersection: whether a parameter that only some presets name is left out")
     parameters: dict[str, StrategyName] = Field(
         default_factory=dict,
         description="strategy of single parameters",

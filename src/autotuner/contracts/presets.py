@@ -103,7 +103,7 @@ class PresetStore(Protocol):
     is CONFLICT. Nothing changes or removes a system preset: AutotunerError(FORBIDDEN).
     """
 
-    async def seed_presets(self, presets: Sequence[NewPreset]) -> None:
+    async def seed_presets(self, new: Sequence[NewPreset]) -> None:
         """Store those system presets whose slugs are not there yet; does not write when all are."""
 
     async def create_preset(self, preset: NewPreset) -> Preset:

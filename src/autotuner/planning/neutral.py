@@ -75,7 +75,7 @@ class Neutral:
         return self._catalogue.find(next(iter(row.sets)))
 
     def plain(self, key: str) -> CatalogueParameter | None:
-        """The engine parameter that takes a setting's value as it is while no other setting counts; None: there is none.
+        """The engine parameter that takes a setting's value as it is while no other counts; None: there is none.
 
         Unlike ``direct`` of every block, and where rows for other circumstances stand beside.
         """

@@ -114,9 +114,7 @@ def make_plan(
     resolver = replace(resolver, rules=neutral.rules(useful, given))
     # What presets forbid is no configuration of the search; the baseline and the references are what they are.
     searching = replace(resolver, rules=neutral.rules([*useful, *of_presets], given)) if of_presets else resolver
-    space = ParameterSpace(
-        dimensions, rules=searching.rules or (), check=searching.check, identify=searching.identity
-    )
+    space = ParameterSpace(dimensions, rules=searching.rules or (), check=searching.check, identify=searching.identity)
     count = space.count(rng)
     if count.empty:
         raise _empty(count)

@@ -60,9 +60,7 @@ class PresetAnalytics(Frozen):
 
 def used(parameters: Mapping[str, Scalar], gives: Mapping[str, ParameterSpec]) -> bool:
     """Whether an experiment has what a preset gave: of each parameter that is searched one of its values."""
-    return bool(gives) and all(
-        name not in parameters or _has(spec, parameters[name]) for name, spec in gives.items()
-    )
+    return bool(gives) and all(name not in parameters or _has(spec, parameters[name]) for name, spec in gives.items())
 
 
 def summarise(preset: str, uses: Sequence[PresetUse]) -> PresetAnalytics:

@@ -10,7 +10,6 @@ from typing import Any
 
 from autotuner.config.comparison import parse_comparison
 from autotuner.config.load import validate
-
 from autotuner.config.problems import DocumentError, nearest
 from autotuner.config.structured import STRUCTURED
 from autotuner.config.text import unreadable
@@ -218,7 +217,9 @@ def _config(given: object, faults: Faults) -> dict[str, dict[str, Any]]:
         elif fields is None:
             continue
         elif not isinstance(fields, Mapping):
-            faults.add(f"config.{block}", f"it is {kind_of(fields)} and not an object", "Write fields with their values")
+            faults.add(
+                f"config.{block}", f"it is {kind_of(fields)} and not an object", "Write fields with their values"
+            )
         else:
             blocks[block] = dict(fields)
     try:
@@ -295,7 +296,6 @@ def _visibility(given: object, faults: Faults) -> Any:
         return given
     faults.add("visibility", f"{_shown(given)} is not a visibility", "Use private, team or public")
     return "team"
-
 
 
 def _mapping(data: object) -> Mapping[str, Any]:

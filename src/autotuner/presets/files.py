@@ -33,7 +33,9 @@ def parse_preset(raw: bytes) -> PresetContent:
     """
     faults = Faults(INVALID_FILE)
     if len(raw) > MAX_BYTES:
-        faults.add("file", f"it has {len(raw)} bytes, and {MAX_BYTES} (1 MiB) are the limit", "Export presets one by one")
+        faults.add(
+            "file", f"it has {len(raw)} bytes, and {MAX_BYTES} (1 MiB) are the limit", "Export presets one by one"
+        )
     faults.raise_if_any()
     try:
         text = raw.decode("utf-8-sig")
@@ -68,5 +70,3 @@ def read_file(data: object) -> PresetContent:
             faults.add(str(key), "it is not a key of such a file", "Keep version and preset")
     faults.raise_if_any()
     return read_content(preset, what=INVALID_FILE, prefix="preset")
-
-

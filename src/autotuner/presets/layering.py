@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from autotuner.config.comparison import FACTS, parse_comparison, renamed
@@ -26,7 +26,10 @@ class Chosen:
     """Stored presets in the order of their merge, required ones among them, and how they are merged."""
 
     presets: tuple[Preset, ...] = ()
-    rules: MergeRules = MergeRules()
+    rules: MergeRules = field(default_factory=MergeRules)
+
+
+NO_PRESETS = Chosen()
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,10 @@ def preset_layers(chosen: Chosen, target: Dialect, sources: Mapping[str, Dialect
                 rules.append({"layer": LAYER + preset.slug, **text})
     contributions = [Contribution(slug, made.parameters, made.config) for slug, made in translations.items()]
     merged = merge_by(contributions, chosen.rules, identify=target.identify)
-    notes += [*(_told(conflict) for conflict in merged.conflicts if not conflict.rule.endswith(ALL_VALUES)), *merged.warnings]
+    notes += [
+        *(_told(conflict) for conflict in merged.conflicts if not conflict.rule.endswith(ALL_VALUES)),
+        *merged.warnings,
+    ]
     return PresetLayers(chosen, merged, translations, tuple(_layers(merged)), tuple(rules), tuple(notes))
 
 
@@ -91,9 +97,7 @@ def records(found: PresetLayers, origins: Mapping[str, str], target: Dialect) ->
         for key, presets in found.merged.sources.items():
             if preset.slug in presets and origins.get(place(key)) == _name(presets):
                 gives[target.planned(key)] = _own_values(found, preset.slug, key, target)
-        made.append(
-            {"name": LAYER + preset.slug, "number": preset.id, "revision": preset.revision, "gives": gives}
-        )
+        made.append({"name": LAYER + preset.slug, "number": preset.id, "revision": preset.revision, "gives": gives})
     return made
 
 

@@ -151,7 +151,7 @@ def distinct(values: Sequence[Scalar]) -> list[Scalar]:
 def in_order(values: Sequence[Scalar]) -> list[Scalar]:
     """Sorted if all are numbers, else as they are."""
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    return list(sorted(numbers)) if len(numbers) == len(values) else list(values)
+    return [*sorted(numbers)] if len(numbers) == len(values) else list(values)
 
 
 # ---- what is said of one parameter, and what becomes of it

@@ -13,7 +13,7 @@ Find = Callable[[str], Preset | None]
 
 
 def with_required(asked: Sequence[Preset], find: Find) -> tuple[Preset, ...]:
-    """The presets in the order of their merge, each once. One that is asked for twice counts where it is asked for last.
+    """The presets in the order of their merge, each once. Asked for twice, one counts where it is asked for last.
 
     AutotunerError: CONTRADICTION for presets that require each other in a circle, NOT_FOUND for one that is gone.
     """

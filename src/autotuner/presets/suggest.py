@@ -2,11 +2,11 @@
 
     score = fit + experience
 
-Fit: 2 for a preset of this engine, 1 for one of any, else the share of its parameters that the engine takes; 0.5 more for
-each purpose (tag or ``recommended_for``) that suits the number of GPUs, 0.5 less for one that does not; 2 less for a rule
-that cannot be kept. Experience, from tasks of the same engine: ``w × (s − 0.5) × 2 × n / (n + 4)`` with s the share of n
-experiments that succeeded, and ``w × v / (v + 2)`` for v tasks that it won; w is 1 for the same model, 0.5 for another one
-on the same kind of GPU, else 0.25.
+Fit: 2 for a preset of this engine, 1 for one of any, else the share of its parameters that the engine takes; 0.5 more
+for each purpose (tag or ``recommended_for``) that suits the number of GPUs, 0.5 less for one that does not; 2 less for
+a rule that cannot be kept. Experience, from tasks of the same engine: ``w × (s − 0.5) × 2 × n / (n + 4)`` with s the
+share of n experiments that succeeded, and ``w × v / (v + 2)`` for v tasks that it won; w is 1 for the same model,
+0.5 for another one on the same kind of GPU, else 0.25.
 """
 
 from __future__ import annotations

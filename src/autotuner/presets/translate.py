@@ -45,8 +45,8 @@ def translate(contribution: Contribution, source: Dialect | None, target: Dialec
     parameters: dict[str, tuple[Scalar, ...]] = {}
     renamed: dict[str, str] = {}
     left_out: list[str] = []
-    for name, values in contribution.parameters.items():
-        neutral, kept, lost = _neutrally(name, values, source, target)
+    for name, said in contribution.parameters.items():
+        neutral, kept, lost = _neutrally(name, said, source, target)
         left_out += lost
         if not kept:
             continue

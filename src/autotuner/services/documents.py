@@ -14,9 +14,9 @@ from autotuner.config.load import apply_sets, check_part, read_mapping, to_data,
 from autotuner.config.search_checks import AT_THE_LIMIT
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.engines.registry import demonstration, engine_for_model
-from autotuner.presets.layering import Chosen
-from autotuner.services.host import host_facts
+from autotuner.presets.layering import NO_PRESETS, Chosen
 from autotuner.services.from_context import read_request, task_from_context
+from autotuner.services.host import host_facts
 from autotuner.services.layering import Assembled, Parts, assemble_document
 from autotuner.services.models import model_path
 from autotuner.services.profiles import open_profiles
@@ -103,12 +103,8 @@ def _text(path: str) -> str:
         ) from None
 
 
-def _assembled(
-    data: dict[str, Any], name: str, profiles: Sequence[str], settings: Settings | None
-) -> Assembled | None:
-    """The document put together with its profiles and presets; None for one without. Not to be called by a coroutine:
-    presets are read from the store.
-    """
+def _assembled(data: dict[str, Any], name: str, profiles: Sequence[str], settings: Settings | None) -> Assembled | None:
+    """The document put together with profiles and presets; None for one without. Not to be called by a coroutine."""
     if not profiles and not data.get("profiles") and not data.get("presets"):
         return None
     known = settings or load_settings(os.environ)
@@ -116,13 +112,17 @@ def _assembled(
     for profile in profiles:
         book.profiles.get(profile)
     part = check_part(data, name=name)
-    presets = Chosen()
-    if part.presets:
-        from autotuner.services.preset_merging import chosen_presets  # the store is slow to import
-
-        presets = asyncio.run(chosen_presets(known, part.presets, part.merge_strategy))
-    parts = Parts(data, profiles=profiles or part.profiles or (), presets=presets)
+    parts = Parts(data, profiles=profiles or part.profiles or (), presets=_chosen(part, known))
     return assemble_document(parts, book, known, name=name)
+
+
+def _chosen(part: TaskDocument, settings: Settings) -> Chosen:
+    """The stored presets that a document names. Not to be called by a coroutine."""
+    if not part.presets:
+        return NO_PRESETS
+    from autotuner.services.preset_merging import chosen_presets  # the store is slow to import
+
+    return asyncio.run(chosen_presets(settings, part.presets, part.merge_strategy))
 
 
 def quick_document(
@@ -171,14 +171,17 @@ def profile_document(
     book = open_profiles(settings)
     for profile in profiles:
         book.profiles.get(profile)
+    overrides = apply_sets({}, sets, name="quick")
+    requests = check_part({key: overrides.pop(key) for key in ("presets", "merge_strategy") if key in overrides})
     asked = {
         "task_name": "-".join(["quick", _stem(model), *dict.fromkeys(profiles)]),
         "model_name": model,
         "profiles": list(profiles),
         "optimization_objective": objective,
-        "user_overrides": apply_sets({}, sets, name="quick"),
+        "user_overrides": overrides,
     }
-    return task_from_context(read_request(asked), book, settings, mode="local").document
+    presets = _chosen(requests, settings)
+    return task_from_context(read_request(asked), book, settings, presets=presets, mode="local").document
 
 
 def demo_document(*, sets: Sequence[str] = (), settings: Settings | None = None) -> TaskDocument:

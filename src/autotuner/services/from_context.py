@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
@@ -15,7 +15,7 @@ from autotuner.config.layers import Layer
 from autotuner.config.load import check_part, problems_of
 from autotuner.config.problems import DocumentError, Problem, nearest
 from autotuner.contracts.errors import ErrorCode
-from autotuner.presets.layering import Chosen
+from autotuner.presets.layering import NO_PRESETS, Chosen
 from autotuner.services.layering import BASE, Parts, assemble_document
 from autotuner.services.planning import engine_of
 from autotuner.services.profiles import ProfileBook
@@ -89,7 +89,7 @@ def task_from_context(
     book: ProfileBook,
     settings: Settings,
     *,
-    presets: Chosen = Chosen(),
+    presets: Chosen = NO_PRESETS,
     names: Collection[str] = (),
     mode: str | None = None,
 ) -> ContextTask:

@@ -29,9 +29,10 @@ from autotuner.planning.claims import engine_claims
 from autotuner.planning.gpu_cap import cap_sizes
 from autotuner.planning.neutral import Neutral
 from autotuner.presets.dialect import Dialect
-from autotuner.presets.layering import LAYER, Chosen, preset_layers, records, replaced
+from autotuner.presets.layering import LAYER, NO_PRESETS, Chosen, preset_layers, records, replaced
 from autotuner.services.host import host_facts
 from autotuner.services.planning import installed_engine_of
+from autotuner.services.preset_runtimes import dialects_of
 from autotuner.services.profiles import ProfileBook, profile_layers
 from autotuner.services.settings import Settings
 
@@ -51,7 +52,7 @@ class Parts:
     document: Mapping[str, Any]
     """What the document itself says."""
     profiles: Sequence[str] = ()
-    presets: Chosen = Chosen()
+    presets: Chosen = NO_PRESETS
     """Stored presets, stronger than profiles."""
     own: str = DOCUMENT
     """Name of the document's layer."""
@@ -101,7 +102,7 @@ def assemble_document(parts: Parts, book: ProfileBook, settings: Settings, *, na
     )
     dialect = Dialect(engine)
     presets = preset_layers(
-        Chosen() if parts.replace else parts.presets, dialect, dialects_of(parts.presets), model=context.model_name
+        NO_PRESETS if parts.replace else parts.presets, dialect, dialects_of(parts.presets), model=context.model_name
     )
     warnings: list[str] = list(presets.notes)
     layers: list[Layer]

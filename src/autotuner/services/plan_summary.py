@@ -37,7 +37,8 @@ class PlannedParameter(Frozen):
     )
     default: Scalar = Field(description="the engine's own; null: it decides at start")
     layer: str = Field(
-        "document", description="what gave the value: document, a layer that was merged below it, derived, engine default"
+        "document",
+        description="what gave the value: document, a layer that was merged below it, derived, engine default",
     )
 
 
@@ -45,7 +46,9 @@ class PlannedLayer(Frozen):
     """What was merged below the document."""
 
     name: str = Field(description="such as profile:balanced:balanced-params")
-    keys: dict[str, object] = Field(description="key path → value that it gave; keys that a stronger one set are not here")
+    keys: dict[str, object] = Field(
+        description="key path → value that it gave; keys that a stronger one set are not here"
+    )
 
 
 class PlannedCommand(Frozen):
@@ -213,7 +216,10 @@ def _layers(document: TaskDocument) -> tuple[PlannedLayer, ...]:
         keys.setdefault(name, {})[place] = values.get(place)
     # What several presets give together is one layer, beside which those that give nothing alone say nothing.
     together = {
-        LAYER + slug for name in keys if "+" in name and name.startswith(LAYER) for slug in name[len(LAYER) :].split("+")
+        LAYER + slug
+        for name in keys
+        if "+" in name and name.startswith(LAYER)
+        for slug in name[len(LAYER) :].split("+")
     }
     return tuple(PlannedLayer(name=name, keys=found) for name, found in keys.items() if found or name not in together)
 

@@ -30,9 +30,7 @@ async def preset_analytics(store: Store, preset: Preset) -> PresetAnalytics:
     return summarise(preset.slug, (await _uses(store)).get(preset.id, []))
 
 
-async def suggest_presets(
-    store: Store, presets: PresetStore, request: SuggestionRequest
-) -> list[SuggestedPreset]:
+async def suggest_presets(store: Store, presets: PresetStore, request: SuggestionRequest) -> list[SuggestedPreset]:
     """The presets that can be used for a model on an engine, the best first.
 
     AutotunerError(UNKNOWN_NAME) for an engine that there is not.

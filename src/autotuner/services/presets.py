@@ -217,7 +217,7 @@ def for_engine(preset: Preset, runtime: str) -> Translation:
 
 
 def with_changes(data: Mapping[str, Any], sets: Sequence[str]) -> dict[str, Any]:
-    """A copy of a preset's plain data with each ``KEY=VALUE`` applied in order; values are YAML, and null takes a key out.
+    """A copy of a preset's plain data with each ``KEY=VALUE`` applied; values are YAML, and null takes a key out.
 
     KEY is a field (``description``), or a key of one: ``parameters.tp-size``, ``config.parallel_config.tp``,
     ``metadata.author``. AutotunerError(INVALID_VALUE) for what is no such change or no YAML.
@@ -273,7 +273,11 @@ def _checked(content: PresetContent, what: str, *, prefix: str = "") -> PresetCo
         return content.model_copy(update={"runtime": runtime_name(content.runtime)})
     except AutotunerError as error:
         raise AutotunerError(
-            ErrorCode.INVALID_VALUE, what, why=f"{error.what}: {error.why}", remedy=error.remedy, place=f"{prefix}runtime"
+            ErrorCode.INVALID_VALUE,
+            what,
+            why=f"{error.what}: {error.why}",
+            remedy=error.remedy,
+            place=f"{prefix}runtime",
         ) from None
 
 
@@ -314,7 +318,9 @@ def _doubts(preset: Preset) -> tuple[str, ...]:
         if dialect.engine.catalogue.find(name) is None and dialect.neutral.named(name) is None
     ]
     version = dialect.engine.catalogue.version
-    return tuple(f"{preset.runtime} {version} has no parameter {name!r}; a task that uses it is refused" for name in unknown)
+    return tuple(
+        f"{preset.runtime} {version} has no parameter {name!r}; a task that uses it is refused" for name in unknown
+    )
 
 
 def _revision(found: Sequence[PresetRevision], preset: Preset, number: int) -> PresetRevision:

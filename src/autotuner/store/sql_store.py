@@ -309,9 +309,7 @@ class SqlStore:
     ) -> Preset:
         """Store a new revision of a preset."""
         return await self._database.write(
-            lambda session: presets.change(
-                session, preset_id, content, self._clock(), reason=reason, revision=revision
-            )
+            lambda session: presets.change(session, preset_id, content, self._clock(), reason=reason, revision=revision)
         )
 
     async def delete_preset(self, preset_id: int) -> None:

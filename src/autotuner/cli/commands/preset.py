@@ -1,5 +1,7 @@
-"""``autotuner preset``: list, show, create, edit, duplicate, delete; what is done with several, with files and with their
-history is in ``preset_merging``, ``preset_files`` and ``preset_history``.
+"""``autotuner preset``: list, show, create, edit, duplicate, delete.
+
+What is done with several, with files and with their history is in ``preset_merging``, ``preset_files``,
+``preset_history``.
 """
 
 from __future__ import annotations
@@ -197,7 +199,7 @@ def content_options(function: Decorated) -> Decorated:
 @content_options
 @shared_options()
 @pass_state
-def create(state: State, name: str, **given: Any) -> None:
+def create(state: State, /, name: str, **given: Any) -> None:
     """Store a preset under NAME.
 
     \b
@@ -224,7 +226,7 @@ async def _create(state: State, name: str, given: dict[str, Any]) -> None:
 @click.option("--rename", "new_name", metavar="NAME", help="Another name; the slug stays.")
 @shared_options()
 @pass_state
-def edit(state: State, name: str, new_name: str | None, **given: Any) -> None:
+def edit(state: State, /, name: str, new_name: str | None, **given: Any) -> None:
     """Change the preset NAME. What it was stays as a revision, and tasks that used it keep what it gave them.
 
     \b

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -80,11 +81,14 @@ async def _export(state: State, name: str, output: str | None, form: Any, runtim
     if output is None:
         click.echo(text, nl=False)
         return
-    path = Path(output)
-    if path.is_dir():
-        path = path / file_name(found.slug)
+    path = await asyncio.to_thread(_target, Path(output), file_name(found.slug))
     write_file(path, text)
     if state.json:
         say_json({"preset": found.slug, "file": str(path)})
     else:
         say(str(path))
+
+
+def _target(path: Path, name: str) -> Path:
+    """The file to write: in a folder one of the usual name."""
+    return path / name if path.is_dir() else path

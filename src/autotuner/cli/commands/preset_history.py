@@ -116,7 +116,7 @@ async def _rollback(state: State, name: str, revision: int) -> None:
 @shared_options()
 @pass_state
 def analytics(state: State, name: str) -> None:
-    """Show what came of the preset NAME: tasks and experiments that used it, how many succeeded, best and median result.
+    """Show what came of the preset NAME: who used it, how many experiments succeeded, best and median result.
 
     An experiment used it if it has one of its values of each parameter that the preset gave to the task.
 
@@ -157,7 +157,9 @@ async def _analytics(state: State, name: str) -> None:
 
 @click.command(name="suggest")
 @click.option("--engine", metavar="ENGINE", help="The engine; default: the default one.")
-@click.option("--model", default="", metavar="MODEL", help="Name or path of the model: earlier tasks with it count most.")
+@click.option(
+    "--model", default="", metavar="MODEL", help="Name or path of the model: earlier tasks with it count most."
+)
 @click.option("--gpu-type", metavar="NAME", help="Kind of GPU, such as h100_sxm.")
 @click.option("--gpus", type=click.IntRange(min=0), metavar="N", help="Number of GPUs.")
 @shared_options()

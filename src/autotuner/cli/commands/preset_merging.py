@@ -76,9 +76,7 @@ async def _merge(
     from autotuner.services.presets import create_preset, open_presets
 
     async with open_presets(state.settings()) as store:
-        found = await merge_presets(
-            store, names, strategy, overrides=overrides, strict=strict, runtime=engine
-        )
+        found = await merge_presets(store, names, strategy, overrides=overrides, strict=strict, runtime=engine)
         saved = None
         if save is not None:
             data = {"name": save, "parameters": found.parameters, "config": found.config, "runtime": found.runtime}
