@@ -329,6 +329,7 @@ async def test_merging_by_number_in_the_order_asked_for(store: SqlStore) -> None
 
 
 async def test_merging_says_what_is_wrong(store: SqlStore) -> None:
+    await refused(merge_presets(store, []), 422, "There is nothing to merge")
     await refused(merge_presets(store, [1, 99]), 404, "Preset not found")
     error = await refused(merge_presets(store, [1, 2], "newest"), 422, "Invalid merge strategy")
     assert all(name in error.why for name in ("union", "intersection", "last_wins", "deep_merge"))

@@ -31,9 +31,9 @@ def _comparison(text: str) -> str:
 class AppliedLayer(Block):
     """A layer that the document was assembled from."""
 
-    name: Text = Field(description="kind and name of the layer", examples=["preset:high-throughput"])
+    name: Text = Field(description="kind and name of the layer, such as preset:high-throughput")
     number: int | None = Field(None, ge=1, description="number of the stored preset")
-    revision: int | None = Field(None, ge=1, description="its revision at that time")
+    revision: int | None = Field(None, ge=1, description="number of its revision at that time")
     gives: dict[str, Spec] = Field(
         default_factory=dict, description="values that it gave, by the planner's name of the parameter"
     )
@@ -42,12 +42,12 @@ class AppliedLayer(Block):
 class AppliedRule(Block):
     """A rule of a preset: configurations that break it are left out."""
 
-    layer: Text = Field(description="layer that it belongs to", examples=["preset:high-throughput"])
+    layer: Text = Field(description="layer that it belongs to")
     when: Annotated[str, AfterValidator(_comparison)] | None = Field(
-        None, description="comparison that makes it apply; default: always", examples=["tp-size >= 4"]
+        None, description="comparison that makes it apply; default: always; such as tp-size >= 4"
     )
     require: Annotated[str, AfterValidator(_comparison)] = Field(
-        description="comparison that must hold", examples=["mem-fraction-static <= 0.85"]
+        description="comparison that must hold, such as mem-fraction-static <= 0.85"
     )
     message: Text = Field(description="sentence for people when it does not hold")
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from autotuner.config.merging import UNION, MergeRules, strategy_named
+from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.presets import ANY_RUNTIME, PresetStore
 from autotuner.contracts.values import Frozen
 from autotuner.engines.registry import engine
@@ -74,6 +75,14 @@ async def merge_presets(
     takes nothing.
     """
     strategy_named(strategy)
+    if not names:
+        raise AutotunerError(
+            ErrorCode.INVALID_VALUE,
+            "There is nothing to merge",
+            why="no preset is named",
+            remedy="Name one or several",
+            place="preset_ids",
+        )
     chosen = await choose(store, names, None)
     sources = dialects_of(chosen)
     runtimes = {preset.runtime for preset in chosen.presets}
