@@ -69,10 +69,12 @@ def test_a_wrong_file_is_a_warning(commands: Commands) -> None:
 def test_a_plan_shows_the_layers(commands: Commands) -> None:
     ran = commands("plan", commands.task_file(TASK), "--profile", "low-latency", "--profile", "production")
     assert ran.exit_code == 0, ran.stderr
-    for words in ("searched, profile:low-latency:low-latency-params", "profile:production:production-params", "5 s"):
+    for words in ("searched, profile:low-latency:low-latency-params", "profile:production:production-params"):
         assert words in ran.stdout
     plan = json.loads(
-        commands("plan", commands.task_file(TASK), "--profile", "low-latency", "--profile", "production", "--json").stdout
+        commands(
+            "plan", commands.task_file(TASK), "--profile", "low-latency", "--profile", "production", "--json"
+        ).stdout
     )
     assert [layer["name"] for layer in plan["layers"]] == [
         "profile:low-latency:low-latency-params",
@@ -134,7 +136,7 @@ def test_an_exported_document_stands_alone(commands: Commands) -> None:
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (("export", "no-such-task"), "no-such-task"),
+        (("export", "no-such-task"), "Cannot find the store"),
         (("export", "nowhere.yaml"), "cannot be read"),
         (("profile", "show"), "Missing argument"),
     ],

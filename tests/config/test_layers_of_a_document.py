@@ -45,12 +45,16 @@ def test_a_description_of_values_is_one_value() -> None:
 
 
 def test_null_counts_as_not_given_where_a_key_has_a_meaning_of_its_own() -> None:
-    assert merged({"optimization": {"patience": 4}, "slo": {"steepness": 1.0}}, {"optimization": {"patience": None}}) == {
+    assert merged(
+        {"optimization": {"patience": 4}, "slo": {"steepness": 1.0}}, {"optimization": {"patience": None}}
+    ) == {
         "optimization": {"patience": 4},
         "slo": {"steepness": 1.0},
     }
     # Here it asks for the engine's own choice, or is a value like any other.
-    assert merged({"parameters": {"n": [1]}, "metadata": {"a": 1}}, {"parameters": {"n": None}, "metadata": {"a": None}}) == {
+    assert merged(
+        {"parameters": {"n": [1]}, "metadata": {"a": 1}}, {"parameters": {"n": None}, "metadata": {"a": None}}
+    ) == {
         "parameters": {"n": None},
         "metadata": {"a": None},
     }
@@ -79,7 +83,9 @@ def test_both_words_for_a_precision_meet(weak: dict[str, object], strong: dict[s
 
 def test_a_load_of_another_kind_takes_the_place_of_the_weaker_one() -> None:
     weak = {"benchmark": {"num_concurrency": [4, 8], "repeats": 2}}
-    assert merged(weak, {"benchmark": {"request_rates": [0.5]}}) == {"benchmark": {"repeats": 2, "request_rates": [0.5]}}
+    assert merged(weak, {"benchmark": {"request_rates": [0.5]}}) == {
+        "benchmark": {"repeats": 2, "request_rates": [0.5]}
+    }
     assert merged(weak, {"benchmark": {"profile": "search"}}) == {"benchmark": {"repeats": 2, "profile": "search"}}
     assert merged(weak, {"benchmark": {"profile": "levels"}}) == {
         "benchmark": {"num_concurrency": [4, 8], "repeats": 2, "profile": "levels"}
@@ -167,7 +173,9 @@ def test_keys_with_dots_have_a_place_of_their_own() -> None:
 
 KEYS = st.sampled_from(["task_name", "metadata", "optimization", "a", "b", "a.b", "parameters", "slo", "ttft", "mean"])
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(0, 3), st.lists(st.integers(0, 3), max_size=2))
-TREES = st.recursive(st.dictionaries(KEYS, VALUES, max_size=3), lambda inner: st.dictionaries(KEYS, inner | VALUES, max_size=3))
+TREES = st.recursive(
+    st.dictionaries(KEYS, VALUES, max_size=3), lambda inner: st.dictionaries(KEYS, inner | VALUES, max_size=3)
+)
 
 
 def leaves(data: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -214,7 +222,9 @@ SHAPED = st.fixed_dictionaries(
         "memory_config": st.fixed_dictionaries(
             {}, optional={"mem_fraction_static": st.floats(0, 1), "max_model_len": VALUES}
         ),
-        "slo": st.fixed_dictionaries({}, optional={"ttft": st.just({"threshold": 1.0}), "steepness": st.floats(0.1, 1)}),
+        "slo": st.fixed_dictionaries(
+            {}, optional={"ttft": st.just({"threshold": 1.0}), "steepness": st.floats(0.1, 1)}
+        ),
         "metadata": st.dictionaries(st.sampled_from(["a", "b"]), VALUES, max_size=2),
     },
 )

@@ -29,7 +29,11 @@ def merged(name: str, *layers: dict[str, Any]) -> dict[str, Any]:
         ("vllm", {"parallel_config": {"tp": [4], "pp": 2}}, {"parallel_config": {"presets": ["balanced"]}}),
         ("sglang", {"memory_config": {"gpu_memory_utilization": 0.8}}, {"parameters": {"mem-fraction-static": [0.9]}}),
         ("sglang", {"parameters": {"mem-fraction-static": [0.9]}}, {"memory_config": {"mem_fraction_static": 0.8}}),
-        ("sglang", {"scheduling_config": {"chunked_prefill_enabled": False}}, {"parameters": {"chunked-prefill-size": 8}}),
+        (
+            "sglang",
+            {"scheduling_config": {"chunked_prefill_enabled": False}},
+            {"parameters": {"chunked-prefill-size": 8}},
+        ),
         ("sglang", {"parameters": {"chunked-prefill-size": 8}}, {"scheduling_config": {"max_num_batched_tokens": 16}}),
         ("llamacpp", {"parameters": {"cache-type-k": "q8_0"}}, {"quant_config": {"kvcache_dtype": "auto"}}),
         ("vllm", {"quantization_config": {"kvcache_quant_mode": "fp8"}}, {"quant_config": {"presets": ["default"]}}),

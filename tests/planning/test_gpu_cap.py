@@ -22,7 +22,9 @@ def notes(gpus: int | None, name: str = "sglang", **data: Any) -> tuple[str, ...
 
 def test_sizes_above_the_cap_are_dropped() -> None:
     assert capped(2, parameters={"tp-size": [1, 2, 4]}) == {"parameters": {"tp-size": [1, 2]}}
-    assert notes(2, parameters={"tp-size": [1, 2, 4]}) == ("parameters.tp-size is [1,2] in place of [1,2,4], for 2 GPUs",)
+    assert notes(2, parameters={"tp-size": [1, 2, 4]}) == (
+        "parameters.tp-size is [1,2] in place of [1,2,4], for 2 GPUs",
+    )
 
 
 @pytest.mark.parametrize(("gpus", "left"), [(1, 1), (2, 2), (3, 2), (4, 4)])

@@ -70,16 +70,17 @@ def test_engines_on_gpus_get_their_own_names(name: str, tp: str | None, memory: 
 
 def test_the_tokens_of_a_step_have_the_name_of_the_engine() -> None:
     names = {name: list(data_of(name, "high-throughput")[0]["parameters"])[1] for name in ("sglang", "vllm")}
-    assert names == {"sglang": "chunked-prefill-size", "vllm": "max-num-batched-tokens"}
+    assert names == {"sglang": "chunked-prefill-size", "vllm": "max_num_batched_tokens"}
 
 
 def test_what_an_engine_lacks_is_said_and_stood_in_for() -> None:
     data, notes = data_of("llamacpp", "balanced")
     assert data["parameters"] == {"n_parallel": [4, 8, 16], "n_ubatch": [256, 512]}
     assert data["quant_config"] == {"kvcache_dtype": ["auto", "int8"]}
-    assert notes == (
+    (note,) = notes
+    assert note == (
         "llamacpp has no tp-size and no mem-fraction-static; "
-        "`autotuner profile show balanced --engine llamacpp` shows what is set for it",
+        "`autotuner profile show balanced --engine llamacpp` shows what is set for it"
     )
 
 

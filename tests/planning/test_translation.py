@@ -57,7 +57,11 @@ def test_a_value_that_the_engine_lacks_is_left_out() -> None:
     [
         ("llamacpp", {"parameters": {"tp-size": [1]}}, "parameters.tp-size is left out: llamacpp has nothing like it"),
         ("vllm", {"parameters": {"no-such": 1}}, "parameters.no-such is left out: vllm has nothing like it"),
-        ("llamacpp", {"parallel_config": {"tp": [1, 2]}}, "parallel_config.tp is left out: llamacpp has nothing like it"),
+        (
+            "llamacpp",
+            {"parallel_config": {"tp": [1, 2]}},
+            "parallel_config.tp is left out: llamacpp has nothing like it",
+        ),
         (
             "tensorrt-llm",
             {"parallel_config": {"presets": ["single-gpu", "balanced"]}},
@@ -75,8 +79,8 @@ def test_what_is_left_out_is_said(name: str, data: dict[str, Any], sentence: str
 
 
 def test_a_setting_that_several_flags_write_keeps_its_neutral_name() -> None:
-    assert translated("llamacpp", parameters={"kvcache_dtype": ["auto", "int8"]}) == {
-        "parameters": {"kvcache_dtype": ["auto", "int8"]}
+    assert translated("sglang", parameters={"enforce_eager": [True, False]}) == {
+        "parameters": {"enforce_eager": [True, False]}
     }
 
 

@@ -75,7 +75,12 @@ def test_data_alone_is_one_layer() -> None:
     ("text", "place", "why", "remedy"),
     [
         ("{name: x, layer: []}", "layer", "'layer' is not a key of a profile", "Did you mean layers?"),
-        ("{name: x, layers: [{name: a, data: {}, wen: {}}]}", "layers.0.wen", "'wen' is not a key", "Did you mean when?"),
+        (
+            "{name: x, layers: [{name: a, data: {}, wen: {}}]}",
+            "layers.0.wen",
+            "'wen' is not a key",
+            "Did you mean when?",
+        ),
         ("{name: x, layers: [{name: a, data: {}, when: {gpus: 2}}]}", "layers.0.when.gpus", "not a key", "total_gpus"),
         ("{name: x}", "layers", "it has neither layers nor data", "Give one of the two"),
         ("{name: x, data: {}, layers: []}", "layers", "layers and data are both given", "Give one of the two"),

@@ -34,7 +34,10 @@ def test_layers_may_be_made_for_the_task_and_hang_on_it() -> None:
     one = book.get("mine").layers_for(LayerContext(total_gpus=1))
     assert [layer.name for layer in one] == ["profile:mine:load"]
     eight = book.get("mine").layers_for(LayerContext(total_gpus=8))
-    assert assemble(eight).provenance == {"benchmark.num_concurrency": "profile:mine:load", "labels": "profile:mine:large"}
+    assert assemble(eight).provenance == {
+        "benchmark.num_concurrency": "profile:mine:load",
+        "labels": "profile:mine:large",
+    }
 
 
 @pytest.mark.parametrize(

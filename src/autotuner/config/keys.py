@@ -50,7 +50,7 @@ def unknown_key(path: Sequence[str]) -> Problem:
             f"{key} is not available in this version",
             "Leave it out, or use a version that has it",
         )
-    known = block.known_keys() if block is not None else []
+    known = [name for name in block.known_keys() if name != _WRITTEN_BY_US] if block is not None else []
     meant = nearest(key, known)
     elsewhere = next(
         (".".join((*p, key)) for p, b in blocks() if p and p[0] != _WRITTEN_BY_US and key in b.model_fields), None

@@ -171,9 +171,7 @@ _WORDING = {
 }
 
 
-def problems_of(
-    error: ValidationError, data: object, *, unknown: Callable[[list[str]], Problem]
-) -> list[Problem]:
+def problems_of(error: ValidationError, data: object, *, unknown: Callable[[list[str]], Problem]) -> list[Problem]:
     """What is wrong with data, one problem per place; the branches of a union are joined by "or".
 
     ``unknown``: what to say of a key that nothing has.

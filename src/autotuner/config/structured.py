@@ -249,10 +249,10 @@ def settings(document: TaskDocument) -> Iterator[Setting]:
                 spec = Fixed(value=value) if isinstance(value, bool) else value
                 yield Setting(group, NEUTRAL_NAMES.get(field, field), f"{place}.{field}", spec)
     adapter = document.quantization_config
-    for field, (name, renamed) in ADAPTED.items():
+    for field, (name, others) in ADAPTED.items():
         spec = getattr(adapter, field) if adapter is not None else None
         if spec is not None:
-            yield Setting("quant", name, f"quantization_config.{field}", renamed(spec, renamed))
+            yield Setting("quant", name, f"quantization_config.{field}", renamed(spec, others))
 
 
 def presets(document: TaskDocument) -> dict[str, tuple[str, ...]]:

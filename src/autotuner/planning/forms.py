@@ -81,9 +81,10 @@ def to_flat(data: Mapping[str, Any], neutral: Neutral, catalogue: Catalogue) -> 
     stays: list[str] = []
     for block in STRUCTURED:
         fields = dict(made.pop(block, {}))
+        beside = {**fields, **(data.get("quant_config") or {})} if block == QUANTIZATION else fields
         left: dict[str, Any] = {}
         for field, value in fields.items():
-            found = forms.parameter_of(block, field, value, fields)
+            found = forms.parameter_of(block, field, value, beside)
             if found is None or forms.meaning(found[0]) in meant:
                 left[field] = value
             elif found[0]:
@@ -166,10 +167,11 @@ class _Forms:
     ) -> tuple[str, object] | None:
         """Name and value of the parameter that says the same as a field; None for none.
 
-        An empty name: it repeats what another field of its block says.
+        ``beside``: the fields beside it. A flag would beat the presets among them, so such a field stays. An empty
+        name: it repeats what another field says.
         """
         spec = parse_spec(value) if field != PRESETS_FIELD else Fixed(value=None)
-        if field == PRESETS_FIELD or field in UNSEARCHED:
+        if field == PRESETS_FIELD or field in UNSEARCHED or PRESETS_FIELD in beside:
             return None
         if block == QUANTIZATION:
             if field in AGREEING:
@@ -216,7 +218,7 @@ class _Forms:
                     yield block.key(setting.name)
 
     def _always(self, name: str, value: Scalar) -> str | None:
-        """The flag that takes a value as it is in any case; None where it hangs on something, or is written otherwise."""
+        """The flag that takes a value as it is in any case; None where that hangs on something."""
         for row in self._rows.get(name, ()):
             if row.values and value is not None and not any(same_value(value, one) for one in row.values):
                 continue

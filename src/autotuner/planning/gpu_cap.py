@@ -67,15 +67,12 @@ def cap_sizes(data: Mapping[str, Any], engine: Engine, total_gpus: int | None) -
             made.setdefault(block, {})[name] = left
             there = "1 GPU" if total_gpus == 1 else f"{total_gpus} GPUs"
             notes.append(
-                f"{place(size.path)} is {canonical_json(left)} in place of {canonical_json(size.given)}, "
-                f"for {there}"
+                f"{place(size.path)} is {canonical_json(left)} in place of {canonical_json(size.given)}, for {there}"
             )
     return Cap(made, tuple(notes))
 
 
-def _fitting(
-    sizes: Mapping[str, Sequence[Scalar]], asked: _Asked, total_gpus: int
-) -> dict[str, list[Scalar]] | None:
+def _fitting(sizes: Mapping[str, Sequence[Scalar]], asked: _Asked, total_gpus: int) -> dict[str, list[Scalar]] | None:
     """Of each size the values that occur in a combination that fits; None: there is no such combination."""
     used: dict[str, set[int]] = {key: set() for key in sizes}
     for picked in product(*(range(len(values)) for values in sizes.values())):

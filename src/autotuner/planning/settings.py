@@ -17,6 +17,7 @@ from autotuner.planning.neutral import Neutral
 from autotuner.planning.parameters import Given
 from autotuner.planning.values import check_values, standing_for
 
+
 @dataclass(frozen=True)
 class Structured:
     """What the blocks give beside ``parameters``."""

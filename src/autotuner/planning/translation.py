@@ -11,7 +11,7 @@ from typing import Any
 
 from autotuner.config.parameters import Choices, parse_spec, same_value
 from autotuner.config.structured import GROUPS, NEUTRAL_NAMES, PRESETS_FIELD
-from autotuner.contracts.engine import CatalogueParameter, Engine, PlanContext
+from autotuner.contracts.engine import CatalogueParameter, Engine, PlanContext, canonical
 from autotuner.contracts.values import Scalar, canonical_json
 from autotuner.planning.neutral import Neutral
 from autotuner.planning.values import described, standing_for, takes
@@ -76,7 +76,7 @@ class _Reader:
         known = self._catalogue.find(spelling)
         if known is not None:
             kept = self._kept(place, known, value, lambda one: _not_taken(known, one))
-            return None if kept is None else (spelling, kept)
+            return None if kept is None else (_own_spelling(known, spelling), kept)
         key = self._neutral.named(spelling)
         field = None if key is None else self._neutral.known(key)
         if key is None or field is None:
@@ -147,14 +147,23 @@ class _Reader:
                 return None
             names.add(name)
         found = self._catalogue.find(names.pop()) if len(names) == 1 else None
-        return None if found is None else (found.flag or found.key).lstrip("-")
+        return None if found is None else _flag(found)
 
     def _leave_out(self, what: str, why: str) -> None:
         self.left_out.append(f"{what} is left out: {why}")
+
+
+def _own_spelling(parameter: CatalogueParameter, spelling: str) -> str:
+    """A name as it is if it is the engine's own; what the engine only knows from others becomes its flag."""
+    own = (parameter.name, parameter.flag, *parameter.flags, parameter.key)
+    return spelling if canonical(spelling) in map(canonical, own) else _flag(parameter)
+
+
+def _flag(parameter: CatalogueParameter) -> str:
+    return (parameter.flag or parameter.key).lstrip("-")
 
 
 def _not_taken(parameter: CatalogueParameter, value: Scalar) -> str | None:
     if value is None or takes(parameter, value):
         return None
     return f"{parameter.flag or parameter.name} takes {described(parameter)}"
-

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autotuner.config.layers import Layer, LayerContext
-from autotuner.profiles.profile import ProfileMetadata, Profiles
+from autotuner.profiles.profile import BUILT_IN, ProfileMetadata, Profiles
 
 TP, MEMORY, STEP = "tp-size", "mem-fraction-static", "max_num_batched_tokens"
 SLOTS, MICRO_BATCH = "n_parallel", "n_ubatch"
@@ -39,7 +39,7 @@ class Searched:
         """The blocks ``parameters`` and ``quant_config`` for an engine."""
         spread = {TP: self.tp, STEP: self.step}
         single = {SLOTS: self.slots, MICRO_BATCH: self.micro_batch}
-        parameters = dict(spread if context.has(TP) else single)
+        parameters: dict[str, Sequence[int] | Sequence[float]] = dict(spread if context.has(TP) else single)
         made: dict[str, Any] = {}
         if context.has(MEMORY):
             parameters[MEMORY] = self.memory
@@ -165,5 +165,5 @@ def built_in_profiles() -> Profiles:
     """A book with the six of them."""
     book = Profiles()
     for one in PROFILES:
-        book.register_profile(one.name, [one.layer], one.metadata)
+        book.register_profile(one.name, [one.layer], one.metadata, origin=BUILT_IN)
     return book

@@ -130,4 +130,3 @@ def _unknown(path: list[str]) -> Problem:
     meant = nearest(path[-1], known)
     remedy = f"Did you mean {meant}? If not, leave it out" if meant else f"Use one of {', '.join(known)}"
     return Problem(ErrorCode.UNKNOWN_KEY, ".".join(path), f"{path[-1]!r:.80} is not a key of a profile", remedy)
-

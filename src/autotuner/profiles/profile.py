@@ -42,7 +42,7 @@ class Profile:
     name: str
     layers: tuple[Layer, ...]
     metadata: ProfileMetadata
-    origin: str = BUILT_IN
+    origin: str
     """built-in, or where it comes from."""
 
     def layers_for(self, context: LayerContext) -> list[Layer]:
@@ -105,7 +105,7 @@ class Profiles:
             if sum(layer.name == other.name for other in layers) > 1:
                 raise _refused(place, f"two of its layers are called {layer.name!r}", "Rename one of them")
             if not callable(layer.data):
-                check_layer(layer, name)
+                check_layer(layer, name, origin)
         made = Profile(name, tuple(layers), _metadata(metadata, place), origin)
         self._profiles[name] = made
         return made
@@ -151,9 +151,9 @@ class Profiles:
         )
 
 
-def check_layer(layer: Layer, profile: str) -> None:
+def check_layer(layer: Layer, profile: str, origin: str) -> None:
     """Refuse a layer with keys or values that no task document has, or that a profile may not set."""
-    place = f"layer {layer.name} of the profile {profile}"
+    place = f"layer {layer.name} of the profile {profile} ({origin})"
     if not isinstance(layer.data, Mapping):
         raise _refused(place, f"its keys are a {type(layer.data).__name__} and not a mapping", "Write keys and values")
     taken = next((key for key in layer.data if key in OF_THE_TASK), None)

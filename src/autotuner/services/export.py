@@ -25,12 +25,17 @@ async def exported(source: str, settings: Settings, *, form: Form | None) -> Con
     A file's document has the keys that it gives; a stored one has the defaults, too. ``form`` None: as it is.
     AutotunerError: MISSING_FILE or NOT_FOUND where there is neither, and what is wrong with the document.
     """
-    if source == "-" or source.endswith((".yaml", ".yml", ".json")) or Path(source).is_file():
+    if await asyncio.to_thread(_is_file, source):
         data: Mapping[str, Any] = await asyncio.to_thread(read_data, source, settings=settings)
     else:
         async with open_stored(settings) as store:
             data = (await named_task(store, source)).document
     return await asyncio.to_thread(converted, data, settings, form)
+
+
+def _is_file(source: str) -> bool:
+    """Whether a file is meant and no stored task: there is one of that name, or the name is that of a file."""
+    return source == "-" or source.endswith((".yaml", ".yml", ".json")) or Path(source).is_file()
 
 
 def converted(data: Mapping[str, Any], settings: Settings, form: Form | None) -> Converted:

@@ -112,7 +112,7 @@ def profile_layers(profile: Profile, context: LayerContext, engine: Engine) -> P
     layers: list[Layer] = []
     notes: list[str] = []
     for layer in profile.layers_for(replace(context, has=has)):
-        check_layer(layer, profile.name)
+        check_layer(layer, profile.name, profile.origin)
         data = layer.data if isinstance(layer.data, Mapping) else {}
         translated = translate(data, engine, model=context.model_name)
         notes += translated.left_out
