@@ -205,3 +205,11 @@ def test_rules_are_taken_over_in_the_words_of_the_engine() -> None:
     assert kept["layer"] == "preset:mine"
     assert kept["message"] == "room"
     assert there.notes == ("preset mine: its rule 'overlap' is not checked: it speaks of what vllm does not have",)
+
+
+def test_the_record_of_the_words_of_other_tools_is_what_experiments_have() -> None:
+    words = {"quantization_config": {"kvcache_quant_mode": ["float16", "fp8"]}}
+    mine = stored("Mine", runtime="vllm", config=words)
+    found = preset_layers(chosen(mine), VLLM, {"vllm": VLLM})
+    (record,) = records(found, assemble(found.layers).provenance, VLLM)
+    assert record["gives"] == {"__quant__kvcache_dtype": ["fp16", "fp8"]}

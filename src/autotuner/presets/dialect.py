@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autotuner.config.parameters import same_value
-from autotuner.config.structured import GROUPS, NEUTRAL_NAMES, PRESETS_FIELD
+from autotuner.config.structured import ADAPTED, GROUPS, NEUTRAL_NAMES, PRESETS_FIELD
 from autotuner.contracts.engine import Engine
 from autotuner.contracts.neutral import PRESET, VALUE, Row, split_key
 from autotuner.contracts.values import Scalar
@@ -74,7 +74,8 @@ class Dialect:
         parameter = self.engine.catalogue.find(name) if block == PARAMETERS else None
         if parameter is not None:
             return parameter.name
-        key = self.key(place)
+        adapted = ADAPTED.get(name) if block == "quantization_config" else None
+        key = self.key(place) if adapted is None else self._keys.get(adapted[0])
         direct = None if key is None else self.neutral.direct(key)
         return direct.name if direct is not None else key or by_spelling(place)
 

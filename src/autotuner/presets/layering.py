@@ -9,7 +9,9 @@ from typing import Any
 from autotuner.config.comparison import FACTS, parse_comparison, renamed
 from autotuner.config.layers import Layer, place
 from autotuner.config.merging import MergeRules
-from autotuner.config.parameters import same_value
+from autotuner.config.parameters import dump_spec, parse_spec, same_value
+from autotuner.config.structured import ADAPTED
+from autotuner.config.structured import renamed as in_other_words
 from autotuner.contracts.presets import Preset, PresetRule
 from autotuner.contracts.values import canonical_json
 from autotuner.planning.preset_rules import parameter_of
@@ -96,7 +98,7 @@ def records(found: PresetLayers, origins: Mapping[str, str], target: Dialect) ->
         gives: dict[str, Any] = {}
         for key, presets in found.merged.sources.items():
             if preset.slug in presets and origins.get(place(key)) == _name(presets):
-                gives[target.planned(key)] = _own_values(found, preset.slug, key, target)
+                gives[target.planned(key)] = _planned_values(key, _own_values(found, preset.slug, key, target))
         made.append({"name": LAYER + preset.slug, "number": preset.id, "revision": preset.revision, "gives": gives})
     return made
 
@@ -131,6 +133,14 @@ def _told(conflict: Conflict) -> str:
 
 def _name(presets: Sequence[str]) -> str:
     return LAYER + "+".join(presets)
+
+
+def _planned_values(key: Place, values: Any) -> Any:
+    """As experiments have them: the words of other tools become those of quant_config."""
+    block, name = key
+    if block != "quantization_config" or name not in ADAPTED:
+        return values
+    return dump_spec(in_other_words(parse_spec(values), ADAPTED[name][1]))
 
 
 def _own_values(found: PresetLayers, slug: str, key: Place, target: Dialect) -> Any:

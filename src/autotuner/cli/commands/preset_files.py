@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,13 +31,16 @@ def import_(state: State, file: str, on_conflict: Any) -> None:
 
     Exit codes: 0, or 2 when the file is not valid (the message names the field) or the name is taken.
     """
-    wait_for(_import(state, file, on_conflict))
+    from autotuner.config.text import MAX_BYTES
+    from autotuner.services.presets import read_preset_file
+
+    raw = sys.stdin.buffer.read(MAX_BYTES + 1) if file == "-" else read_preset_file(file)
+    wait_for(_import(state, raw, on_conflict))
 
 
-async def _import(state: State, file: str, on_conflict: Any) -> None:
-    from autotuner.services.presets import import_preset, open_presets, read_preset_file
+async def _import(state: State, raw: bytes, on_conflict: Any) -> None:
+    from autotuner.services.presets import import_preset, open_presets
 
-    raw = sys.stdin.buffer.read() if file == "-" else read_preset_file(file)
     async with open_presets(state.settings()) as store:
         saved = await import_preset(store, raw, on_conflict=on_conflict)
     if state.json:
@@ -67,28 +69,27 @@ def export(state: State, name: str, output: str | None, form: Any, runtime: str 
 
     Exit codes: 0, or 2 for an unknown preset or a file that cannot be written.
     """
-    wait_for(_export(state, name, output, form, runtime))
-
-
-async def _export(state: State, name: str, output: str | None, form: Any, runtime: str | None) -> None:
-    from autotuner.presets.files import dump_preset, file_name
-    from autotuner.services.presets import in_form, named_preset, open_presets
+    from autotuner.presets.files import file_name
     from autotuner.services.writing import write_file
 
-    async with open_presets(state.settings()) as store:
-        found = await named_preset(store, name)
-    text = dump_preset(found.content if form is None else in_form(found, form, runtime=runtime))
+    slug, text = wait_for(_exported(state, name, form, runtime))
     if output is None:
         click.echo(text, nl=False)
         return
-    path = await asyncio.to_thread(_target, Path(output), file_name(found.slug))
+    path = Path(output)
+    path = path / file_name(slug) if path.is_dir() else path
     write_file(path, text)
     if state.json:
-        say_json({"preset": found.slug, "file": str(path)})
+        say_json({"preset": slug, "file": str(path)})
     else:
         say(str(path))
 
 
-def _target(path: Path, name: str) -> Path:
-    """The file to write: in a folder one of the usual name."""
-    return path / name if path.is_dir() else path
+async def _exported(state: State, name: str, form: Any, runtime: str | None) -> tuple[str, str]:
+    """Slug and text of the file."""
+    from autotuner.presets.files import dump_preset
+    from autotuner.services.presets import in_form, named_preset, open_presets
+
+    async with open_presets(state.settings()) as store:
+        found = await named_preset(store, name)
+    return found.slug, dump_preset(found.content if form is None else in_form(found, form, runtime=runtime))
