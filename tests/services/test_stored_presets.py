@@ -295,9 +295,10 @@ async def test_forms_and_engines(store: SqlStore) -> None:
     assert blocks.parameters == {}
     back = in_form(balanced.model_copy(update={"parameters": {}, "config": blocks.config}), "flat")
     assert (back.config, set(back.parameters.values())) == ({}, {(1, 2), (0.85,)})
-    mixed = {"parallel_config": {"pp": 2, "dp": [1, 2], "presets": ["balanced"]}, "system_config": {"total_gpus": 8}}
+    rest = {"quant_config": {"presets": ["default"]}, "system_config": {"total_gpus": 8}}
+    mixed = {"parallel_config": {"pp": 2, "dp": [1, 2]}, **rest}
     kept = in_form(await made(store, name="Mixed", runtime="sglang", config=mixed), "flat").config
-    assert kept == {"parallel_config": {"pp": 2, "presets": ["balanced"]}, "system_config": {"total_gpus": 8}}
+    assert kept == {"parallel_config": {"pp": 2}, **rest}
     anybody = await made(store)
     with pytest.raises(AutotunerError) as caught:
         in_form(anybody, "structured")
