@@ -14,7 +14,7 @@ import pytest
 ROOT = "autotuner"
 SOURCE = Path(__file__).resolve().parents[1] / "src" / ROOT
 
-PURE = frozenset({"config", "planning", "metrics", "scoring", "modelling"})
+PURE = frozenset({"config", "planning", "profiles", "presets", "metrics", "scoring", "modelling"})
 KNOWN = PURE | {"contracts"}
 SIBLINGS = frozenset({"deploy", "benchmark", "search", "engines"})
 LOWER = KNOWN | {"store"}
@@ -36,6 +36,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "store": KNOWN,
     "network": frozenset(),
     "timing": frozenset(),
+    "profiles": frozenset({"contracts", "config"}),
+    "presets": frozenset({"contracts", "config", "planning"}),
     "planning": frozenset({"contracts", "config", "modelling"}),
     "modelling": frozenset({"contracts"}),
     "config": frozenset({"contracts"}),

@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from autotuner.config.assembled import Assembled
 from autotuner.config.benchmark import Benchmark
 from autotuner.config.block import Block
+from autotuner.config.merging import MergeRules, StrategyName
 from autotuner.config.optimization import Optimization
 from autotuner.config.parameters import Spec
 from autotuner.config.problems import refuse
@@ -62,6 +64,7 @@ def _distinct_cores(cores: tuple[int, ...] | None) -> tuple[int, ...] | None:
 
 
 Name = Annotated[str, Field(min_length=1)]
+PresetName = Name | Annotated[int, Field(ge=1)]
 Cores = Annotated[
     Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None, AfterValidator(_distinct_cores)
 ]
@@ -165,7 +168,7 @@ class TaskDocument(Block):
 
     later: ClassVar[frozenset[str]] = frozenset(
         {
-            "runtime_image_tag", "presets", "merge_strategy", "profiles", "priority", "notify",
+            "runtime_image_tag", "priority", "notify",
         }
     )  # fmt: skip
 
@@ -175,6 +178,19 @@ class TaskDocument(Block):
     description: str = Field("", description="free text")
     deployment_mode: Name = Field("local", description="how the server runs")
     base_runtime: Name | None = Field(None, description="inference engine; default: the default engine")
+    profiles: tuple[Name, ...] | None = Field(
+        None,
+        description="profiles whose values are merged below the document's own, in order",
+        examples=[["low-latency", "production"]],
+    )
+    presets: tuple[PresetName, ...] | None = Field(
+        None,
+        description="stored presets whose values are merged below the document's own, by name or number, in order",
+        examples=[["high-throughput", "memory-efficient"]],
+    )
+    merge_strategy: StrategyName | MergeRules | None = Field(
+        None, description="how several presets are merged; default union", examples=["last_wins"]
+    )
     labels: tuple[Name, ...] = Field((), description="labels that a worker must have", examples=[["gpu"]])
     model: Model = Field(Model(), description="the model that is served")
     runtime: RuntimeBlock = Field(RuntimeBlock(), description="how the engine is started here")
@@ -201,6 +217,9 @@ class TaskDocument(Block):
     slo: Slo = Field(Slo(), description="what the served model must keep")
     quality: Quality = Field(Quality(), description="whether answers are as good as the baseline's")
     metadata: dict[str, JsonValue] = Field(default_factory=dict, description="free; kept and never read")
+    assembled: Assembled | None = Field(
+        None, description="what the document was put together from; written by the program"
+    )
 
     @property
     def measures_endpoint(self) -> bool:

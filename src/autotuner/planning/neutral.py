@@ -74,9 +74,27 @@ class Neutral:
             return None
         return self._catalogue.find(next(iter(row.sets)))
 
+    def plain(self, key: str) -> CatalogueParameter | None:
+        """The engine parameter that takes a setting's value as it is while no other counts; None: there is none.
+
+        Unlike ``direct`` of every block, and where rows for other circumstances stand beside.
+        """
+        found = split_key(key)
+        rows = [row for row in self._rows.get(found[1], ()) if not row.error and not row.when] if found else []
+        if len(rows) != 1 or rows[0].values or list(rows[0].sets.values()) != [VALUE]:
+            return None
+        return self._catalogue.find(next(iter(rows[0].sets)))
+
     def sets(self, key: str) -> frozenset[str]:
         """Engine parameters that a neutral setting (or any preset of its block) may decide."""
         return frozenset(parameter for parameter, keys in self._setting.items() if key in keys)
+
+    def writes(self, key: str) -> frozenset[str]:
+        """Engine parameters that a neutral field itself becomes, whatever its value and the other fields are."""
+        found = split_key(key)
+        flags = [flag for row in self._rows.get(found[1] if found else "", ()) for flag in row.sets]
+        known = map(self._catalogue.find, flags)
+        return frozenset(parameter.name for parameter in known if parameter is not None)
 
     def keys(self, parameter: str) -> frozenset[str]:
         """Neutral settings that may decide an engine parameter."""

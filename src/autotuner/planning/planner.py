@@ -25,6 +25,7 @@ from autotuner.planning.fair_load import fair_load
 from autotuner.planning.neutral import Neutral
 from autotuner.planning.parameters import Given, read_parameters, read_reference
 from autotuner.planning.plan import Estimate, Plan, PlannedExperiment
+from autotuner.planning.preset_rules import preset_rules
 from autotuner.planning.provenance import provenance, setting_notes
 from autotuner.planning.quality import probe_seconds, quality_probe
 from autotuner.planning.resolve import ENV_PREFIX, ModelFile, Resolver, env_text
@@ -109,14 +110,17 @@ def make_plan(
     resolver = _resolver(document, engine, models, context, given, flags, neutral)
     dimensions = make_dimensions(document, given, models)
     useful = [rule for rule in engine.rules if rule.applies is None or any(map(rule.applies, contexts))]
-    rules = neutral.rules(useful, given)
-    resolver = replace(resolver, rules=rules)
-    space = ParameterSpace(dimensions, rules=rules, check=resolver.check, identify=resolver.identity)
+    of_presets = preset_rules(document.assembled.rules if document.assembled else (), engine.catalogue, neutral)
+    resolver = replace(resolver, rules=neutral.rules(useful, given))
+    # What presets forbid is no configuration of the search; the baseline and the references are what they are.
+    searching = replace(resolver, rules=neutral.rules([*useful, *of_presets], given)) if of_presets else resolver
+    space = ParameterSpace(dimensions, rules=searching.rules or (), check=searching.check, identify=searching.identity)
     count = space.count(rng)
     if count.empty:
         raise _empty(count)
     notes = setting_notes(given, dimensions, resolver)
-    warnings = [*([cores.note] if cores.note else []), *structured.notes, *notes]
+    assembled = document.assembled.notes if document.assembled is not None else ()
+    warnings = [*assembled, *([cores.note] if cores.note else []), *structured.notes, *notes]
     default = _default_configuration(dimensions, engine.catalogue, neutral, models)
     baseline = None
     if document.optimization.baseline:

@@ -1,0 +1,38 @@
+"""``autotuner export``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from autotuner.cli.state import State, pass_state, shared_options
+
+if TYPE_CHECKING:
+    from autotuner.planning.forms import Form
+
+
+@click.command(short_help="Write a task as a file of its own.")
+@click.argument("task", metavar="TASK|FILE")
+@click.option("--format", "kind", type=click.Choice(("task",)), default="task", show_default=True)
+@click.option("--structured", "form", flag_value="structured", help="Flags as fields of blocks, for any engine.")
+@click.option("--flat", "form", flag_value="flat", help="Fields of blocks as flags of the task's engine.")
+@click.option("-o", "--output", metavar="FILE", help="Write a file (JSON if it ends with .json); default: print YAML.")
+@shared_options()
+@pass_state
+def export(state: State, task: str, kind: str, form: Form | None, output: str | None) -> None:
+    """Write the document of a task file or a stored task (name or number): whole, with its profiles carried out.
+
+    The two forms say the same: `parameters: {tp: [1, 2]}` is `parallel_config: {tp: [1, 2]}`. What has no counterpart
+    in a form stays as it is, and is named on stderr.
+
+    \b
+    Examples:
+      autotuner export task.yaml --structured
+      autotuner export mytask --flat -o flat.yaml
+
+    Exit codes: 0, or 2 when there is no such task, or the file cannot be written.
+    """
+    from autotuner.cli.export_forms import export_document
+
+    export_document(state, task, form=form, output=output)
