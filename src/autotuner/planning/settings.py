@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from autotuner.config.document import TaskDocument
 from autotuner.config.parameters import Choices, ParameterSpec, dump_spec, same_value
 from autotuner.config.problems import nearest
-from autotuner.config.structured import UNSEARCHED, Setting, presets, settings
+from autotuner.config.structured import Setting, presets, settings
 from autotuner.contracts.engine import Catalogue, PlanContext
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.neutral import PRESET, Block
