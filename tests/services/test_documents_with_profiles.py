@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from autotuner.config.document import TaskDocument
+from autotuner.config.identity import identity
 from autotuner.config.layers import Layer
 from autotuner.config.load import to_data, validate
 from autotuner.config.problems import DocumentError
@@ -289,3 +290,9 @@ def test_a_profile_is_shown_for_each_engine(settings: Settings) -> None:
     assert shown.engines["llamacpp"].keys["parameters.n_parallel"] == [4, 8, 16]
     (only,) = show_profile("balanced", open_profiles(settings), engine="trtllm").engines
     assert only == "tensorrt-llm"
+
+
+def test_where_values_are_from_is_no_part_of_what_is_measured(settings: Settings, tmp_path: Path) -> None:
+    document = read(settings, tmp_path, task_name="t", profiles=["balanced"])
+    by_hand = validate({key: value for key, value in to_data(document).items() if key != "assembled"})
+    assert identity(by_hand) == identity(document)
