@@ -14,7 +14,7 @@ from autotuner.benchmark.builtin.watched import Watched
 from autotuner.benchmark.builtin.wire import Seen
 from autotuner.benchmark.samples import read_samples
 from autotuner.contracts.attempt import AttemptJob
-from autotuner.contracts.stopping import SloStake, StopRules, ToBeat
+from autotuner.contracts.stopping import Precision, SloStake, StopRules, ToBeat
 from autotuner.metrics import pool, tokens_between
 from autotuner.metrics.summary import e2e, tpot, ttft
 from autotuner.mock_server import MockOptions, MockServer
@@ -110,6 +110,23 @@ async def test_precise_figures_end_it_with_what_they_are(tmp_path: Path) -> None
     assert found.early_stop is not None
     assert "total throughput to ± " in found.early_stop.why
     assert found.window_s >= 2.0
+
+
+async def test_a_window_ends_when_it_is_as_long_as_the_noise_asks_for(tmp_path: Path) -> None:
+    easy = SLO.model_copy(update={"threshold": 2.0})
+    precision = Precision(enough_s=1.0, error=0.01, between=0.03)
+    rules = StopRules(judged=False, slo=(easy,), scored=(POINT.name,), precision=precision)
+    other = load((1.0, fixed(20, 8)), concurrency=2)
+    work = job(POINT, other, window_s=2.5, min_requests=40).model_copy(update={"stop": rules})
+    async with MockServer(GOOD) as server, BuiltinClient().open(None) as session:
+        first, second = await measure(session, work, endpoint(server), tmp_path)
+    assert first.early_stop is not None
+    assert (first.stopped, first.early_stop.kind) == ("precise_enough", "precise_enough")
+    assert first.early_stop.why.startswith("it is precise enough (its own error of ")
+    assert first.window_s >= 1.0
+    assert first.completed_requests >= 40
+    assert (second.stopped, second.early_stop) == (None, None)
+    assert second.window_s >= 2.5
 
 
 async def test_each_load_point_is_watched_by_itself(tmp_path: Path) -> None:

@@ -85,18 +85,29 @@ async def test_clear_verdicts_need_the_least_starts(world: World) -> None:
 
 async def test_unclear_ones_go_on_to_the_most_and_nobody_has_won(world: World) -> None:
     world.client.figures = lambda job, point, repeat: measurement(
-        point, throughput=100 * noise_of(job, 0.05) + (job_a(job) if not confirming(job) else 0)
+        point, throughput=100 * noise_of(job, 0.05) + (job_a(job) if not confirming(job) or job_a(job) == 1 else 6)
     )
-    result = await world.run(task())
-    assert [len(one) for one in await rounds(world)] == [3] * 6
+    result = await world.run(task(max_starts=5))
+    assert [len(one) for one in await rounds(world)] == [3] * 5
     assert result.verdict == "no_significant_gain"
     assert "the best candidate" in result.headline
     assert {f.standing for f in result.finalists} == {"open"}
     assert result.stop_reason == (
-        "every valid configuration was measured; not every verdict is clear within the reserve of 18 starts"
+        "every valid configuration was measured; not every verdict is clear within the reserve of 15 starts"
     )
     assert result.status is TaskStatus.COMPLETED
     assert (await world.stored()).error is None
+
+
+async def test_where_a_gain_is_out_of_reach_it_ends_before_the_most(world: World) -> None:
+    world.client.figures = lambda job, point, repeat: measurement(
+        point, throughput=100 * noise_of(job, 0.05) + (job_a(job) if not confirming(job) else 0)
+    )
+    result = await world.run(task())
+    assert 3 <= len(await rounds(world)) < 6
+    assert result.verdict == "no_significant_gain"
+    assert "out_of_reach" in {f.standing for f in result.finalists} <= {"out_of_reach", "worse", "no_useful_gain"}
+    assert result.stop_reason == "every valid configuration was measured"
 
 
 async def test_a_finalist_that_is_clearly_worse_is_left_out_of_further_rounds(world: World) -> None:
@@ -105,14 +116,14 @@ async def test_a_finalist_that_is_clearly_worse_is_left_out_of_further_rounds(wo
     def figures(job: AttemptJob, point: LoadPoint, repeat: int) -> Measurement:
         if not confirming(job):
             return measurement(point, throughput=100 + 10 * job_a(job))
-        truth = {1: 100.0, 7: 100.5, 8: 50.0}[job_a(job)]
+        truth = {1: 100.0, 7: 104.0, 8: 50.0}[job_a(job)]
         return measurement(point, throughput=truth * noise_of(job, 0.03 if job_a(job) == 7 else 1e-4))
 
     world.client.figures = figures
-    result = await world.run(task())
+    result = await world.run(task(max_starts=5))
     made = await rounds(world)
     assert [sorted(one) for one in made[:3]] == [[1, 7, 8]] * 3
-    assert [sorted(one) for one in made[3:]] == [[1, 7]] * 3
+    assert [sorted(one) for one in made[3:]] == [[1, 7]] * 2
     assert {f.standing for f in result.finalists} == {"open", "worse"}
 
 

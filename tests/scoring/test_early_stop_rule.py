@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from autotuner.contracts.stopping import EarlyStop, Pace, SloStake, StopRules, ToBeat
+from autotuner.contracts.stopping import EarlyStop, Pace, Precision, SloStake, StopRules, ToBeat
 from autotuner.scoring.batch_means import batched, interval
 from autotuner.scoring.early_stop import Looks, RequestSoFar, SoFar
 
@@ -377,3 +377,72 @@ def test_looks_come_ever_less_often() -> None:
             judge.look(window.so_far(at))
     assert taken[0] == 0.5
     assert len(taken) < 12
+
+
+# ---- precise enough beside the noise from start to start
+
+PRECISION = Precision(enough_s=2.5, error=0.02, between=0.03)
+STANDS = StopRules(judged=False, slo=(P90, MEAN, ERRORS), precision=PRECISION)
+
+
+def test_a_window_that_is_long_enough_ends_there_and_says_why() -> None:
+    found = run(STANDS, steady())
+    assert found is not None
+    when, early = found
+    assert (when, early.kind, early.planned_s, early.cuts) == (2.5, "precise_enough", WINDOW_S, False)
+    assert early.why == "it is precise enough (its own error of 2 % is small beside the 3 % from start to start)"
+    assert run(STANDS, steady(), scored=False) is None
+
+
+@given(
+    rates=st.lists(st.floats(1, 1e6), min_size=20, max_size=20),
+    enough_s=st.floats(1.5, 4.5),
+    ttft=st.floats(0.01, 0.3),
+)
+def test_what_is_measured_does_not_decide_when_it_ends(rates: list[float], enough_s: float, ttft: float) -> None:
+    """So its figures are not biased by it."""
+    rules = STANDS.model_copy(update={"precision": PRECISION.model_copy(update={"enough_s": enough_s})})
+    found = run(rules, Window([ttft] * 200, [0.005] * 200, rates))
+    assert found is not None
+    when, early = found
+    assert enough_s <= when < enough_s + SLICE_S
+    assert early.kind == "precise_enough"
+
+
+def test_it_waits_for_the_requests_asked_for() -> None:
+    found = run(STANDS, steady(), min_requests=150)
+    assert found is not None
+    assert found[0] >= 150 / 40
+    assert run(STANDS, steady(), min_requests=500) is None
+
+
+@pytest.mark.parametrize("rules", [STANDS, STANDS.model_copy(update={"judged": True})], ids=["compared", "searched"])
+def test_it_goes_on_while_an_slo_is_open(rules: StopRules) -> None:
+    near = [0.1 if i % 11 else 0.5 for i in range(200)]  # 9 % above the limit of the 90th percentile
+    assert run(rules, Window(near, [0.005] * 200, [1000.0] * 20)) is None
+    rng = np.random.default_rng(11)
+    wild = (0.0099 * np.exp(rng.standard_normal(200) - 0.5)).tolist()
+    assert run(rules, Window([0.1] * 200, wild, [1000.0] * 20)) is None
+    failing = [i == 20 for i in range(200)]
+    assert run(rules, Window([0.1] * 200, [0.005] * 200, [1000.0] * 20, failing)) is None
+
+
+def test_where_figures_stand_for_themselves_a_missed_slo_only_has_to_be_plain() -> None:
+    for slow in (steady(ttft=0.5), steady(tpot=0.012)):
+        found = run(STANDS, slow)
+        assert found is not None
+        assert (found[0], found[1].kind) == (2.5, "precise_enough")
+        judged = run(STANDS.model_copy(update={"judged": True}), slow)
+        assert judged is not None
+        assert (judged[0] < 2.5, judged[1].kind) == (True, "slo_out_of_reach")
+
+
+def test_between_a_limit_and_what_is_ruled_out_it_is_plain_too() -> None:
+    """All requests above the limit and below what would rule it out."""
+    lenient = P90.model_copy(update={"fail_ratio": 1.0})
+    rules = StopRules(judged=False, slo=(lenient,), precision=PRECISION)
+    assert run(rules, steady(ttft=0.6)) is not None
+    near = [0.6 if i % 11 else 0.9 for i in range(200)]
+    assert run(rules, Window(near, [0.005] * 200, [1000.0] * 20)) is None
+    soft = lenient.model_copy(update={"hard_fail": False})
+    assert run(rules.model_copy(update={"slo": (soft,)}), Window(near, [0.005] * 200, [1000.0] * 20)) is not None

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autotuner.scoring.evidence import Gain, paired_gain
-from autotuner.scoring.sequential import ALPHA, last_look, look_of, next_look, repeated_gain, spent_at, standings
+from autotuner.scoring.sequential import (
+    ALPHA,
+    last_look,
+    look_of,
+    next_look,
+    out_of_reach,
+    repeated_gain,
+    spent_at,
+    standings,
+)
 
 Pairs = tuple[list[float], list[float]]
 
@@ -126,3 +135,55 @@ def test_what_is_vague() -> None:
     assert gain(-1.0, 110543.0).vague
     assert not gain(-0.2, 0.3).vague
     assert not gain(2.0, 9.0).vague
+
+
+# ---- out of reach
+
+
+def hopeless(made: Pairs, count: int, most: int = 10, finalists: int = 2) -> bool:
+    base, own = made
+    return out_of_reach(base[:count], own[:count], direction="maximize", least=5, most=most, finalists=finalists)
+
+
+@pytest.mark.parametrize(("gain", "noise"), [(0.1, 0.03), (0.1, 0.05), (0.2, 0.11)])
+def test_a_gain_that_would_have_been_shown_is_hardly_ever_given_up(gain: float, noise: float) -> None:
+    rng = np.random.default_rng(21)
+    lost = 0
+    for _ in range(400):
+        made = pairs(rng, gain, noise, 10)
+        shown = [count for count in (5, 7, 10) if at(made, count, 2).significant]
+        given_up = [count for count in (5, 7) if hopeless(made, count)]
+        lost += bool(shown and given_up and given_up[0] < shown[0])
+    assert lost <= 2
+
+
+def test_where_there_is_none_most_are_given_up_before_the_end() -> None:
+    rng = np.random.default_rng(22)
+    tasks = [pairs(rng, 0.0, 0.05, 10) for _ in range(400)]
+    given_up = sum(hopeless(made, 5) or hopeless(made, 7) for made in tasks)
+    assert given_up > 200
+
+
+def test_with_many_starts_left_nothing_is_out_of_reach() -> None:
+    rng = np.random.default_rng(23)
+    made = pairs(rng, 0.02, 0.03, 5)
+    assert not hopeless(made, 5, most=200)
+    assert not hopeless(made, 5, most=5)
+    assert not hopeless(made, 4)
+
+
+def test_the_same_scores_are_out_of_reach_and_a_plain_gain_is_not() -> None:
+    same = [100.0] * 5
+    assert out_of_reach(same, same, direction="maximize", least=5, most=10)
+    assert not out_of_reach(same, [110.0] * 5, direction="maximize", least=5, most=10)
+    assert not out_of_reach(same, [90.0] * 5, direction="minimize", least=5, most=10)
+    assert out_of_reach(same, [90.0] * 5, direction="maximize", least=5, most=10)
+
+
+def test_one_whose_gain_is_out_of_reach_is_told_apart() -> None:
+    rng = np.random.default_rng(24)
+    open_gain = at(pairs(rng, 0.03, 0.05, 5), 5)
+    assert standings({1: open_gain}, useful=0.0) == {1: "open"}
+    assert standings({1: open_gain}, useful=0.0, hopeless={1}) == {1: "out_of_reach"}
+    shown = at(pairs(rng, 0.5, 0.01, 5), 5)
+    assert standings({1: shown}, useful=0.0, hopeless={1}) == {1: "gain"}

@@ -152,7 +152,8 @@ class Optimization(Block):
         description="whether a searched configuration is measured no longer than its verdict needs: a window ends when "
         "a hard SLO is out of reach, the configuration is certainly worse than the best, or its figures are precise; "
         "load points beyond the scored one are left out when it misses the SLO there or the server is saturated. "
-        "Baseline, references and confirmation are measured in full",
+        "Windows of baseline, references and confirmation only end once their own error is small beside the noise from "
+        "start to start",
     )
     references: tuple[Reference, ...] = Field(
         (),

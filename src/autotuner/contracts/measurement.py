@@ -108,7 +108,7 @@ class Measurement(Frozen):
     )
     stopped: str | None = Field(None, description="why the window ended early, if it did")
     early_stop: EarlyStop | None = Field(
-        None, description="the verdict that ended the window, where it was one (`stopped` is its kind then)"
+        None, description="the verdict or the precision that ended the window, if one did (`stopped` is its kind then)"
     )
     slice_s: float | None = Field(None, description="length of the slices of `slice_tokens`, seconds")
     slice_tokens: tuple[float, ...] = Field(

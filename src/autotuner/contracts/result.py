@@ -26,9 +26,10 @@ VerdictKind = Literal[
 baseline does not; no gain that could be shown; a best one that was not confirmed, or had no baseline to be compared
 with; that nothing keeps the hard SLOs; figures alone, where nothing was searched; nothing."""
 
-Standing = Literal["open", "gain", "no_useful_gain", "worse", "beaten"]
+Standing = Literal["open", "gain", "no_useful_gain", "worse", "beaten", "out_of_reach"]
 """What the paired starts of a finalist say: nothing yet; a gain; that none of a useful size is there; that it is worse
-than the baseline; that it measured less than another finalist, whose gain is shown."""
+than the baseline; that it measured less than another finalist, whose gain is shown; that the starts which are left
+would hardly show a gain."""
 
 
 class SloLine(Frozen):
@@ -97,8 +98,8 @@ class MeasuringTime(Frozen):
 
     windows_s: float = Field(0.0, description="all windows together, seconds")
     saved_s: float = Field(0.0, description="by how much early stops shortened them, seconds")
-    shortened: int = Field(0, description="configurations whose measuring ended early")
-    pruned: int = Field(0, description="of these, those that were out of the running")
+    shortened: int = Field(0, description="starts whose measuring ended early")
+    pruned: int = Field(0, description="configurations that were found out of the running by that")
 
 
 class GainFigure(Frozen):

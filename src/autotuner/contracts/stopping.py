@@ -41,8 +41,25 @@ class ToBeat(Frozen):
     pace: Pace | None = Field(None, description="of its window; of the total throughput, where it is known")
 
 
+class Precision(Frozen):
+    """When a window of the scored load is precise enough, from the noise of the task as it was known before.
+
+    Of the figure that is scored; ``scoring.window_length`` has the rule.
+    """
+
+    enough_s: float = Field(gt=0, description="length from which on it is, seconds")
+    error: float = Field(ge=0, description="standard error of the figure at that length, a share of it")
+    between: float = Field(gt=0, description="noise of the figure from start to start, a share of it")
+
+
 class StopRules(Frozen):
     """When a window may end before its full length, and when a start need not be measured any further."""
+
+    judged: bool = Field(
+        True,
+        description="whether a verdict may end a window and leave others out, as in the search; else windows only end "
+        "when they are precise enough",
+    )
 
     slo: tuple[SloStake, ...] = ()
     scored: tuple[str, ...] = Field((), description="load points whose figures are scored; they are measured first")
@@ -64,6 +81,9 @@ class StopRules(Frozen):
     )
     tolerance: float = Field(
         0.03, gt=0, description="precise enough: half-width of the 95 % interval, as a share of the figure"
+    )
+    precision: Precision | None = Field(
+        None, description="of windows at a scored load; None: too little is known of the noise, or all of it is needed"
     )
     min_s: float = Field(0.5, gt=0, description="no window ends earlier, seconds")
     min_requests: int = Field(16, ge=1, description="nor with fewer requests of which the figure is known")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus
 from autotuner.contracts.store import AttemptRow
+from autotuner.coordinator.early_stopping import precise_rules
 from autotuner.coordinator.finalists import Assessor, Evidence, after_failures, candidates, starts_in
 from autotuner.coordinator.ledger import OWN, Ledger, duration
 from autotuner.coordinator.run import Run
@@ -38,7 +39,8 @@ async def confirm(run: Run) -> str | None:
         experiment = run.ledger.experiments[step.number]
         await run.may_start()
         run.watch.begin(experiment, AttemptReason.CONFIRM)
-        start = await run.starter.start(experiment, AttemptReason.CONFIRM, run.watch.moved, block=step.block)
+        stop = await precise_rules(run, step.block) if step.before_first_look else None
+        start = await run.starter.start(experiment, AttemptReason.CONFIRM, run.watch.moved, block=step.block, stop=stop)
         run.watch.ended()
         run.watch.show()
         shown = summarise(experiment, run.ledger, start=start.figures, scorer=run.scorer)
@@ -56,13 +58,17 @@ async def confirm(run: Run) -> str | None:
 
 @dataclass(frozen=True)
 class NextStart:
-    """The next start: in which round, and of which experiment. ``expected``: starts of all confirmations so far, and
-    those that will follow for certain.
+    """The next start: in which round, and of which experiment.
+
+    Fields: ``expected``, starts of all confirmations so far, and those that will follow for certain;
+    ``before_first_look``: whether it is one of the rounds that the finalists need in any case. Windows of these may end
+    once they are precise enough. Where they have not told who wins, the further ones are scarce, and measured whole.
     """
 
     block: int
     number: int
     expected: int
+    before_first_look: bool
 
 
 @dataclass(frozen=True)
@@ -111,14 +117,17 @@ class Confirmation:
             members = self._members(wave, last, after)
             number = self._within(last, after, members, evidence)
             if number is not None:
-                return NextStart(last, number, self._expected(members, last, after))
+                return self._start(last, number, members, after)
         block = after + 1 if last is None else last + 1
         members = self._members(wave, block, after)
         if len(members) < 2:
             return Over(None, self._measured_in_all())
         if block - after > self._most or self._spent(block) + len(members) > self._reserve:
             return Over(self._used_up(), self._measured_in_all())
-        return NextStart(block, members[0], self._expected(members, block, after))
+        return self._start(block, members[0], members, after)
+
+    def _start(self, block: int, number: int, members: Sequence[int], after: int) -> NextStart:
+        return NextStart(block, number, self._expected(members, block, after), block - after <= self._least)
 
     # ---- the reserve
 

@@ -1,15 +1,16 @@
-"""What is at stake when a searched configuration is measured, from where the search stands; and what came of it."""
+"""What is at stake when a configuration is measured, from where the task stands; and what came of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from autotuner.contracts.stopping import Pace, SloStake, StopFigure, StopRules, ToBeat
+from autotuner.contracts.stopping import Pace, Precision, SloStake, StopFigure, StopRules, ToBeat
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.starts import Start
 from autotuner.coordinator.verdicts import verdict_on
+from autotuner.coordinator.window_noise import COURSE_OF
 from autotuner.scoring.objectives import LATENCY, PER_GPU, TOTAL, Objective
 from autotuner.scoring.pruning import Ahead, ahead
 from autotuner.scoring.verdict import Verdict
@@ -32,29 +33,73 @@ _FIGURES: dict[str, StopFigure] = {
 async def stop_rules(run: Run) -> StopRules | None:
     """The rules for the next start of a searched configuration; None when all of it is to be measured."""
     plan, scorer = run.plan, run.scorer
-    names = {point.name for point in plan.workload.load_points}
-    if not plan.document.optimization.early_stop or not set(plan.scored_at) <= names:
+    if not _may_stop(run):
         return None
     best = run.standing.best()
     verdict = None if best is None else verdict_on(run.ledger.experiments[best], scorer)
     return StopRules(
-        slo=tuple(
-            SloStake(
-                metric=metric,
-                statistic=rule.statistic,
-                threshold=rule.threshold,
-                hard_fail=rule.hard_fail,
-                fail_ratio=rule.fail_ratio,
-            )
-            for rule in scorer.slo.rules
-            if (metric := rule.load_metric) is not None
-        ),
+        slo=_stakes(scorer),
         scored=plan.scored_at,
         to_beat=None if best is None or verdict is None else await _to_beat(run, best, verdict),
         load_kept=verdict is not None and verdict.met_for_load,
         figures=_figures(scorer.objectives),
-        min_s=max(MIN_S, MIN_SHARE * plan.workload.limits.window_s),
+        precision=await _precision(run, None),
+        min_s=_min_s(run),
     )
+
+
+async def precise_rules(run: Run, before: int | None = None) -> StopRules | None:
+    """The rules for a start that others are compared with; None when all of it is to be measured.
+
+    No verdict cuts it off: its windows only end once they are precise enough. ``before``: its round in a confirmation.
+    """
+    precision = await _precision(run, before) if _may_stop(run) else None
+    if precision is None:
+        return None
+    return StopRules(
+        judged=False,
+        slo=_stakes(run.scorer),
+        scored=run.plan.scored_at,
+        precision=precision,
+        min_s=_min_s(run),
+    )
+
+
+def _may_stop(run: Run) -> bool:
+    names = {point.name for point in run.plan.workload.load_points}
+    return run.plan.document.optimization.early_stop and set(run.plan.scored_at) <= names
+
+
+def _min_s(run: Run) -> float:
+    return max(MIN_S, MIN_SHARE * run.plan.workload.limits.window_s)
+
+
+def _stakes(scorer: Scorer) -> tuple[SloStake, ...]:
+    return tuple(
+        SloStake(
+            metric=metric,
+            statistic=rule.statistic,
+            threshold=rule.threshold,
+            hard_fail=rule.hard_fail,
+            fail_ratio=rule.fail_ratio,
+        )
+        for rule in scorer.slo.rules
+        if (metric := rule.load_metric) is not None
+    )
+
+
+async def _precision(run: Run, before: int | None) -> Precision | None:
+    """By the noise of the task, where one throughput under one load in a closed loop decides.
+
+    In an open loop the throughput is what was sent; other figures have no course by which their noise could be known.
+    """
+    plan, figures = run.plan, _figures(run.scorer.objectives)
+    closed = {point.name for point in plan.workload.load_points if point.concurrency is not None}
+    if len(run.scorer.objectives) > 1 or len(plan.scored_at) > 1 or not set(plan.scored_at) <= closed:
+        return None
+    if len(figures) != 1 or figures[0] not in COURSE_OF:
+        return None
+    return await run.noise.precision(figures[0], before)
 
 
 def _figure_to_beat(best: int, verdict: Verdict, scorer: Scorer, gpus: int | None) -> ToBeat | None:

@@ -19,7 +19,7 @@ from autotuner.contracts.store import (
     NewEvent,
 )
 from autotuner.contracts.values import Configuration
-from autotuner.coordinator.early_stopping import ahead_of, stop_rules, with_savings
+from autotuner.coordinator.early_stopping import ahead_of, precise_rules, stop_rules, with_savings
 from autotuner.coordinator.ledger import FINISHED, MEASURED, duration
 from autotuner.coordinator.reopening import failed_rounds, read_openings
 from autotuner.coordinator.retry_policy import NOT_OF_THE_CONFIGURATION, Decision, decide
@@ -118,7 +118,8 @@ async def _start(run: Run, experiment: ExperimentRecord) -> Start:
         reason = _reason(own)
         await run.may_start()
         run.watch.begin(experiment, reason)
-        stop = await stop_rules(run) if experiment.origin is ExperimentOrigin.SEARCH else None
+        searched = experiment.origin is ExperimentOrigin.SEARCH
+        stop = await stop_rules(run) if searched else await precise_rules(run)
         start = await run.starter.start(experiment, reason, run.watch.moved, stop=stop)
         run.watch.ended()
         own.append(start.attempt)

@@ -15,7 +15,7 @@ from autotuner.coordinator.retry_policy import NOT_OF_THE_CONFIGURATION, Decisio
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.verdicts import verdicts
 from autotuner.scoring.evidence import Gain
-from autotuner.scoring.sequential import last_look, repeated_gain, standings
+from autotuner.scoring.sequential import last_look, out_of_reach, repeated_gain, standings
 from autotuner.scoring.trade_offs import trade_offs
 from autotuner.scoring.verdict import Verdict, rank
 
@@ -45,6 +45,7 @@ class Assessor:
         self._ledger = ledger
         self._scorer = scorer
         self._least = max(2, optimization.confirm.starts)
+        self._most = optimization.confirm.most
         self._useful = optimization.confirm.useful_gain
         self._retries = optimization.retries
         self._metrics: dict[int, Metrics] = {}
@@ -60,7 +61,9 @@ class Assessor:
         pairs = {n: p for n in finalists if base is not None and n in over and (p := self._pairs(starts, base, n))}
         gains = {number: self._gain(of_number, len(finalists)) for number, of_number in pairs.items()}
         looked = {n: self._at_last_look(pairs.get(n, ()), len(finalists)) for n in finalists if n not in out}
-        return Evidence(starts, over, out, gains, standings(looked, useful=self._useful))
+        seen = {n: pairs[n][: gain.pairs] for n, gain in looked.items() if gain is not None}
+        hopeless = {n for n, of_number in seen.items() if self._hopeless(of_number, len(finalists))}
+        return Evidence(starts, over, out, gains, standings(looked, useful=self._useful, hopeless=hopeless))
 
     def given_up(self, number: int, block: int) -> bool:
         """Whether the starts of a configuration in a round have failed, and the policy gives up."""
@@ -119,6 +122,16 @@ class Assessor:
             [ours for _, ours in pairs],
             direction=self._scorer.objectives[0].direction,
             least=self._least,
+            finalists=finalists,
+        )
+
+    def _hopeless(self, pairs: Sequence[tuple[float, float]], finalists: int) -> bool:
+        return out_of_reach(
+            [theirs for theirs, _ in pairs],
+            [ours for _, ours in pairs],
+            direction=self._scorer.objectives[0].direction,
+            least=self._least,
+            most=self._most,
             finalists=finalists,
         )
 

@@ -36,6 +36,7 @@ from autotuner.coordinator.standing import Standing
 from autotuner.coordinator.starts import Starter
 from autotuner.coordinator.stored_result import to_stored
 from autotuner.coordinator.watch import Watch
+from autotuner.coordinator.window_noise import WindowNoise
 from autotuner.planning.plan import Plan
 
 T = TypeVar("T")
@@ -146,6 +147,7 @@ class Coordinator:
             ledger=ledger,
             scorer=self._scorer,
             standing=standing,
+            noise=WindowNoise(self._patient, self._plan, ledger),
             starter=Starter(
                 store=self._patient,
                 session=session,

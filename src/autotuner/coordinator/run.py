@@ -13,6 +13,7 @@ from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.standing import Standing
 from autotuner.coordinator.starts import Starter
 from autotuner.coordinator.watch import Watch
+from autotuner.coordinator.window_noise import WindowNoise
 from autotuner.planning.plan import Plan
 
 
@@ -27,6 +28,7 @@ class Run:
     ledger: Ledger
     scorer: Scorer
     standing: Standing
+    noise: WindowNoise
     starter: Starter
     watch: Watch
     observer: Observer

@@ -20,25 +20,37 @@ in every start, so what they ask for drops out, which else is most of the differ
 holds for slices of 0.25 s that are correlated by up to a half, that is, for a speed that wanders within 0.4 s.
 
 *Precise enough* follows Chow and Robbins (1965): the half-width of the 95 % interval has come down to a given share of
-the figure. Nothing is claimed by that, so it spends no error.
+the figure. Or the window is so long that its own error is small beside the noise from start to start, which is settled
+before it begins (``scoring.window_length``), and each SLO is decided. Neither claims anything, so they spend no error.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from math import fsum
+from math import fsum, sqrt
 from typing import Literal
 
-from autotuner.contracts.stopping import EarlyStop, Pace, SloStake, StopFigure, StopKind, StopRules, ToBeat
-from autotuner.scoring.batch_means import batched, interval
+from autotuner.contracts.stopping import (
+    EarlyStop,
+    Pace,
+    Precision,
+    SloStake,
+    StopFigure,
+    StopKind,
+    StopRules,
+    ToBeat,
+)
+from autotuner.scoring.batch_means import Interval, batched, interval
 from autotuner.scoring.slo import SloRule, percent
+from autotuner.scoring.window_length import time_of
 
 GROWTH = 1.2
 """Time from one look to the next, as a factor."""
+FINE_GROWTH = 1.05
+"""The same where nothing can err by looking: at whether a window that is long enough may end."""
 
 MIN_BATCH_REQUESTS = 4
 MIN_SLICES = 5
@@ -98,24 +110,43 @@ class Looks:
         self._min_requests = min_requests
         self._scored = scored
         self._due = rules.min_s
+        self._precision = rules.precision if scored else None
+        self._long_enough = max(rules.min_s, 0.0 if self._precision is None else self._precision.enough_s)
         self._allowance = _Allowance(rules)
 
     def due(self, elapsed_s: float) -> bool:
         """Whether it is time for another look."""
-        return elapsed_s >= self._due
+        return elapsed_s >= self._due or (self._precision is not None and elapsed_s >= self._long_enough)
 
     def look(self, so_far: SoFar) -> EarlyStop | None:
         """The reason to stop now; None to go on. Without effect before a look is due, or with too few requests."""
         if not self.due(so_far.elapsed_s) or len(so_far.requests) < self._rules.min_requests:
             return None
-        self._due = so_far.elapsed_s * GROWTH
-        found = _certain(self._rules, so_far, self._allowance) if self._scored else None
-        if found is None and so_far.ended >= max(self._min_requests, self._rules.min_requests):
-            found = _precise(self._rules, so_far, scored=self._scored)
+        found = self._by_itself(so_far) or self._beside_starts(so_far)
         if found is None:
             return None
         kind, why = found
         return EarlyStop(kind=kind, why=why, planned_s=self._full_length(so_far))
+
+    def _by_itself(self, so_far: SoFar) -> tuple[StopKind, str] | None:
+        """By what the window has shown, at the looks that come ever less often."""
+        if so_far.elapsed_s < self._due:
+            return None
+        self._due = so_far.elapsed_s * GROWTH
+        found = _certain(self._rules, so_far, self._allowance) if self._scored and self._rules.judged else None
+        if found is None and self._has_its_requests(so_far):
+            found = _precise(self._rules, so_far, scored=self._scored)
+        return found
+
+    def _beside_starts(self, so_far: SoFar) -> tuple[StopKind, str] | None:
+        """By its length, which the noise of the task has settled before."""
+        if self._precision is None or so_far.elapsed_s < self._long_enough or not self._has_its_requests(so_far):
+            return None
+        self._long_enough = so_far.elapsed_s * FINE_GROWTH
+        return _beside_starts(self._rules, self._precision, so_far)
+
+    def _has_its_requests(self, so_far: SoFar) -> bool:
+        return so_far.ended >= max(self._min_requests, self._rules.min_requests)
 
     def _full_length(self, so_far: SoFar) -> float:
         """As planned, or as long as the requests asked for would have taken."""
@@ -276,15 +307,8 @@ def _speeds(pace: Pace, so_far: SoFar) -> list[float]:
     length = so_far.elapsed_s / len(slices) if slices else 0.0
     known = [0.0, *accumulate(pace.tokens)]
     done = [0.0, *accumulate(rate * length for rate in slices)]
-    times = [_time_of(tokens, known) * pace.slice_s for tokens in done if tokens <= known[-1]]
+    times = [time_of(tokens, known) * pace.slice_s for tokens in done if tokens <= known[-1]]
     return [(later - earlier) / length for earlier, later in pairwise(times)]
-
-
-def _time_of(tokens: float, known: Sequence[float]) -> float:
-    """After how many slices so many tokens were through, by the sums after each."""
-    right = min(max(bisect_left(known, tokens), 1), len(known) - 1)
-    gained = known[right] - known[right - 1]
-    return right - 1 + ((tokens - known[right - 1]) / gained if gained > 0 else 1.0)
 
 
 # ---- precise enough
@@ -306,20 +330,57 @@ def _precise(rules: StopRules, so_far: SoFar, *, scored: bool) -> tuple[StopKind
 
 def _kept(stake: SloStake, so_far: SoFar, tolerance: float) -> bool:
     """Whether an SLO will be met, as far as a 95 % interval can tell; a hard one's mean may be known well enough."""
-    if stake.metric != "error_rate" and stake.statistic == "mean":
-        means = batched(_known(stake.metric, so_far), least=MIN_BATCH_REQUESTS)
-        if means is None:
-            return False
-        found = interval(means, PRECISE_ALPHA)
-        return found.high <= stake.threshold or (stake.hard_fail and found.reach <= tolerance * found.mean)
-    values, limit, share = _held_against(stake, so_far, stake.threshold)
     if stake.metric == "error_rate":
-        return not any(values)  # at a limit of 1 % no window has requests enough for more
-    above = [float(value > limit) for value in values]
+        return not _errors(so_far)  # at a limit of 1 % no window has requests enough for more
+    if stake.statistic != "mean":
+        return _side(stake, so_far, stake.threshold) == "below"
+    found = _mean(stake, so_far)
+    if found is None:
+        return False
+    return found.high <= stake.threshold or (stake.hard_fail and found.reach <= tolerance * found.mean)
+
+
+def _beside_starts(rules: StopRules, precision: Precision, so_far: SoFar) -> tuple[StopKind, str] | None:
+    """Long enough by the noise of the task, and each SLO decided."""
+    if not all(_decided(stake, so_far, precision.error) for stake in rules.slo):
+        return None
+    error = precision.error * sqrt(precision.enough_s / so_far.elapsed_s)
+    noise = f"its own error of {percent(error)} is small beside the {percent(precision.between)} from start to start"
+    return "precise_enough", f"it is precise enough ({noise})"
+
+
+def _decided(stake: SloStake, so_far: SoFar, error: float) -> bool:
+    """Whether a 95 % interval tells on which side of its limits a figure is; a mean may have as small an error."""
+    limits = (stake.threshold, _limit(stake)) if stake.hard_fail else (stake.threshold,)
+    if stake.metric == "error_rate":
+        return not _errors(so_far) or _side(stake, so_far, limits[-1]) == "above"
+    if stake.statistic != "mean":
+        return all(_side(stake, so_far, limit) is not None for limit in limits)
+    found = _mean(stake, so_far)
+    if found is None:
+        return False
+    return found.reach <= 2 * error * found.mean or all(found.high <= limit or found.low > limit for limit in limits)
+
+
+def _mean(stake: SloStake, so_far: SoFar) -> Interval | None:
+    means = batched(_known(stake.metric, so_far), least=MIN_BATCH_REQUESTS)
+    return None if means is None else interval(means, PRECISE_ALPHA)
+
+
+def _errors(so_far: SoFar) -> int:
+    return sum(request.outcome == "error" for request in so_far.requests)
+
+
+def _side(stake: SloStake, so_far: SoFar, limit: float) -> Literal["below", "above"] | None:
+    """On which side of a limit a percentile or the error rate is, as far as a 95 % interval can tell."""
+    values, bound, share = _held_against(stake, so_far, limit)
+    above = [float(value > bound) for value in values]
     means = batched(above, least=MIN_BATCH_REQUESTS)
     if means is None:
-        return False
-    from scipy.special import bdtr
+        return None
+    from scipy.special import bdtr, bdtrc
 
-    few = bdtr(round(fsum(above)), len(above), share) <= PRECISE_ALPHA
-    return bool(few) and interval(means, PRECISE_ALPHA).high < share
+    k, n, found = round(fsum(above)), len(above), interval(means, PRECISE_ALPHA)
+    if bdtr(k, n, share) <= PRECISE_ALPHA and found.high < share:
+        return "below"
+    return "above" if k and bdtrc(k - 1, n, share) <= PRECISE_ALPHA and found.low > share else None

@@ -50,7 +50,7 @@ def ahead(job: AttemptJob, measurements: Sequence[Measurement]) -> Ahead:
     places = [(point.name, repeat) for point, repeat in job.places()]
     left = tuple(place for place in places if place not in taken)
     rules = job.stop
-    if rules is None:
+    if rules is None or not rules.judged:
         return Ahead(left)
     cut = next((m for m in measurements if m.early_stop is not None and m.early_stop.cuts), None)
     if cut is not None and cut.early_stop is not None:

@@ -12,7 +12,7 @@ least because few pairs gain least by it: a t-quantile with four degrees of free
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from autotuner.contracts.result import Standing
@@ -24,6 +24,13 @@ ALPHA = 0.01
 
 FIRST_SHARES = (0.15, 0.25, 0.35)
 """Shares of α that the first looks spend; each later one spends half of what is left."""
+
+HOPELESS = 0.01
+"""A gain is out of reach when the chance that further pairs would still show it is less than this …"""
+HOPE = 2.0
+"""… if the true gain is so many standard errors above the measured one …"""
+CALM = 0.05
+"""… and the noise at the lower end of its interval, which errs with this probability."""
 
 
 def next_look(pairs: int) -> int:
@@ -87,11 +94,53 @@ def repeated_gain(
     return replace(gain, confidence=1 - alpha)
 
 
-def standings(gains: Mapping[int, Gain | None], *, useful: float) -> dict[int, Standing]:
+def out_of_reach(
+    baseline: Sequence[float],
+    candidate: Sequence[float],
+    *,
+    direction: Direction,
+    least: int,
+    most: int,
+    finalists: int = 1,
+    alpha: float = ALPHA,
+) -> bool:
+    """Whether further pairs, up to ``most``, would hardly show a gain, from those at a look.
+
+    That is the chance that any look that is left shows one (at most the sum over these looks), under kind assumptions.
+    Going on for less is stochastic curtailment (Lan, Simon and Halperin, Sequential Analysis 1, 1982). Ending claims
+    nothing, so it spends no α.
+    """
+    n = len(baseline)
+    if n < max(least, 2) or n >= most:
+        return False
+    from scipy.special import chdtri, ndtr, stdtrit
+
+    sign = -1.0 if direction == "minimize" else 1.0
+    ratios = [sign * math.log(own / theirs) for theirs, own in zip(baseline, candidate, strict=True)]
+    mean = math.fsum(ratios) / n
+    spread = math.sqrt(math.fsum((ratio - mean) ** 2 for ratio in ratios) / (n - 1))
+    if spread == 0:
+        return mean <= 0
+    hopeful = mean + HOPE * spread / math.sqrt(n)
+    calm = spread * math.sqrt((n - 1) / float(chdtri(n - 1, CALM)))
+    chance, at = 0.0, n
+    while at < most:
+        at = min(next_look(at), most)
+        level = spent_at(look_of(at, least) or 0, alpha) / (2 * finalists)
+        needed = float(stdtrit(at - 1, 1 - level)) * calm / math.sqrt(at)
+        expected = (n * mean + (at - n) * hopeful) / at
+        chance += float(ndtr((expected - needed) * at / (calm * math.sqrt(at - n))))
+    return chance < HOPELESS
+
+
+def standings(
+    gains: Mapping[int, Gain | None], *, useful: float, hopeless: Collection[int] = ()
+) -> dict[int, Standing]:
     """The standing of each finalist by number, from its gain at its last look (None: before its first).
 
     ``useful``: the least gain that would matter, relative. Once a gain is shown there is a winner, and a finalist that
-    measured less need not show one of its own. No claim hangs on that, so it spends no α.
+    measured less need not show one of its own. ``hopeless``: those whose gain is out of reach. No claim hangs on them,
+    so they spend no α.
     """
     best = max((gain.gain for gain in gains.values() if gain is not None and gain.significant), default=None)
     found: dict[int, Standing] = {}
@@ -106,6 +155,8 @@ def standings(gains: Mapping[int, Gain | None], *, useful: float) -> dict[int, S
             found[number] = "no_useful_gain"
         elif best is not None and gain.gain < best:
             found[number] = "beaten"
+        elif number in hopeless:
+            found[number] = "out_of_reach"
         else:
             found[number] = "open"
     return found

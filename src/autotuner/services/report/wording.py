@@ -227,6 +227,7 @@ def standing_text(gain: GainFigure) -> str:
         "open": "",
         "gain": "a gain is shown",
         "no_useful_gain": "a useful gain is excluded",
+        "out_of_reach": "a gain is out of reach of the starts that are left",
         "worse": "worse than the baseline",
         "beaten": "it measured less than one whose gain is shown",
     }[gain.standing]
@@ -297,10 +298,10 @@ def measuring_text(measuring: MeasuringTime) -> str:
     if measuring.saved_s <= 0:
         return ""
     share = percent(measuring.saved_s / (measuring.windows_s + measuring.saved_s))
-    configurations = counted(measuring.shortened, "configuration")
-    out = f"{measuring.pruned} of these out of the running"
+    starts = counted(measuring.shortened, "start")
+    out = f"{counted(measuring.pruned, 'configuration')} out of the running"
     saved = f"early stops saved {duration(measuring.saved_s)} ({share}) of the windows"
-    shortened = f"{configurations} not measured to the end, {out}"
+    shortened = f"{starts} not measured to the end, {out}"
     return f"Measured for {duration(measuring.windows_s)} in all; {saved}: {shortened}"
 
 
