@@ -19,6 +19,7 @@ TARGETS = {
     "clean",
     "demo",
     "dev",
+    "fuzz",
     "help",
     "lint",
     "lock",

@@ -83,7 +83,9 @@ def export(
         _put_all(data, wanted)
     else:
         data = copy.deepcopy(dict(raw_of(document, form) or {}))
-        before, _ = _fields(imported, form, role, launching)
+        before, derived = _fields(imported, form, role, launching)
+        # What the import itself made of the file is no loss.
+        left_out = [sentence for sentence in left_out if sentence not in derived]
         changed = [path for path in {**before, **wanted} if wanted.get(path) != before.get(path)]
         _put_all(data, {path: wanted.get(path) for path in changed})
     if form == "D":

@@ -24,6 +24,8 @@ COMMANDS = {
     "quick": Lazy(f"{_IN}.quick:quick", TUNE, "Tune a model without a task file."),
     "demo": Lazy(f"{_IN}.quick:demo", TUNE, "See a whole search over predicted figures, in seconds."),
     "attach": Lazy(f"{_IN}.attach:attach", TUNE, "Watch a task that runs elsewhere."),
+    "import": Lazy(f"{_IN}.import_file:import_file", TUNE, "Make a task of a file of aiconfigurator."),
+    "export": Lazy(f"{_IN}.export:export", TUNE, "Write a task as a file of aiconfigurator."),
     "task": Lazy(f"{_IN}.task:task", READ, "List, show, pause, cancel, start and delete tasks."),
     "results": Lazy(f"{_IN}.results:results", READ, "Show the result of a task."),
     "compare": Lazy(f"{_IN}.results:compare", READ, "Show experiments side by side."),
