@@ -60,16 +60,17 @@ def test_an_export_gives_back_what_was_imported(commands: Commands) -> None:
     assert json.loads(commands("export", task, "--json").stdout)["format"] == "aiconfigurator"
 
 
-def test_a_stored_task_is_exported(commands: Commands) -> None:
+def test_a_stored_task_is_exported_by_its_name(commands: Commands) -> None:
     file = commands.task_file(
-        "base_runtime: simulated\nsimulation: {}\nbenchmark: {num_concurrency: [1]}\n"
-        "optimization: {max_iterations: 1, confirm: {top_k: 0}}\n"
+        "task_name: mine\nbase_runtime: simulated\nmodel: {id_or_path: Qwen/Qwen3-32B}\n"
+        "simulation: {surface: qwen3_32b_h200, backend: vllm, isl: 4000, osl: 500}\nparameters: {tp: [1, 2]}\n"
+        "optimization: {max_iterations: 1, confirm: {starts: 0}}\nsystem_config: {total_gpus: 8}\n"
+        'benchmark: {traffic_scenarios: ["D(4000,500)"], num_concurrency: [16]}\n'
     )
-    if commands("run", file).exit_code:
-        pytest.skip("predictions cannot be run here")
-    refused = commands("export", "task")
+    assert commands("run", file).exit_code == 0
+    refused = commands("export", "mine")
     assert refused.exit_code == 2
-    assert "simulated" in "\n".join(three_lines(refused.stderr))
+    assert "aiconfigurator has nothing for simulated" in "\n".join(three_lines(refused.stderr))
 
 
 @pytest.mark.parametrize(

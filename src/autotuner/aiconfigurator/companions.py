@@ -26,12 +26,12 @@ def with_companions(content: Content, beside: Companions) -> Content:
     remarks = list(content.remarks)
     experiment = beside.experiment
     if experiment is not None and experiment.model == content.model and not content.searches:
-        taken = {
-            "backend": content.backend or experiment.backend,
-            "targets": {**experiment.targets, **content.targets},
-            "total_gpus": content.total_gpus if content.generation == "E" else experiment.total_gpus,
-        }
-        content = replace(content, **taken)
+        content = replace(
+            content,
+            backend=content.backend or experiment.backend,
+            targets={**experiment.targets, **content.targets},
+            total_gpus=content.total_gpus if content.generation == "E" else experiment.total_gpus,
+        )
         remarks.append("exp_config.yaml beside it gave the limits on latencies")
     row = beside.row
     if row is not None and content.generation == "E" and _same(content, row):

@@ -119,8 +119,6 @@ class Content:
     isl: int | None = None
     osl: int | None = None
     prefix: int | None = None
-    concurrency: int | None = None
-    """Requests in flight of one server for which the figures hold."""
     targets: Mapping[str, float] = field(default_factory=dict)
     """Limits: ttft, tpot, request_latency."""
     predictions: Mapping[str, Data] | None = None

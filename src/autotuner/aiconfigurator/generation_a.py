@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autotuner.aiconfigurator.content import Content
 from autotuner.aiconfigurator.mapping import FileMapping
-from autotuner.aiconfigurator.servers import concrete, in_flight, model_of, per_server, roles
+from autotuner.aiconfigurator.servers import concrete, model_of, per_server, roles
 
 WORKERS = {"agg": "worker_config", "prefill": "prefill_worker_config", "decode": "decode_worker_config"}
 
@@ -13,7 +13,7 @@ def read(file: FileMapping) -> Content:
     """What the file says. DocumentError."""
     tuning = file.block("advanced_tuning_config")
     batch = tuning.whole("max_batch_size")
-    servers = tuple(concrete(file.block(WORKERS[role]), role, batch=batch) for role in roles(file))
+    servers = tuple(concrete(file.needed(WORKERS[role]), role, batch=batch) for role in roles(file))
     metrics = file.block("predicted_metrics")
     figures = {name: metrics.positive(name) for name in ("ttft", "tpot", "throughput", "request_latency")}
     gpus = sum(per_server(server) for server in servers)
@@ -28,7 +28,6 @@ def read(file: FileMapping) -> Content:
         isl=file.tokens("isl"),
         osl=file.tokens("osl"),
         prefix=file.tokens("prefix", low=0),
-        concurrency=in_flight(servers[0]),
         predictions=metrics.raw() or None,
         predicted={name: value for name, value in figures.items() if value is not None},
         memory_fraction=tuning.number("mem_fraction_static", high=1.0),

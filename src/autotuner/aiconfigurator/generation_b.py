@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autotuner.aiconfigurator.content import Content, Role, Server
 from autotuner.aiconfigurator.mapping import FileMapping
-from autotuner.aiconfigurator.servers import concrete, in_flight, model_of, per_server, roles
+from autotuner.aiconfigurator.servers import concrete, model_of, per_server, roles
 
 WORKERS: dict[Role, str] = {
     "agg": "agg_worker_config",
@@ -16,7 +16,7 @@ WORKERS: dict[Role, str] = {
 def read(file: FileMapping) -> Content:
     """What the file says. DocumentError."""
     asked = roles(file) if file.given("serving_mode") else _present(file)
-    servers = tuple(_server(file.block(WORKERS[role]), role) for role in asked)
+    servers = tuple(_server(file.needed(WORKERS[role]), role) for role in asked)
     figures = file.block("exp_config")
     ttft = figures.positive("ttft")
     per_user, per_gpu = figures.positive("tps_per_user"), figures.positive("tps_per_gpu")
@@ -41,7 +41,6 @@ def read(file: FileMapping) -> Content:
         isl=file.tokens("isl"),
         osl=file.tokens("osl"),
         prefix=file.tokens("prefix", low=0),
-        concurrency=in_flight(servers[0]),
         predictions=figures.raw() or None,
         predicted={name: value for name, value in predicted.items() if value is not None},
         kept=kept,

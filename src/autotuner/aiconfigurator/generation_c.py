@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autotuner.aiconfigurator.content import Content, Role, Server
 from autotuner.aiconfigurator.mapping import FileMapping
-from autotuner.aiconfigurator.servers import LISTED, candidates, model_of, precisions, roles
+from autotuner.aiconfigurator.servers import SHORT, listed, model_of, roles
 
 WORKERS: dict[Role, str] = {
     "agg": "worker_config",
@@ -17,7 +17,7 @@ MARKS = frozenset({"mode", "config", "profiles", *WORKERS.values(), "replica_con
 
 KEPT = (
     "mode", "profiles", "backend_version", "decode_system_name", "decode_backend_name", "nextn", "nextn_accept_rates",
-    "database_mode", "enable_wideep", "enable_eplb", "moe_backend", "attention_backend", "is_moe", "use_specific_quant_mode",
+    "database_mode", "enable_wideep", "enable_eplb", "moe_backend", "attention_backend", "is_moe",
 )  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def read(file: FileMapping, experiment: str | None) -> Content:
         osl=file.tokens("osl"),
         prefix=file.tokens("prefix", low=0),
         targets={name: value for name, value in targets.items() if value is not None},
-        chunked_prefill=file.flag("enable_chunked_prefill"),
+        chunked_prefill=file.flag("enable_chunked_prefill") or None,
         kept=tuple(kept),
         unknown=tuple(key for key in file.rest() if key not in kept),
         remarks=tuple(remarks),
@@ -55,16 +55,7 @@ def read(file: FileMapping, experiment: str | None) -> Content:
 
 
 def _server(worker: FileMapping, role: Role, total: int | None, remarks: list[str]) -> Server:
-    lists = {size: worker.sizes(key) for size, key in LISTED.items()}
-    tp, ours = candidates(lists.pop("tp"), total)
-    if ours:
-        remarks.append(f"{worker.place(LISTED['tp'])} is not given, so {', '.join(map(str, tp))} are tried")
-    precision, places = precisions(worker)
-    return Server(
-        role,
-        tp=tp,
-        **{size: values or (1,) for size, values in lists.items()},
-        gpus=worker.sizes("num_gpu_per_worker"),
-        precision=precision,
-        places=places,
-    )
+    keys = {size: f"{size}_list" for size in SHORT}
+    server, remark = listed(worker, role, keys, total_gpus=total, gpus="num_gpu_per_worker")
+    remarks += [remark] if remark else []
+    return server

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from autotuner.aiconfigurator.content import Content, Role, Server
 from autotuner.aiconfigurator.mapping import FileMapping
-from autotuner.aiconfigurator.servers import SHORT, candidates, model_of, precisions, roles
+from autotuner.aiconfigurator.servers import SHORT, listed, model_of, roles
 
 OF_SERVERS = (
     "model_path", "system_name", "backend_name", "backend_version", "enable_wideep", "enable_chunked_prefill",
@@ -70,19 +70,11 @@ def read(file: FileMapping, experiment: str | None) -> Content:
 
 
 def _server(file: FileMapping, role: Role, total: int | None, remarks: list[str]) -> Server:
-    lists = {size: file.sizes(f"{role}_{size}_candidates") for size in SHORT}
-    tp, ours = candidates(lists.pop("tp"), total)
-    if ours:
-        remarks.append(f"{role}_tp_candidates is not given, so {', '.join(map(str, tp))} are tried")
-    precision, places = precisions(file, prefix="" if role == "agg" else f"{role}_")
-    return Server(
-        role,
-        tp=tp,
-        **{size: values or (1,) for size, values in lists.items()},
-        gpus=file.sizes(f"{role}_num_gpu_candidates"),
-        precision=precision,
-        places=places,
-    )
+    keys = {size: f"{role}_{size}_candidates" for size in SHORT}
+    prefix = "" if role == "agg" else f"{role}_"
+    server, remark = listed(file, role, keys, total_gpus=total, gpus=f"{role}_num_gpu_candidates", prefix=prefix)
+    remarks += [remark] if remark else []
+    return server
 
 
 def _ignore_other_modes(file: FileMapping, asked: tuple[Role, ...]) -> None:

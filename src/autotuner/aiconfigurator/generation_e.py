@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from autotuner.aiconfigurator.content import Content, Role, Server
 from autotuner.aiconfigurator.mapping import FileMapping
-from autotuner.aiconfigurator.servers import concrete, in_flight, model_of, per_server, roles
+from autotuner.aiconfigurator.servers import concrete, model_of, per_server, roles
 
 SIZES = {
     "tp": "tensor_parallel_size",
@@ -31,7 +31,7 @@ def read(file: FileMapping) -> Content:
     workers, sla, model = file.block("WorkerConfig"), file.block("SlaConfig"), file.block("ModelConfig")
     cluster = file.block("K8sConfig")
     servers = tuple(
-        _server(file.block("params").block(role), role, workers) for role in roles(file.block("DynConfig"), "mode")
+        _server(file.block("params").needed(role), role, workers) for role in roles(file.block("DynConfig"), "mode")
     )
     figures = {name: sla.positive(name) for name in ("ttft", "tpot")}
     predicted = {name: value for name, value in figures.items() if value is not None}
@@ -50,7 +50,6 @@ def read(file: FileMapping) -> Content:
         isl=sla.tokens("isl"),
         osl=sla.tokens("osl"),
         prefix=model.tokens("prefix", low=0),
-        concurrency=in_flight(servers[0]),
         predictions=sla.raw() if predicted else None,
         predicted=predicted,
     )

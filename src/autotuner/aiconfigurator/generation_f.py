@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from autotuner.aiconfigurator.content import Content, Role, Server
 from autotuner.aiconfigurator.mapping import FileMapping
-from autotuner.aiconfigurator.servers import SHORT, concrete, in_flight, model_of, precisions
+from autotuner.aiconfigurator.servers import SHORT, concrete, model_of, precisions
 from autotuner.config.problems import DocumentError, Problem
 from autotuner.config.text import Data
 from autotuner.contracts.errors import ErrorCode
@@ -103,7 +103,6 @@ def read(row: FileMapping, *, number: int, of: int) -> Content:
         isl=row.tokens("isl"),
         osl=row.tokens("osl"),
         prefix=row.tokens("prefix", low=0),
-        concurrency=row.whole("concurrency") if asked == ("agg",) else in_flight(servers[0]),
         predictions=row.raw(),
         predicted={name: value for name, value in figures.items() if value is not None},
         remarks=tuple(remarks),

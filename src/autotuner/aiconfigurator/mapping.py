@@ -46,6 +46,13 @@ class FileMapping:
             self._inner[key] = FileMapping(value or {}, name=self.name, place=self.place(key))
         return self._inner[key]
 
+    def needed(self, key: str) -> FileMapping:
+        """The mapping under a key. DocumentError where there is none, or an empty one."""
+        found = self.block(key)
+        if not found.data:
+            raise self.error(key, "it says nothing of the servers that the serving mode asks for", "Add it")
+        return found
+
     def text(self, *keys: str) -> str | None:
         """The first of these keys that has a value, as text. DocumentError for another kind of value."""
         for key in keys:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from autotuner.aiconfigurator.content import Role, Server
 from autotuner.aiconfigurator.mapping import FileMapping
@@ -15,7 +15,8 @@ DISAGGREGATED: tuple[Role, ...] = ("prefill", "decode")
 SHORT = {"tp": "tp", "pp": "pp", "dp": "dp", "cp": "cp", "moe_tp": "moe_tp", "moe_ep": "moe_ep"}
 """Size → key of the files that use its own name."""
 
-LISTED = {size: f"{size}_list" for size in SHORT}
+USUAL_TP = (1, 2, 4, 8)
+"""Sizes that are tried where a search space has none."""
 
 
 def roles(mapping: FileMapping, key: str = "serving_mode") -> tuple[Role, ...]:
@@ -55,16 +56,54 @@ def concrete(
     count: int | None = None,
 ) -> Server:
     """A server with one value for each size, 1 where none is given. ``keys``: size → key."""
-    sizes = {size: mapping.size(key) or 1 for size, key in keys.items()}
+    def one(size: str) -> tuple[int]:
+        return (mapping.size(keys[size]) or 1,)
+
     precision, places = precisions(mapping)
     return Server(
         role,
-        **{size: (value,) for size, value in sizes.items()},
+        tp=one("tp"),
+        pp=one("pp"),
+        dp=one("dp"),
+        cp=one("cp"),
+        moe_tp=one("moe_tp"),
+        moe_ep=one("moe_ep"),
         precision=precision,
         places=places,
         batch=batch,
         count=count,
     )
+
+
+def listed(
+    mapping: FileMapping, role: Role, keys: Mapping[str, str], *, total_gpus: int | None, gpus: str, prefix: str = ""
+) -> tuple[Server, str | None]:
+    """A server with lists of sizes, and a remark where that of tp is ours because the file has none.
+
+    ``keys``: size → key. ``gpus``: key of the numbers of GPUs. ``prefix``: of the keys of precisions.
+    """
+
+    def values(size: str) -> tuple[int, ...]:
+        return mapping.sizes(keys[size]) or (1,)
+
+    tp, remark = mapping.sizes(keys["tp"]), None
+    if not tp:
+        tp = tuple(size for size in USUAL_TP if size <= (total_gpus or USUAL_TP[-1]))
+        remark = f"{mapping.place(keys['tp'])} is not given, so {', '.join(map(str, tp))} are tried"
+    precision, places = precisions(mapping, prefix=prefix)
+    server = Server(
+        role,
+        tp=tp,
+        pp=values("pp"),
+        dp=values("dp"),
+        cp=values("cp"),
+        moe_tp=values("moe_tp"),
+        moe_ep=values("moe_ep"),
+        gpus=mapping.sizes(gpus),
+        precision=precision,
+        places=places,
+    )
+    return server, remark
 
 
 def precisions(
@@ -77,18 +116,6 @@ def precisions(
     return given, {name: mapping.place(keys[name]) for name in given}
 
 
-def candidates(given: Sequence[int], total_gpus: int | None) -> tuple[tuple[int, ...], bool]:
-    """The values of a list of tensor parallel sizes, and whether they are ours because the file has none."""
-    if given:
-        return tuple(given), False
-    return tuple(size for size in (1, 2, 4, 8) if size <= (total_gpus or 8)), True
-
-
 def per_server(server: Server) -> int:
     """GPUs of one server of a concrete configuration."""
     return server.tp[0] * server.pp[0] * server.dp[0] * server.cp[0]
-
-
-def in_flight(server: Server) -> int | None:
-    """Requests in flight that fill the batches of one server of a concrete configuration."""
-    return None if server.batch is None else server.batch * server.dp[0] * server.pp[0]

@@ -45,6 +45,9 @@ LONGEST_S = 3600
 HIGHEST_LOAD = 512
 """Requests in flight, the most that aiconfigurator's own search looks at for one rank."""
 
+MOST_IN_FLIGHT = 100_000
+"""A load may not be more."""
+
 MAX_NAME = 255
 
 
@@ -221,9 +224,9 @@ def _quant(server: Server, experts: bool, possible: Possible, losses: list[Loss]
         # Files give the experts' precision of dense models, too.
         if said is None or (precision == "moe" and not experts):
             continue
-        value, why = (translated := translate(precision, said)).value, translated.why
-        if not why and (refusal := possible("quant", field, value)) is not None:
-            value, why = "auto", refusal
+        ours = translate(precision, said)
+        refusal = None if ours.why else possible("quant", field, ours.value)
+        value, why = (ours.value, ours.why) if refusal is None else ("auto", refusal)
         if why:
             losses.append(Loss(server.places.get(precision, precision), said, f"quant_config.{field} {value}", why))
         found[field] = [value]
@@ -296,7 +299,7 @@ def _workload(
         benchmark |= _above(max_window=(max(PROBE_MAX_WINDOW_S, 4 * window), PROBE_MAX_WINDOW_S))
         measure = 2 * PROBES * window
     else:
-        _levels(content, server, placement, benchmark, remarks)
+        _levels(server, placement, benchmark, remarks)
         window = _at_least(USUAL_WINDOW_S, 3 * request_s)
         benchmark |= _above(max_time_per_iteration=(window, USUAL_WINDOW_S))
         measure = 2 * window * max(1, len(benchmark.get("num_concurrency", (1, 4))))
@@ -328,23 +331,16 @@ def _request_s(content: Content, role: Role) -> float:
     return 0.0
 
 
-def _levels(
-    content: Content, server: Server, placement: Placement, benchmark: dict[str, Any], remarks: list[str]
-) -> None:
+def _levels(server: Server, placement: Placement, benchmark: dict[str, Any], remarks: list[str]) -> None:
     """The load for which the figures are predicted."""
-    load = content.concurrency if server.role == "agg" else _in_flight(server, placement)
-    if load is None:
+    if server.batch is None:
         remarks.append("the file names no load; set benchmark.num_concurrency")
         return
-    load = min(load, 100_000)
+    load = min(server.batch * placement.dp * placement.pp, MOST_IN_FLIGHT)
     even = load % placement.gpus == 0
     benchmark["num_concurrency"] = [load // placement.gpus if even else load]
     # Configurations of other sizes, such as the baseline, get as much on each GPU.
     benchmark["load_per"] = "gpu" if even else "server"
-
-
-def _in_flight(server: Server, placement: Placement) -> int | None:
-    return None if server.batch is None else server.batch * placement.dp * placement.pp
 
 
 def _at_least(usual: int, seconds: float) -> int:

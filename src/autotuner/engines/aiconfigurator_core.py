@@ -59,6 +59,8 @@ class CorePredictor:
             asked = _sdk("config").RuntimeConfig(isl=point.isl, osl=point.osl, batch_size=point.batch)
             summary = backend.run_agg(model, self._database, asked, ctx_tokens=point.token_budget or point.isl)
             figures, memory = summary.get_result_dict(), summary.get_memory()
+        except AutotunerError:
+            raise
         except Exception as error:  # noqa: BLE001 - its own errors are of many kinds, each for one point
             return Refusal(" ".join(str(error).split())[:400] or type(error).__name__)
         return _prediction(figures, memory)

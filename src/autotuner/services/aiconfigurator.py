@@ -32,6 +32,10 @@ TABLE = "best_config_topn.csv"
 SPACE = "exp_config.yaml"
 ENGINE_FILE = "agg_config.yaml"
 
+DEEPEST = 4
+"""Levels below a folder at which results are looked for: aiconfigurator has three."""
+SHOWN_FOLDERS = 10
+
 
 class Difference(Frozen):
     """Something that the file says and the task says otherwise, or not at all."""
@@ -112,7 +116,9 @@ def _tasks(content: Content, engine: str | None, settings: Settings) -> Iterator
             generation=content.generation,
             engine=launching.engine,
             text=write(one.document),
-            losses=tuple(Difference(place=l.place, said=l.said, became=l.became, why=l.why) for l in one.losses),
+            losses=tuple(
+                Difference(place=loss.place, said=loss.said, became=loss.became, why=loss.why) for loss in one.losses
+            ),
             unknown=content.unknown,
             kept=content.kept,
             remarks=(*([remark] if remark else []), *one.remarks),
@@ -207,14 +213,14 @@ def _file(path: Path, row: int | None) -> Path:
     for name in inside:
         if (path / name).is_file():
             return path / name
-    below = sorted(child for child in path.iterdir() if child.is_dir() and _is_output(child))
+    below = sorted(_outputs(path, DEEPEST))
     if len(below) == 1:
         return _file(below[0], row)
     if below:
         raise AutotunerError(
             ErrorCode.CONTRADICTION,
             "the folder has several results of aiconfigurator",
-            why=", ".join(child.name for child in below),
+            why=", ".join(str(child.relative_to(path)) for child in below[:SHOWN_FOLDERS]),
             remedy="Name one of these folders",
             place=str(path),
         )
@@ -227,9 +233,17 @@ def _file(path: Path, row: int | None) -> Path:
     )
 
 
-def _is_output(folder: Path) -> bool:
-    here = any((folder / name).is_file() for name in (CHOSEN, TABLE, SPACE))
-    return here or any(_is_output(child) for child in folder.iterdir() if child.is_dir() and not child.is_symlink())
+def _outputs(folder: Path, depth: int) -> Iterator[Path]:
+    """Folders below one that have results."""
+    try:
+        inside = [child for child in folder.iterdir() if child.is_dir() and not child.is_symlink()]
+    except OSError:
+        return
+    for child in inside:
+        if any((child / name).is_file() for name in (CHOSEN, TABLE, SPACE)):
+            yield child
+        elif depth > 1:
+            yield from _outputs(child, depth - 1)
 
 
 def _read_file(path: Path) -> str:
