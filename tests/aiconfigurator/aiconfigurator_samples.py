@@ -80,6 +80,12 @@ def plan(made: TaskDocument, *, known: Mapping[str, object] | None = None) -> Pl
     )
 
 
+def all_argv(made: Plan) -> list[str]:
+    """The arguments of every configuration behind the address, one line each."""
+    words = [made.resolver.command(configuration).argv for configuration in made.space.enumerate()]
+    return [" ".join(argv[argv.index("{port}") + 1 :]) for argv in words]
+
+
 def all_tasks(folder: Path) -> Iterator[tuple[Path, Imported]]:
     """Every task of every importable file of a folder."""
     for path in importable(folder):

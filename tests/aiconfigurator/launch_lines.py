@@ -105,7 +105,10 @@ def _values(words: list[str]) -> dict[str, str]:
 
 def table(found: list[Line]) -> list[str]:
     """The table of differences in docs/guide/aiconfigurator.md."""
-    rows = ["| configuration | engine | value | aiconfigurator writes | the task writes | why |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| configuration | engine | value | aiconfigurator writes | the task writes | why |",
+        "|---|---|---|---|---|---|",
+    ]
     for line in found:
         label = re.sub(r"^v0\.12\.0-", "", line.sample) + ("" if line.role == "agg" else f", {line.role}")
         rows += [

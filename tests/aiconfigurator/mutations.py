@@ -9,11 +9,32 @@ from typing import Any
 import yaml
 
 NASTY: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2, 3, 4096, 4097, 10**9, 2**63, -(2**63), 1.5, -0.0, 1e308, float("inf"), float("nan"),
-    "", " ", "0", "true", "null", "a" * 300, "../../etc/passwd", "agg", "disagg", "afd", "fp8_block", "float16", "x/y/z",
-    "é\u2028", [], [[]], [1, 2, 4], [1, "2"], list(range(70)), {}, {"a": {"b": []}}, [None], {"tp": 1}, {"tp_list": [1]},
+    None, True, False, 0, -1, 1, 2, 3, 4096, 4097, 10**9, 2**63, -(2**63), 1.5, 1e308, float("inf"), float("nan"),
+    "", " ", "0", "true", "null", "a" * 300, "../../etc/passwd", "agg", "disagg", "afd", "fp8_block", "float16",
+    "x/y/z", "é\u2028", [], [[]], [1, 2, 4], [1, "2"], list(range(70)), {}, {"a": {"b": []}}, [None], {"tp": 1},
+    {"tp_list": [1]},
 )  # fmt: skip
-WORDS = ("{", "}", "[", "]", ":", "- ", "&a ", "*a", "!!int ", "\t", "\0", ",", '"', "'", "|", "#", "null", "9" * 30, "é")
+WORDS = (
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    "- ",
+    "&a ",
+    "*a",
+    "!!int ",
+    "\t",
+    "\0",
+    ",",
+    '"',
+    "'",
+    "|",
+    "#",
+    "null",
+    "9" * 30,
+    "é",
+)
 
 
 def mutated_text(text: str, rng: random.Random) -> str:
@@ -61,7 +82,9 @@ def mutated_data(data: Any, rng: random.Random) -> Any:
                 value = copy.deepcopy(other[name])
                 holder[str(name)] = value
             case _ if isinstance(holder, dict):
-                holder[rng.choice(("tp", "mode", "config", "params", "exps", "worker_config", "profiles", "x"))] = holder[key]
+                holder[rng.choice(("tp", "mode", "config", "params", "exps", "worker_config", "profiles", "x"))] = (
+                    holder[key]
+                )
             case _:
                 holder[key] = copy.deepcopy(rng.choice(NASTY))
     return data
@@ -71,7 +94,7 @@ def mutated(text: str, data: Any, rng: random.Random) -> str:
     """A changed file: half of them by their text. ``data``: what the text holds; None: only its text can be changed."""
     if data is None or rng.random() < 0.5:
         return mutated_text(text, rng)
-    return yaml.dump(mutated_data(data, rng), allow_unicode=True)
+    return yaml.dump(mutated_data(data, rng), Dumper=yaml.CSafeDumper, allow_unicode=True)
 
 
 def _places(data: Any) -> Any:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aiconfigurator_samples import document, of_data, plan
-from engine_plans import all_argv
+from aiconfigurator_samples import all_argv, document, of_data, plan
 
 from autotuner.aiconfigurator.vocabulary import CHECKPOINTS, GUESSED_MODELS, MODELS, translate
 from autotuner.config.problems import DocumentError
@@ -102,8 +101,8 @@ def test_a_copy_of_a_dense_model_has_gpus_of_its_own_where_the_engine_has_copies
 @pytest.mark.parametrize("precision", ["gemm", "moe"])
 @pytest.mark.parametrize("said", sorted(CHECKPOINTS))
 def test_what_only_a_checkpoint_gives_becomes_auto(engine: str, precision: str, said: str) -> None:
-    sizes = {"tp": 8, "pp": 1, "moe_tp": 1, "moe_ep": 8}
-    task = of_data(changed(**sizes, gemm_quant_mode="bfloat16", **{f"{precision}_quant_mode": said}), engine)
+    words = {"gemm_quant_mode": "bfloat16", f"{precision}_quant_mode": said}
+    task = of_data(changed(tp=8, pp=1, moe_tp=1, moe_ep=8, **words), engine)
     made = document(task)
     (loss,) = task.losses
     assert loss.said == said

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from aiconfigurator_samples import DATA, SHARED, all_tasks, contents, document, imported, importable, plan
+from aiconfigurator_samples import DATA, SHARED, all_tasks, contents, document, importable, imported, plan
 
 from autotuner.aiconfigurator.task import Imported
 from autotuner.config.parameters import Choices, Fixed, ParameterSpec
@@ -125,9 +125,7 @@ def test_a_search_space_keeps_to_what_is_legal() -> None:
     (content,) = contents(DATA / "inputs" / "exp_moe_vllm.yaml", experiment="moe_vllm")
     (task,) = imported(content)
     found = plan(document(task))
-    sizes = {
-        (one["__parallel__tp"], one["__parallel__dp"]) for one in found.space.enumerate()
-    }
+    sizes = {(one["__parallel__tp"], one["__parallel__dp"]) for one in found.space.enumerate()}
     assert sizes == {(1, 8), (4, 2)}
 
 

@@ -20,6 +20,9 @@ from autotuner.engines.aiconfigurator import LAUNCHINGS
 CASES = int(os.environ.get("AUTOTUNER_FUZZ_CASES", "5000"))
 PARTS = 8
 """Tests that share the cases, so that they can run side by side."""
+FILES = [path.read_text(encoding="utf-8") for path in importable(DATA)]
+KNOWN = [(text, None if "," in text.partition("\n")[0] else yaml.load(text, Loader=yaml.CSafeLoader)) for text in FILES]  # noqa: S506
+"""Text and data of each sample; of a table None."""
 
 
 def anything(group: str, field: str, value: Scalar) -> str | None:
@@ -31,11 +34,9 @@ def anything(group: str, field: str, value: Scalar) -> str | None:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_mutations_of_the_samples(part: int) -> None:
     rng = random.Random(part)
-    files = [path.read_text(encoding="utf-8") for path in importable(DATA)]
-    known = [(text, None if "," in text.partition("\n")[0] else yaml.safe_load(text)) for text in files]
     imported = refused = 0
     for number in range(CASES // PARTS):
-        text, data = known[number % len(known)]
+        text, data = KNOWN[number % len(KNOWN)]
         changed = mutated(text, data, rng)
         try:
             for content in read_text(changed, name="file"):

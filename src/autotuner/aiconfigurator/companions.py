@@ -22,7 +22,7 @@ class Companions:
 
 
 def with_companions(content: Content, beside: Companions) -> Content:
-    """The content with the engine, GPUs, limits and figures that only the others have. Those of another model are left."""
+    """The content with the engine, GPUs, limits and figures that only the others have. Other models' are left."""
     remarks = list(content.remarks)
     experiment = beside.experiment
     if experiment is not None and experiment.model == content.model and not content.searches:

@@ -1,7 +1,7 @@
 """Task documents as files of aiconfigurator: generation A (one configuration) or D (a search space).
 
-What was imported and not changed since is written as it was read: the file itself is in the document's metadata, and only
-those of its values are replaced which the document now says otherwise.
+What was imported and not changed since is written as it was read: the file itself is in the document's metadata, and
+only those of its values are replaced which the document now says otherwise.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ def export(
 ) -> Exported:
     """The document as a file of generation ``form``.
 
-    ``imported``: what the file in the document's metadata becomes when it is imported now; None: it was imported from no
-    file of that generation. DocumentError: UNSUPPORTED for what the file cannot hold (several values in A, a layout that
-    aiconfigurator does not have).
+    ``imported``: what the file in the document's metadata becomes when it is imported now; None: it was imported from
+    no file of that generation. DocumentError: UNSUPPORTED for what the file cannot hold (several values in A, a layout
+    that aiconfigurator does not have).
     """
     role = role_of(document)
     wanted, left_out = _fields(document, form, role, launching)

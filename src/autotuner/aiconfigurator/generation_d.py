@@ -18,8 +18,8 @@ OF_SERVERS = (
 
 OTHERS = (
     "image_height", "image_width", "num_images_per_request", "enable_encoder_dp", "pareto_sweep", "database_mode",
-    "transfer_policy", "engine_step_backend", "forward_model", "backend_version", "enable_wideep", "enable_eplb", "nextn",
-    "nextn_accepted", "moe_backend", "attention_backend", "wideep_num_slots", "num_gpu_per_replica",
+    "transfer_policy", "engine_step_backend", "forward_model", "backend_version", "enable_wideep", "enable_eplb",
+    "nextn", "nextn_accepted", "moe_backend", "attention_backend", "wideep_num_slots", "num_gpu_per_replica",
     "max_gpu_per_replica", "max_prefill_workers", "max_decode_workers", "rate_match_prefill_degradation",
     "rate_match_decode_degradation", "rate_match_encoder_degradation", "autoscale_ttft_correction_factor", "enable_epd",
     "encoder_tp_candidates", "encoder_batch_candidates", "max_encoder_workers", "encoder_latency_correction",
@@ -39,12 +39,9 @@ def read(file: FileMapping, experiment: str | None) -> Content:
     asked = roles(file)
     prefix = "" if asked == ("agg",) else f"{asked[0]}_"
     total = file.size("total_gpus")
-    remarks: list[str] = []
+    remarks = [] if not prefix else _differing(file)
     servers = tuple(_server(file, role, total, remarks) for role in asked)
     targets = {name: file.positive(name) for name in ("ttft", "tpot", "request_latency")}
-    for key in ("model_path", "system_name", "backend_name"):
-        if prefix and file.text(f"decode_{key}") not in (None, file.text(f"prefill_{key}")):
-            remarks.append(f"decode_{key} differs from prefill_{key}; that of the prompts' servers is taken for both")
     content = Content(
         generation="D",
         raw=file.raw(),
@@ -69,6 +66,14 @@ def read(file: FileMapping, experiment: str | None) -> Content:
     return replace(content, unknown=file.rest())
 
 
+def _differing(file: FileMapping) -> list[str]:
+    return [
+        f"decode_{key} differs from prefill_{key}; that of the prompts' servers is taken for both"
+        for key in ("model_path", "system_name", "backend_name")
+        if file.text(f"decode_{key}") not in (None, file.text(f"prefill_{key}"))
+    ]
+
+
 def _server(file: FileMapping, role: Role, total: int | None, remarks: list[str]) -> Server:
     keys = {size: f"{role}_{size}_candidates" for size in SHORT}
     prefix = "" if role == "agg" else f"{role}_"
@@ -84,5 +89,3 @@ def _ignore_other_modes(file: FileMapping, asked: tuple[Role, ...]) -> None:
     if asked != ("agg",):
         file.ignore(shared)
     file.ignore(key for key in file.data if key.startswith("afd_"))
-
-

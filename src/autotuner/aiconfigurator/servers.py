@@ -56,6 +56,7 @@ def concrete(
     count: int | None = None,
 ) -> Server:
     """A server with one value for each size, 1 where none is given. ``keys``: size → key."""
+
     def one(size: str) -> tuple[int]:
         return (mapping.size(keys[size]) or 1,)
 

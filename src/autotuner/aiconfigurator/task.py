@@ -192,7 +192,9 @@ def _no_layout(
             "no combination of its sizes is one that aiconfigurator allows",
             "Correct the lists",
         )
-    only = Placement(*(sizes[0] for sizes in (server.tp, server.pp, server.dp, server.cp, server.moe_tp, server.moe_ep)))
+    only = Placement(
+        *(sizes[0] for sizes in (server.tp, server.pp, server.dp, server.cp, server.moe_tp, server.moe_ep))
+    )
     if not only.legal(experts=experts):
         wide, there = only.moe_tp * only.moe_ep, only.tp * only.dp
         why = (
@@ -237,16 +239,17 @@ def _limits(
     content: Content, server: Server, limits: Limits, possible: Possible, losses: list[Loss]
 ) -> dict[str, dict[str, Any]]:
     """The blocks memory_config, scheduling_config and advanced_tuning_config."""
+    context, chunked = content.max_model_len or limits.max_model_len, content.chunked_prefill
     asked: list[tuple[str, str, str, str, Scalar, bool]] = [
         # block, field, group, neutral name, value, searched
         ("memory_config", "gpu_memory_utilization", "memory", "memory_fraction", content.memory_fraction, True),
-        ("memory_config", "max_model_len", "memory", "max_model_len", content.max_model_len or limits.max_model_len, False),
+        ("memory_config", "max_model_len", "memory", "max_model_len", context, False),
         ("scheduling_config", "max_num_seqs", "scheduling", "max_num_seqs", limits.max_num_seqs, True),
         (
             "scheduling_config", "max_num_batched_tokens", "scheduling", "max_num_batched_tokens",
             limits.max_num_batched_tokens, True,
         ),
-        ("scheduling_config", "chunked_prefill_enabled", "scheduling", "chunked_prefill", content.chunked_prefill, True),
+        ("scheduling_config", "chunked_prefill_enabled", "scheduling", "chunked_prefill", chunked, True),
         (
             "advanced_tuning_config", "max_prefill_batch_size", "scheduling", "max_prefill_batch_size",
             content.max_prefill_batch, True,

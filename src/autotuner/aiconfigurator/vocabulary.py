@@ -45,7 +45,14 @@ FIELDS: Mapping[str, str] = {
 }
 """Precision → field of quant_config. Nothing says in which precision GPUs talk to each other (comm)."""
 
-_WEIGHTS = {"auto": "auto", "bfloat16": "bfloat16", "float16": "float16", "fp8": "fp8", "int8": "int8", "int8_wo": "int8"}
+_WEIGHTS = {
+    "auto": "auto",
+    "bfloat16": "bfloat16",
+    "float16": "float16",
+    "fp8": "fp8",
+    "int8": "int8",
+    "int8_wo": "int8",
+}
 
 OURS: Mapping[str, Mapping[str, str]] = {
     "gemm": _WEIGHTS,

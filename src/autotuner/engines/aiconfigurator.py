@@ -169,9 +169,7 @@ def _trtllm_limits(load: Load) -> Limits:
 LAUNCHINGS: tuple[EngineLaunching, ...] = (
     EngineLaunching("vllm", "vllm", "vllm-runtime", _vllm_fields, _vllm_placement, _vllm_limits),
     EngineLaunching("sglang", "sglang", "sglang-runtime", _sglang_fields, _sglang_placement, _sglang_limits),
-    EngineLaunching(
-        "tensorrt-llm", "trtllm", "tensorrtllm-runtime", _trtllm_fields, _trtllm_placement, _trtllm_limits
-    ),
+    EngineLaunching("tensorrt-llm", "trtllm", "tensorrtllm-runtime", _trtllm_fields, _trtllm_placement, _trtllm_limits),
 )
 
 USUAL = LAUNCHINGS[0]

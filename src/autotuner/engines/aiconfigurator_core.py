@@ -83,7 +83,7 @@ def predictor(model: str, gpu_type: str, engine: str) -> CorePredictor:
             if version is None
             else databases.get_database_view(gpu_type, launching.backend, version, database_mode="SILICON")
         )
-    except Exception as error:  # noqa: BLE001 - as above
+    except Exception as error:
         raise _no_data(gpu_type, " ".join(str(error).split())[:400]) from error
     if version is None or database is None:
         raise _no_data(gpu_type, f"it has no data of {engine} on {gpu_type}")

@@ -83,11 +83,7 @@ def import_path(path: str, wanted: Wanted, settings: Settings) -> list[ImportedT
     whole = _read_file(file)
     contents = read_text(whole, name=file.name, chosen=Chosen(wanted.experiment, wanted.row))
     beside = _companions(file, contents)
-    found = [
-        task
-        for content in contents
-        for task in _tasks(with_companions(content, beside), wanted.engine, settings)
-    ]
+    found = [task for content in contents for task in _tasks(with_companions(content, beside), wanted.engine, settings)]
     return _named_apart(found)
 
 

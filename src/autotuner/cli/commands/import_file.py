@@ -24,7 +24,12 @@ SHOWN_KEYS = 12
 @click.option("--experiment", metavar="NAME", help="This experiment of a file that has several.")
 @click.option("--row", type=click.IntRange(min=1), metavar="N", help="This row of a table, or of a folder's results.")
 @click.option(
-    "-o", "--output", "--out", "out", metavar="FILE|FOLDER", help="Where to write the task; several tasks need a folder."
+    "-o",
+    "--output",
+    "--out",
+    "out",
+    metavar="FILE|FOLDER",
+    help="Where to write the task; several tasks need a folder.",
 )
 @shared_options()
 @pass_state
@@ -61,7 +66,7 @@ def import_file(
     for task, place in zip(found, places, strict=False):
         write_file(place, task.text)
     if state.json:
-        files = [str(place.absolute()) for place in places] or [None] * len(found)
+        files: list[str | None] = [str(place.absolute()) for place in places] or [None for _ in found]
         say_json(
             {"tasks": [{**task.model_dump(mode="json"), "path": file} for task, file in zip(found, files, strict=True)]}
         )
