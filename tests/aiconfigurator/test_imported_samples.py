@@ -154,7 +154,9 @@ def test_the_chosen_configuration() -> None:
     assert isinstance(raw, dict)
     assert isinstance(raw["K8sConfig"], dict)
     assert raw["K8sConfig"]["k8s_image"].endswith("vllm-runtime:1.3.0")
-    assert "K8sConfig.name_prefix" in task.content.kept
+    assert "K8sConfig.name_prefix" in task.kept
+    assert {"params.agg.memory", "params.agg.comm_quant_mode", "params.agg.moe_quant_mode"} <= set(task.kept)
+    assert not {"params.prefill", "params.agg.gpus_per_worker"} & set(task.kept)
 
 
 def test_rows_of_a_table() -> None:

@@ -21,7 +21,7 @@ CASES = int(os.environ.get("AUTOTUNER_FUZZ_CASES", "5000"))
 PARTS = 8
 """Tests that share the cases, so that they can run side by side."""
 FILES = [path.read_text(encoding="utf-8") for path in importable(DATA)]
-KNOWN = [(text, None if "," in text.partition("\n")[0] else yaml.load(text, Loader=yaml.CSafeLoader)) for text in FILES]  # noqa: S506
+KNOWN = [(text, None if "," in text.partition("\n")[0] else yaml.load(text, Loader=yaml.CSafeLoader)) for text in FILES]
 """Text and data of each sample; of a table None."""
 
 

@@ -68,6 +68,7 @@ def test_a_stored_task_is_exported_by_its_name(commands: Commands) -> None:
         'benchmark: {traffic_scenarios: ["D(4000,500)"], num_concurrency: [16]}\n'
     )
     assert commands("run", file).exit_code == 0
+    assert "no task 'yours'" in commands("export", "yours").stderr
     refused = commands("export", "mine")
     assert refused.exit_code == 2
     assert "aiconfigurator has nothing for simulated" in "\n".join(three_lines(refused.stderr))
@@ -82,7 +83,7 @@ def test_a_stored_task_is_exported_by_its_name(commands: Commands) -> None:
         (("import", OLD, "--engine", "vlm"), "'vllm'"),
         (("import", str(RUN / "agg" / "best_config_topn.csv"), "--row", "9"), "3 rows"),
         (("export", "gone.yaml"), "no such file"),
-        (("export", "notask"), "no task"),
+        (("export", "notask"), "Cannot find the store"),
     ],
 )
 def test_wrong_input_ends_with_2_and_says_what_to_do(commands: Commands, words: tuple[str, ...], said: str) -> None:

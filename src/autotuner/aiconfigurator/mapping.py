@@ -17,9 +17,11 @@ MAX_SIZES = 64
 """Values of one list."""
 MAX_MS = 1e9
 
+NOTHING: tuple[Data, ...] = (None, "", {}, [])
+
 
 class FileMapping:
-    """A mapping of a file. What is null or an empty text counts as not given."""
+    """A mapping of a file. What is null or empty counts as not given."""
 
     def __init__(self, data: Mapping[str, Data], *, name: str, place: str = "") -> None:
         """``name``: of the file, for errors. ``place``: key path of this mapping in it."""
@@ -35,7 +37,7 @@ class FileMapping:
 
     def given(self, key: str) -> bool:
         """Whether the key has a value."""
-        return self.data.get(key) not in (None, "")
+        return self.data.get(key) not in NOTHING
 
     def block(self, key: str) -> FileMapping:
         """The mapping under a key; an empty one where there is none. DocumentError for another value."""
@@ -89,8 +91,8 @@ class FileMapping:
         if value is None:
             return ()
         values = value if isinstance(value, list) else [value]
-        if not values or len(values) > MAX_SIZES:
-            raise self.error(key, f"it has {len(values)} values, and 1 to {MAX_SIZES} are possible")
+        if len(values) > MAX_SIZES:
+            raise self.error(key, f"it has {len(values)} values, and {MAX_SIZES} are possible")
         return tuple(dict.fromkeys(self._whole(key, one, 1, MAX_SIZE) for one in values))
 
     def number(self, key: str, *, low: float = 0.0, high: float = MAX_MS) -> float | None:
@@ -140,7 +142,7 @@ class FileMapping:
     def _take(self, key: str) -> Data:
         self._read.add(key)
         value = self.data.get(key)
-        return None if value == "" else value
+        return None if value in NOTHING else value
 
     def _whole(self, key: str, value: Data, low: int, high: int) -> int:
         # Tables write whole numbers as 63.0.

@@ -78,6 +78,8 @@ class Imported:
     """Plain data, not validated yet."""
     content: Content
     losses: tuple[Loss, ...]
+    kept: tuple[str, ...]
+    """Known keys of the file that have no counterpart."""
     remarks: tuple[str, ...]
 
 
@@ -136,7 +138,9 @@ def _task(content: Content, server: Server, launching: Launching, possible: Poss
     _workload(content, server, first, document, remarks)
     remarks += _roles(content, server)
     cleaned = {key: value for key, value in document.items() if value != {}}
-    return Imported(name, server.role, cleaned, content, tuple(losses), tuple(remarks))
+    unused = {"comm", *(() if experts else ("moe",))}
+    kept = (*content.kept, *(place for precision, place in server.places.items() if precision in unused))
+    return Imported(name, server.role, cleaned, content, tuple(losses), kept, tuple(remarks))
 
 
 def _given(values: Mapping[str, Data]) -> dict[str, Data]:

@@ -116,7 +116,7 @@ def _tasks(content: Content, engine: str | None, settings: Settings) -> Iterator
                 Difference(place=loss.place, said=loss.said, became=loss.became, why=loss.why) for loss in one.losses
             ),
             unknown=content.unknown,
-            kept=content.kept,
+            kept=one.kept,
             remarks=(*([remark] if remark else []), *one.remarks),
             problem=problem,
             configurations=configurations,

@@ -93,7 +93,8 @@ def _places(found: list[ImportedTask], out: Path) -> list[Path]:
 
 def report(task: ImportedTask) -> list[str]:
     """What a person must know of the import, in lines."""
-    count = "" if task.configurations is None else f", {task.configurations} configurations"
+    number = task.configurations
+    count = "" if number is None else f", {number} configuration{'' if number == 1 else 's'}"
     lines = [f"{task.name}: for {task.engine}, from generation {task.generation}{count}"]
     lines += [f"  changed: {one.place} {one.said} became {one.became} ({one.why})" for one in task.losses]
     lines += [f"  note: {remark}" for remark in task.remarks]
