@@ -102,6 +102,8 @@ def test_a_nested_search_space() -> None:
         "attention_dtype": ["bfloat16"],
         "moe_dtype": ["auto"],
     }
+    # As many as aiconfigurator has: 3 × 3 layouts of 4 GPUs and 4 × 4 of 8.
+    assert plan(made).count.distinct == 25
     assert made.slo.ttft is not None
     assert made.slo.ttft.mean is not None
     assert made.slo.ttft.mean.threshold == 2.0

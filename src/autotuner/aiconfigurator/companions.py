@@ -38,7 +38,7 @@ def with_companions(content: Content, beside: Companions) -> Content:
         content = replace(
             content, backend=content.backend or row.backend, predicted={**row.predicted, **content.predicted}
         )
-        remarks.append("best_config_topn.csv beside it gave the predicted throughput")
+        remarks.append("best_config_topn.csv beside it gave further predicted figures")
     if beside.memory_fraction is not None and content.memory_fraction is None and content.generation == "E":
         content = replace(content, memory_fraction=beside.memory_fraction)
         remarks.append("the engine's configuration beside it gave the memory fraction")
