@@ -14,7 +14,7 @@ import pytest
 ROOT = "autotuner"
 SOURCE = Path(__file__).resolve().parents[1] / "src" / ROOT
 
-PURE = frozenset({"config", "planning", "metrics", "scoring", "modelling", "aiconfigurator"})
+PURE = frozenset({"config", "planning", "profiles", "metrics", "scoring", "modelling", "aiconfigurator"})
 KNOWN = PURE | {"contracts"}
 SIBLINGS = frozenset({"deploy", "benchmark", "search", "engines"})
 LOWER = KNOWN | {"store"}
@@ -36,6 +36,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "store": KNOWN,
     "network": frozenset(),
     "timing": frozenset(),
+    "profiles": frozenset({"contracts", "config"}),
     "planning": frozenset({"contracts", "config", "modelling"}),
     "aiconfigurator": frozenset({"contracts", "config"}),
     "modelling": frozenset({"contracts"}),

@@ -51,13 +51,24 @@ def test_two_tasks_need_a_folder(commands: Commands) -> None:
 def test_an_export_gives_back_what_was_imported(commands: Commands) -> None:
     task = str(commands.folder / "task.yaml")
     commands("import", OLD, "-o", task)
-    done = commands("export", task)
+    done = commands("export", task, "--format", "aiconfigurator")
     assert done.exit_code == 0, done.stderr
     assert yaml.safe_load(done.stdout) == yaml.safe_load(Path(OLD).read_text(encoding="utf-8"))
     space = str(commands.folder / "exp.yaml")
     assert commands("export", task, "--format", "exp", "--out", space).stdout.strip() == space
     assert commands("import", space, "--json").exit_code == 0
-    assert json.loads(commands("export", task, "--json").stdout)["format"] == "aiconfigurator"
+    assert json.loads(commands("export", task, "--format", "exp", "--json").stdout)["format"] == "exp"
+    assert commands("export", task, "--format", "exp", "--flat").exit_code == 2
+
+
+def test_flags_count_as_the_fields_that_they_are(commands: Commands) -> None:
+    task = commands.task_file(
+        "base_runtime: sglang\nmodel: {id_or_path: Qwen/Qwen3-32B}\n"
+        "parameters: {tp-size: [2, 4], schedule-policy: [lpm]}\n"
+    )
+    done = commands("export", task, "--format", "exp")
+    assert yaml.safe_load(done.stdout)["imported"]["agg_tp_candidates"] == [2, 4]
+    assert "schedule_policy" in done.stderr
 
 
 def test_a_stored_task_is_exported_by_its_name(commands: Commands) -> None:
@@ -68,8 +79,8 @@ def test_a_stored_task_is_exported_by_its_name(commands: Commands) -> None:
         'benchmark: {traffic_scenarios: ["D(4000,500)"], num_concurrency: [16]}\n'
     )
     assert commands("run", file).exit_code == 0
-    assert "no task 'yours'" in commands("export", "yours").stderr
-    refused = commands("export", "mine")
+    assert "no task 'yours'" in commands("export", "yours", "--format", "exp").stderr
+    refused = commands("export", "mine", "--format", "exp")
     assert refused.exit_code == 2
     assert "aiconfigurator has nothing for simulated" in "\n".join(three_lines(refused.stderr))
 
@@ -82,8 +93,8 @@ def test_a_stored_task_is_exported_by_its_name(commands: Commands) -> None:
         (("import", str(RUN / "agg" / "top1" / "run_0.sh")), "launch script"),
         (("import", OLD, "--engine", "vlm"), "'vllm'"),
         (("import", str(RUN / "agg" / "best_config_topn.csv"), "--row", "9"), "3 rows"),
-        (("export", "gone.yaml"), "no such file"),
-        (("export", "notask"), "Cannot find the store"),
+        (("export", "gone.yaml", "--format", "exp"), "no such file"),
+        (("export", "notask", "--format", "exp"), "Cannot find the store"),
     ],
 )
 def test_wrong_input_ends_with_2_and_says_what_to_do(commands: Commands, words: tuple[str, ...], said: str) -> None:

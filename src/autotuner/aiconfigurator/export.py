@@ -157,6 +157,9 @@ def _one(
     for setting, key in IN_ONE.items():
         if setting in given:
             found["advanced_tuning_config", key] = _values(given[setting])[0]
+    requests = found.get(("advanced_tuning_config", "max_batch_size"))
+    if isinstance(requests, int):
+        found["advanced_tuning_config", "max_batch_size"] = launching.batch(requests, one, experts=experts)
     found |= {(key,): value for key, value in _lengths(document, role, left_out).items()}
     left_out += _unsaid(document, given, IN_ONE)
     if _targets(document, []):

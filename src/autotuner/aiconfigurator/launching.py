@@ -18,8 +18,10 @@ class Load:
     isl: int | None
     osl: int | None
     batch: int | None
-    """Requests of one data-parallel rank."""
-    dp: int = 1
+    """Requests of one data-parallel rank; None in a search space."""
+    placement: Placement
+    """One of those that are searched."""
+    experts: bool
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class Launching(Protocol):
 
     def limits(self, load: Load) -> Limits:
         """The limits that the generator would set."""
+        ...
+
+    def batch(self, requests: int, placement: Placement, *, experts: bool) -> int:
+        """Requests of one data-parallel rank, of those that a server answers at once by its limit."""
         ...
 
 

@@ -109,9 +109,7 @@ def _task(content: Content, server: Server, launching: Launching, possible: Poss
         )
     experts = server.experts if content.experts is None else content.experts
     parallel, first = _parallel(content, server, launching, experts=experts)
-    limits = launching.limits(
-        Load(server.role, content.isl, content.osl, server.batch, 1 if content.searches else first.dp)
-    )
+    limits = launching.limits(Load(server.role, content.isl, content.osl, server.batch, first, experts))
     name = task_name(content, server)
     model, remark = model_id(content.model)
     remarks += [remark] if remark else []

@@ -42,6 +42,17 @@ def set_option(function: Decorated) -> Decorated:
     )(function)
 
 
+def profile_option(function: Decorated) -> Decorated:
+    """--profile NAME, any number of times."""
+    return click.option(
+        "--profile",
+        "profiles",
+        multiple=True,
+        metavar="NAME",
+        help="Take a profile; in a task file, in place of those that it names (`autotuner profile list`). Repeatable.",
+    )(function)
+
+
 def detach_option(function: Decorated) -> Decorated:
     """--detach."""
     return click.option(

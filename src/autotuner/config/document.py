@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from autotuner.config.assembled import Assembled
 from autotuner.config.benchmark import Benchmark
 from autotuner.config.block import Block
 from autotuner.config.optimization import Optimization
@@ -165,7 +166,7 @@ class TaskDocument(Block):
 
     later: ClassVar[frozenset[str]] = frozenset(
         {
-            "runtime_image_tag", "presets", "merge_strategy", "profiles", "priority", "notify",
+            "runtime_image_tag", "presets", "merge_strategy", "priority", "notify",
         }
     )  # fmt: skip
 
@@ -175,6 +176,11 @@ class TaskDocument(Block):
     description: str = Field("", description="free text")
     deployment_mode: Name = Field("local", description="how the server runs")
     base_runtime: Name | None = Field(None, description="inference engine; default: the default engine")
+    profiles: tuple[Name, ...] | None = Field(
+        None,
+        description="profiles whose values are merged below the document's own, in order",
+        examples=[["low-latency", "production"]],
+    )
     labels: tuple[Name, ...] = Field((), description="labels that a worker must have", examples=[["gpu"]])
     model: Model = Field(Model(), description="the model that is served")
     runtime: RuntimeBlock = Field(RuntimeBlock(), description="how the engine is started here")
@@ -201,6 +207,9 @@ class TaskDocument(Block):
     slo: Slo = Field(Slo(), description="what the served model must keep")
     quality: Quality = Field(Quality(), description="whether answers are as good as the baseline's")
     metadata: dict[str, JsonValue] = Field(default_factory=dict, description="free; kept and never read")
+    assembled: Assembled | None = Field(
+        None, description="what the document was put together from; written by the program"
+    )
 
     @property
     def measures_endpoint(self) -> bool:

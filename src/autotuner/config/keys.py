@@ -9,6 +9,9 @@ from autotuner.config.document import TaskDocument
 from autotuner.config.problems import Problem, nearest
 from autotuner.contracts.errors import ErrorCode
 
+_WRITTEN_BY_US = "assembled"
+"""Block whose keys nobody means who writes a document."""
+
 
 def blocks() -> Iterator[tuple[tuple[str, ...], type[Block]]]:
     """Every block with its path, outer ones first; the path of a block in a list has no index."""
@@ -47,9 +50,11 @@ def unknown_key(path: Sequence[str]) -> Problem:
             f"{key} is not available in this version",
             "Leave it out, or use a version that has it",
         )
-    known = block.known_keys() if block is not None else []
+    known = [name for name in block.known_keys() if name != _WRITTEN_BY_US] if block is not None else []
     meant = nearest(key, known)
-    elsewhere = next((".".join((*p, key)) for p, b in blocks() if p and key in b.model_fields), None)
+    elsewhere = next(
+        (".".join((*p, key)) for p, b in blocks() if p and p[0] != _WRITTEN_BY_US and key in b.model_fields), None
+    )
     if meant is not None:
         remedy = f"Did you mean {'.'.join((*path[:-1], meant))}? If not, leave it out"
     elif elsewhere is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -45,6 +45,18 @@ def read_mapping(text: str, *, name: str = DEFAULT_NAME) -> dict[str, Data]:
 
 def validate(data: object, *, name: str = DEFAULT_NAME) -> TaskDocument:
     """The document that plain data describe. DocumentError with all unknown keys and values, else contradictions."""
+    document = check_part(data, name=name)
+    problems = contradictions(document)
+    if problems:
+        raise DocumentError(name, problems)
+    return document
+
+
+def check_part(data: object, *, name: str = DEFAULT_NAME) -> TaskDocument:
+    """A part of a document as one: its keys and values are sound, and it may lack what another part has.
+
+    DocumentError with all unknown keys and values.
+    """
     problems = unreadable(data)
     if not problems and not isinstance(data, dict):
         why = f"it is a {type(data).__name__} and not a mapping"
@@ -52,13 +64,9 @@ def validate(data: object, *, name: str = DEFAULT_NAME) -> TaskDocument:
     if problems:
         raise DocumentError(name, problems)
     try:
-        document = TaskDocument.model_validate(data)
+        return TaskDocument.model_validate(data)
     except ValidationError as error:
-        raise DocumentError(name, _problems(error, data)) from None
-    problems = contradictions(document)
-    if problems:
-        raise DocumentError(name, problems)
-    return document
+        raise DocumentError(name, problems_of(error, data, unknown=unknown_key)) from None
 
 
 def apply_sets(data: dict[str, Data], sets: Sequence[str], *, name: str = DEFAULT_NAME) -> dict[str, Data]:
@@ -163,12 +171,15 @@ _WORDING = {
 }
 
 
-def _problems(error: ValidationError, data: object) -> list[Problem]:
-    """One problem per place; the branches of a union are joined by "or"."""
+def problems_of(error: ValidationError, data: object, *, unknown: Callable[[list[str]], Problem]) -> list[Problem]:
+    """What is wrong with data, one problem per place; the branches of a union are joined by "or".
+
+    ``unknown``: what to say of a key that nothing has.
+    """
     found: dict[str, Problem] = {}
     for details in error.errors(include_url=False)[:MAX_PROBLEMS]:
         path = _path(details, data)
-        problem = _problem(details, path)
+        problem = _problem(details, path, unknown)
         other = found.get(problem.place)
         if other is not None and other.why != problem.why:
             alternatives = f"{other.why.rsplit(', not ', 1)[0]} or {problem.why}"
@@ -178,10 +189,10 @@ def _problems(error: ValidationError, data: object) -> list[Problem]:
     return [p for p in found.values() if not any(place.startswith(f"{p.place}.") for place in found)]
 
 
-def _problem(details: ErrorDetails, path: Sequence[str]) -> Problem:
+def _problem(details: ErrorDetails, path: list[str], unknown: Callable[[list[str]], Problem]) -> Problem:
     place = ".".join(path)
     if details["type"] == "extra_forbidden":
-        return unknown_key(path)
+        return unknown(path)
     context = details.get("ctx", {})
     if details["type"] == CUSTOM:
         return Problem(ErrorCode(context["code"]), place, context["why"], context["remedy"])

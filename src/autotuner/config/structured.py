@@ -186,7 +186,7 @@ NEUTRAL_NAMES: Mapping[str, str] = {
 }
 """Field of a block → neutral name, where they differ."""
 
-_GROUPS = {
+GROUPS: Mapping[str, str] = {
     "parallel_config": "parallel",
     "quant_config": "quant",
     "memory_config": "memory",
@@ -195,7 +195,7 @@ _GROUPS = {
 }
 """Block → group of neutral fields."""
 
-STRUCTURED = (*_GROUPS, "quantization_config")
+STRUCTURED = (*GROUPS, "quantization_config")
 """Keys of these blocks in the document."""
 
 ADAPTED: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -207,6 +207,19 @@ ADAPTED: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 AGREEING = ("weight_quant_mode", "activation_quant_mode")
 """Fields of quantization_config that must say the same as gemm_quant_mode."""
+
+
+PRESETS_FIELD = "presets"
+"""Field of a block that names layouts or precisions."""
+
+UNSEARCHED = frozenset({"strict_dp"})
+"""Fields of a block that are no alternative to its presets."""
+
+
+def adapters_of(name: str) -> list[str]:
+    """Fields of quantization_config that say the same as a field of quant_config, or must agree with it."""
+    fields = [field for field, (adapted, _) in ADAPTED.items() if adapted == name]
+    return [*fields, *(AGREEING if name == "gemm_dtype" else ())]
 
 
 @dataclass(frozen=True)
@@ -224,22 +237,22 @@ class Setting:
 
 def settings(document: TaskDocument) -> Iterator[Setting]:
     """Every field that the blocks of a document give, in its order; one setting may come more than once."""
-    for place, group in _GROUPS.items():
+    for place, group in GROUPS.items():
         block = getattr(document, place)
         if block is None:
             continue
         for field in type(block).model_fields:
             value = getattr(block, field)
-            if field == "presets":
+            if field == PRESETS_FIELD:
                 continue
             if value is not None:
                 spec = Fixed(value=value) if isinstance(value, bool) else value
                 yield Setting(group, NEUTRAL_NAMES.get(field, field), f"{place}.{field}", spec)
     adapter = document.quantization_config
-    for field, (name, renamed) in ADAPTED.items():
+    for field, (name, others) in ADAPTED.items():
         spec = getattr(adapter, field) if adapter is not None else None
         if spec is not None:
-            yield Setting("quant", name, f"quantization_config.{field}", _renamed(spec, renamed))
+            yield Setting("quant", name, f"quantization_config.{field}", renamed(spec, others))
 
 
 def presets(document: TaskDocument) -> dict[str, tuple[str, ...]]:
@@ -248,11 +261,13 @@ def presets(document: TaskDocument) -> dict[str, tuple[str, ...]]:
     for place in ("parallel_config", "quant_config"):
         block = getattr(document, place)
         if block is not None and block.presets:
-            found[_GROUPS[place]] = tuple(dict.fromkeys(block.presets))
+            found[GROUPS[place]] = tuple(dict.fromkeys(block.presets))
     return found
 
 
-def _renamed(spec: ParameterSpec, names: Mapping[str, str]) -> ParameterSpec:
+def renamed(spec: ParameterSpec, names: Mapping[str, str]) -> ParameterSpec:
+    """A spec with other words for some of its values."""
+
     def one(value: Scalar) -> Scalar:
         return names.get(value, value) if isinstance(value, str) else value
 

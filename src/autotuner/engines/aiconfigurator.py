@@ -36,6 +36,8 @@ class EngineLaunching:
     write: Callable[[Placement, bool], dict[str, int | bool]]
     read: Callable[[Fields], tuple[Placement, bool]]
     limit: Callable[[Load], Limits]
+    shared: Callable[[Placement, bool], int] = lambda placement, experts: 1
+    """Data-parallel ranks that share the limit of requests."""
 
     def fields(self, placement: Placement, *, experts: bool) -> Mapping[str, int | bool]:
         """See the protocol."""
@@ -48,6 +50,10 @@ class EngineLaunching:
     def limits(self, load: Load) -> Limits:
         """See the protocol."""
         return self.limit(load)
+
+    def batch(self, requests: int, placement: Placement, *, experts: bool) -> int:
+        """See the protocol."""
+        return max(1, requests // self.shared(placement, experts))
 
 
 def _size(fields: Fields, name: str) -> int:
@@ -124,9 +130,13 @@ def _sglang_placement(fields: Fields) -> tuple[Placement, bool]:
     return Placement(tp, _size(fields, "pp"), dp, cp, shared, ep), experts
 
 
+def _sglang_shared(placement: Placement, experts: bool) -> int:
+    """It limits the requests of all attention groups together; copies of a dense model have a limit each."""
+    return placement.dp if experts else 1
+
+
 def _sglang_limits(load: Load) -> Limits:
-    # It limits the requests of all attention groups together.
-    batch = None if load.batch is None else load.batch * load.dp
+    batch = None if load.batch is None else load.batch * _sglang_shared(load.placement, load.experts)
     if load.isl is None or load.role == "decode":
         return Limits(batch)
     parameters: dict[str, Scalar] = {"max_prefill_tokens": load.isl + SPARE_TOKENS}
@@ -168,7 +178,9 @@ def _trtllm_limits(load: Load) -> Limits:
 
 LAUNCHINGS: tuple[EngineLaunching, ...] = (
     EngineLaunching("vllm", "vllm", "vllm-runtime", _vllm_fields, _vllm_placement, _vllm_limits),
-    EngineLaunching("sglang", "sglang", "sglang-runtime", _sglang_fields, _sglang_placement, _sglang_limits),
+    EngineLaunching(
+        "sglang", "sglang", "sglang-runtime", _sglang_fields, _sglang_placement, _sglang_limits, _sglang_shared
+    ),
     EngineLaunching("tensorrt-llm", "trtllm", "tensorrtllm-runtime", _trtllm_fields, _trtllm_placement, _trtllm_limits),
 )
 

@@ -78,6 +78,13 @@ class Neutral:
         """Engine parameters that a neutral setting (or any preset of its block) may decide."""
         return frozenset(parameter for parameter, keys in self._setting.items() if key in keys)
 
+    def writes(self, key: str) -> frozenset[str]:
+        """Engine parameters that a neutral field itself becomes, whatever its value and the other fields are."""
+        found = split_key(key)
+        flags = [flag for row in self._rows.get(found[1] if found else "", ()) for flag in row.sets]
+        known = map(self._catalogue.find, flags)
+        return frozenset(parameter.name for parameter in known if parameter is not None)
+
     def keys(self, parameter: str) -> frozenset[str]:
         """Neutral settings that may decide an engine parameter."""
         return self._setting.get(parameter, frozenset())

@@ -23,7 +23,7 @@ class Provenance:
     value: object
     """A value, or the list or range that is searched, as in the document."""
     layer: str
-    """``document``, ``engine default`` or ``derived``."""
+    """``document`` or the layer that was merged below it; ``engine default`` or ``derived``."""
     searched: bool = False
     source: str = ""
     """Of a derived one: the settings that it follows from, such as parallel_config.tp."""

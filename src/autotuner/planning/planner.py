@@ -116,7 +116,8 @@ def make_plan(
     if count.empty:
         raise _empty(count)
     notes = setting_notes(given, dimensions, resolver)
-    warnings = [*([cores.note] if cores.note else []), *structured.notes, *notes]
+    assembled = document.assembled.notes if document.assembled is not None else ()
+    warnings = [*assembled, *([cores.note] if cores.note else []), *structured.notes, *notes]
     default = _default_configuration(dimensions, engine.catalogue, neutral, models)
     baseline = None
     if document.optimization.baseline:

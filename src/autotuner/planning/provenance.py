@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from autotuner.config.document import TaskDocument
+from autotuner.config.layers import DOCUMENT
 from autotuner.config.parameters import Fixed, dump_spec
 from autotuner.contracts.engine import Catalogue
 from autotuner.contracts.values import MODEL_KEY, Configuration, Scalar, canonical_json
@@ -13,6 +14,9 @@ from autotuner.planning.dimensions import AnyDimension
 from autotuner.planning.parameters import Given
 from autotuner.planning.plan import Provenance
 from autotuner.planning.resolve import ENV_PREFIX, ModelFile, Resolver
+
+ENGINE_DEFAULT, DERIVED = "engine default", "derived"
+"""Layers below all of a document's own, and of what follows from other settings."""
 
 LOOKED_AT = 64
 """Values of a neutral setting that are expanded to see what they become."""
@@ -26,21 +30,26 @@ def provenance(
     models: Sequence[ModelFile],
     resolver: Resolver,
 ) -> dict[str, Provenance]:
-    """Every parameter once: what the document gives, then what follows from it, then the engine's defaults."""
+    """Every parameter once: what the document and its layers give, what follows from it, the engine's defaults."""
+    origins = document.assembled.origins if document.assembled is not None else {}
     searched = {dimension.name for dimension in dimensions}
     shown: dict[str, Provenance] = {}
     if MODEL_KEY in searched:
-        shown[MODEL_KEY] = Provenance([model.name for model in models], "document", searched=True)
+        shown[MODEL_KEY] = Provenance(
+            [model.name for model in models], origins.get("model.id_or_path", DOCUMENT), searched=True
+        )
     for name, parameter in given.items():
-        shown[name] = Provenance(dump_spec(parameter.spec), "document", searched=name in searched)
+        layer = origins.get(parameter.place, DOCUMENT)
+        shown[name] = Provenance(dump_spec(parameter.spec), layer, searched=name in searched)
     for variable, spec in document.runtime.env.items():
         name = ENV_PREFIX + variable
-        shown[name] = Provenance(dump_spec(spec), "document", searched=name in searched)
+        layer = origins.get(f"runtime.env.{variable}", DOCUMENT)
+        shown[name] = Provenance(dump_spec(spec), layer, searched=name in searched)
     for name, entry in _derived(given, dimensions, resolver).items():
         shown.setdefault(name, entry)
     for known in catalogue.parameters:
         if known.name not in shown:
-            shown[known.name] = Provenance(known.default, "engine default")
+            shown[known.name] = Provenance(known.default, ENGINE_DEFAULT)
     return shown
 
 
@@ -59,7 +68,7 @@ def _derived(
     return {
         name: Provenance(
             list(found.values()) if len(found) > 1 else next(iter(found.values())),
-            "derived",
+            DERIVED,
             searched=len(found) > 1,
             source=", ".join(sources[name]),
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from autotuner.config.document import TaskDocument
 from autotuner.config.parameters import Choices, ParameterSpec, dump_spec
 from autotuner.config.problems import nearest
-from autotuner.config.structured import Setting, presets, settings
+from autotuner.config.structured import UNSEARCHED, Setting, presets, settings
 from autotuner.contracts.engine import Catalogue, PlanContext
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.neutral import PRESET, Block
@@ -16,9 +16,6 @@ from autotuner.contracts.values import canonical_json
 from autotuner.planning.neutral import Neutral
 from autotuner.planning.parameters import Given
 from autotuner.planning.values import check_values, standing_for
-
-UNSEARCHED = frozenset({"strict_dp"})
-"""Settings of a block that are no alternative to its presets."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from autotuner.contracts.values import Frozen, Scalar
 from autotuner.engines.aiconfigurator import LAUNCHINGS, USUAL, launching_named, launching_of, possible
 from autotuner.engines.registry import ENGINES
 from autotuner.engines.registry import engine as engine_named
+from autotuner.planning.forms import STRUCTURED_FORM
+from autotuner.services.export import exported
 from autotuner.services.planning import engine_of, plan_document
 from autotuner.services.settings import Settings
 
@@ -87,16 +89,20 @@ def import_path(path: str, wanted: Wanted, settings: Settings) -> list[ImportedT
     return _named_apart(found)
 
 
+async def export_task(source: str, form: Format, settings: Settings) -> Exported:
+    """A task file or a stored task (name or number) as a file of aiconfigurator.
+
+    AutotunerError: MISSING_FILE or NOT_FOUND where there is no such task, and as for ``export_document``.
+    """
+    # Flags that a field of a block says count as that field.
+    structured = await exported(source, settings, form=STRUCTURED_FORM)
+    return export_document(validate(structured.data, name=source), form)
+
+
 def export_document(document: TaskDocument, form: Format) -> Exported:
     """A document as a file of aiconfigurator. AutotunerError: UNSUPPORTED for what it cannot hold."""
     launching = _known_there(engine_of(document).name)
     return export(document, form, launching, imported=_imported_again(document, form, launching))
-
-
-def export_text(document: TaskDocument, form: Format) -> tuple[str, tuple[str, ...]]:
-    """The same as YAML, and what was left out."""
-    made = export_document(document, form)
-    return write(made.data), made.left_out
 
 
 # ---- tasks

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from autotuner.config.document import TaskDocument
-from autotuner.config.load import apply_sets, parse, validate
+from autotuner.config.load import apply_sets, check_part, read_mapping, to_data, validate
 from autotuner.config.search_checks import AT_THE_LIMIT
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.engines.registry import demonstration, engine_for_model
+from autotuner.services.from_context import read_request, task_from_context
 from autotuner.services.host import host_facts
+from autotuner.services.layering import Assembled, Parts, assemble_document
 from autotuner.services.models import model_path
-from autotuner.services.settings import Settings
+from autotuner.services.profiles import open_profiles
+from autotuner.services.settings import Settings, load_settings
 
 QUICK_CONCURRENCY = 8
 """Requests in flight of `autotuner quick`: enough to show what batching does, few enough for a small machine."""
@@ -41,16 +45,44 @@ _READING = {"ttft": {"p90": {"threshold": 2.0}}, "tpot": {"p90": {"threshold": 0
 """What nine of ten who read along get: the first words within two seconds, then ten tokens a second."""
 
 
-def read_document(path: str, *, sets: Sequence[str] = ()) -> TaskDocument:
+def read_document(
+    path: str, *, sets: Sequence[str] = (), profiles: Sequence[str] = (), settings: Settings | None = None
+) -> TaskDocument:
     """The task document of a file (``-``: standard input), with ``--set`` changes; its name is the default task name.
 
-    AutotunerError: MISSING_FILE, and everything that ``config.load.parse`` finds wrong.
+    Profiles that it names are merged below what it says. ``profiles``: others in place of these. ``settings``: where
+    profiles lie and which engines are known; None: the environment's. AutotunerError: MISSING_FILE, everything that
+    ``config.load.parse`` finds wrong, NOT_FOUND for an unknown name among ``profiles``, and what
+    ``assemble_document`` finds.
     """
+    data, name = _read(path, sets)
+    made = _assembled(data, name, profiles, settings)
+    document = validate(data, name=name) if made is None else made.document
+    return _named(document, "task" if path == "-" else Path(path).stem)
+
+
+def read_data(path: str, *, settings: Settings) -> dict[str, Any]:
+    """The keys that a document's file gives, or that its profiles give below it; checked. AutotunerError as above."""
+    data, name = _read(path, ())
+    made = _assembled(data, name, (), settings)
+    if made is not None:
+        return {**made.data, "assembled": to_data(made.document)["assembled"]}
+    validate(data, name=name)
+    return data
+
+
+def _read(path: str, sets: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """What a file says with ``--set`` changes, and what errors call it."""
+    name = "standard input" if path == "-" else path
+    data = read_mapping(_text(path), name=name)
+    return (apply_sets(data, sets, name=name) if sets else data), name
+
+
+def _text(path: str) -> str:
     if path == "-":
-        return _named(parse(sys.stdin.read(), name="standard input", sets=sets), "task")
-    file = Path(path)
+        return sys.stdin.read()
     try:
-        text = file.read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise AutotunerError(
             ErrorCode.INVALID_DOCUMENT,
@@ -67,7 +99,18 @@ def read_document(path: str, *, sets: Sequence[str] = ()) -> TaskDocument:
             remedy="Give the path of a YAML or JSON file; `autotuner quick MODEL` needs none",
             place=path,
         ) from None
-    return _named(parse(text, name=path, sets=sets), file.stem)
+
+
+def _assembled(data: dict[str, Any], name: str, profiles: Sequence[str], settings: Settings | None) -> Assembled | None:
+    """The document put together with its profiles; None for one without."""
+    if not profiles and not data.get("profiles"):
+        return None
+    known = settings or load_settings(os.environ)
+    book = open_profiles(known)
+    for profile in profiles:
+        book.profiles.get(profile)
+    wanted = profiles or check_part(data, name=name).profiles or ()
+    return assemble_document(Parts(data, profiles=wanted), book, known, name=name)
 
 
 def quick_document(
@@ -84,7 +127,7 @@ def quick_document(
     cores = len(host_facts().cores)
     suggestion = engine.suggest(facts, max(1, cores - 1), QUICK_CONCURRENCY)
     data: dict[str, Any] = {
-        "task_name": f"quick-{Path(model).stem.replace(':', '-')}",
+        "task_name": f"quick-{_stem(model)}",
         "description": suggestion.reason,
         "base_runtime": engine.name,
         "model": {"id_or_path": model},
@@ -102,9 +145,37 @@ def quick_document(
     return validate(apply_sets(data, sets, name="quick"), name="quick")
 
 
+def profile_document(
+    model: str,
+    profiles: Sequence[str],
+    settings: Settings,
+    *,
+    objective: str | None = None,
+    sets: Sequence[str] = (),
+) -> TaskDocument:
+    """The task of a model with profiles, on this machine. AutotunerError: NOT_FOUND for an unknown profile, and what
+    ``task_from_context`` finds wrong.
+    """
+    book = open_profiles(settings)
+    for profile in profiles:
+        book.profiles.get(profile)
+    asked = {
+        "task_name": "-".join(["quick", _stem(model), *dict.fromkeys(profiles)]),
+        "model_name": model,
+        "profiles": list(profiles),
+        "optimization_objective": objective,
+        "user_overrides": apply_sets({}, sets, name="quick"),
+    }
+    return task_from_context(read_request(asked), book, settings, mode="local").document
+
+
 def demo_document(*, sets: Sequence[str] = ()) -> TaskDocument:
     """The demonstration: a search over predicted figures of a large model on GPUs; nothing is started."""
     return validate(apply_sets(demonstration(), sets, name="demo"), name="demo")
+
+
+def _stem(model: str) -> str:
+    return Path(model).stem.replace(":", "-")
 
 
 def _named(document: TaskDocument, name: str) -> TaskDocument:

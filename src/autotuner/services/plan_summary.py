@@ -8,6 +8,9 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
+from autotuner.config.document import TaskDocument
+from autotuner.config.layers import values_by_place
+from autotuner.config.load import to_data
 from autotuner.contracts.attempt import Command, CoreSplit, PhaseBudgets
 from autotuner.contracts.errors import AutotunerError
 from autotuner.contracts.load_search import LoadSearch
@@ -16,8 +19,10 @@ from autotuner.contracts.values import Configuration, Frozen, Scalar
 from autotuner.contracts.workload import Dataset, Workload
 from autotuner.coordinator.scorer import Scorer
 from autotuner.engines.installed import version_warning
+from autotuner.planning.hardware import describe
 from autotuner.planning.plan import Plan, PlannedExperiment
 from autotuner.planning.planner import expected_windows
+from autotuner.planning.provenance import DERIVED, ENGINE_DEFAULT
 from autotuner.services.planning import check_ready
 
 
@@ -30,6 +35,19 @@ class PlannedParameter(Frozen):
         description="searched, fixed (in the document), engine default, or from and the settings that it follows from"
     )
     default: Scalar = Field(description="the engine's own; null: it decides at start")
+    layer: str = Field(
+        "document",
+        description="what gave the value: document, a layer that was merged below it, derived, engine default",
+    )
+
+
+class PlannedLayer(Frozen):
+    """What was merged below the document."""
+
+    name: str = Field(description="such as profile:balanced:balanced-params")
+    keys: dict[str, object] = Field(
+        description="key path → value that it gave; keys that a stronger one set are not here"
+    )
 
 
 class PlannedCommand(Frozen):
@@ -111,6 +129,10 @@ class PlanSummary(Frozen):
     estimate_s: float = Field(description="with the least starts of the confirmation, seconds")
     most_s: float = Field(description="with the most of them, seconds")
     confirm_s: tuple[float, float] = Field(description="least and most time of the confirmation, seconds")
+    hardware: str = Field("", description="what the document says of the GPUs, and what is known of their kind")
+    layers: tuple[PlannedLayer, ...] = Field(
+        (), description="what was merged below the document, the weakest first, and the keys that each of them set"
+    )
     warnings: tuple[str, ...]
 
 
@@ -177,8 +199,21 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
         estimate_s=plan.estimate.total_s,
         most_s=plan.estimate.most_s,
         confirm_s=_confirm_s(plan),
+        hardware=describe(plan.document.system_config),
+        layers=_layers(plan.document),
         warnings=tuple(warnings),
     )
+
+
+def _layers(document: TaskDocument) -> tuple[PlannedLayer, ...]:
+    if document.assembled is None:
+        return ()
+    values = values_by_place(to_data(document))
+    names = dict.fromkeys([layer.name for layer in document.assembled.layers])
+    keys: dict[str, dict[str, object]] = {name: {} for name in names}
+    for place, name in document.assembled.origins.items():
+        keys.setdefault(name, {})[place] = values.get(place)
+    return tuple(PlannedLayer(name=name, keys=found) for name, found in keys.items())
 
 
 def _confirm_s(plan: Plan) -> tuple[float, float]:
@@ -224,12 +259,17 @@ def _parameters(plan: Plan) -> tuple[PlannedParameter, ...]:
     for name, provenance in plan.provenance.items():
         setting = None if neutral is None else neutral.known(name)
         known = catalogue.find(name) if setting is None else setting
-        origin = "searched" if provenance.searched else "fixed" if provenance.layer == "document" else provenance.layer
+        given = provenance.layer not in (ENGINE_DEFAULT, DERIVED)
+        origin = "searched" if provenance.searched else "fixed" if given else provenance.layer
         if provenance.source:
             origin = f"from {provenance.source}"
         made.append(
             PlannedParameter(
-                name=name, value=provenance.value, origin=origin, default=known.default if known is not None else None
+                name=name,
+                value=provenance.value,
+                origin=origin,
+                default=known.default if known is not None else None,
+                layer=provenance.layer,
             )
         )
     return tuple(made)

@@ -22,6 +22,7 @@ class Settings:
     ``database_timeout_s``: AUTOTUNER_DATABASE_TIMEOUT, how long a write waits for another program's, seconds.
     ``store_patience_s``: AUTOTUNER_STORE_PATIENCE, how long a run waits for a database that can't be used, seconds.
     ``own_clients_dir``: AUTOTUNER_CLIENTS_DIR, where benchmark clients are installed; None: in the data folder.
+    ``config_dir``: AUTOTUNER_CONFIG_DIR, what people write for all tasks, such as profiles; None: in the data folder.
     """
 
     data_dir: Path
@@ -30,6 +31,12 @@ class Settings:
     database_timeout_s: float = 30.0
     store_patience_s: float = 600.0
     own_clients_dir: Path | None = None
+    config_dir: Path | None = None
+
+    @property
+    def profiles_dir(self) -> Path:
+        """Files of profiles that people add."""
+        return (self.config_dir or self.data_dir / "config") / "profiles"
 
     @property
     def clients_dir(self) -> Path:
@@ -76,6 +83,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     shared = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     data_dir = Path(environ.get(f"{PREFIX}DATA_DIR") or shared / "inference-autotuner").expanduser().absolute()
     clients = environ.get(f"{PREFIX}CLIENTS_DIR")
+    config = environ.get(f"{PREFIX}CONFIG_DIR")
     return Settings(
         data_dir=data_dir,
         database=environ.get(f"{PREFIX}DATABASE_URL") or str(data_dir / DATABASE),
@@ -83,6 +91,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         database_timeout_s=_seconds(environ, "DATABASE_TIMEOUT", 30.0),
         store_patience_s=_seconds(environ, "STORE_PATIENCE", 600.0),
         own_clients_dir=Path(clients).expanduser().absolute() if clients else None,
+        config_dir=Path(config).expanduser().absolute() if config else None,
     )
 
 

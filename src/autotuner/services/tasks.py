@@ -26,6 +26,7 @@ from autotuner.coordinator.stored_result import from_stored
 from autotuner.engines.installed import version_warning
 from autotuner.planning.plan import Plan
 from autotuner.search.registry import make_strategy
+from autotuner.services.export import flat_parameters
 from autotuner.services.host import describe_host, off_cores
 from autotuner.services.left_behind import end_left_behind
 from autotuner.services.planning import check_ready, plan_document
@@ -38,7 +39,7 @@ from autotuner.store.patience import Patient
 from autotuner.store.sql_store import open_store
 from autotuner.store.units import Guarded, Units
 
-NOTES = frozenset({"task_name", "description", "labels", "metadata"})
+NOTES = frozenset({"task_name", "description", "labels", "metadata", "profiles", "assembled"})
 """Keys of a document that ask for nothing."""
 
 
@@ -69,6 +70,8 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
     """
     executor = EXECUTORS.load(settings.executor)()
     plan = await asyncio.to_thread(plan_document, document, settings)
+    for note in document.assembled.notes if document.assembled is not None else ():
+        observer.on_message(f"Warning: {note}")
     version = await asyncio.to_thread(check_ready, plan)
     warning = version_warning(plan.resolver.engine.catalogue, version)
     if warning is not None:
@@ -194,7 +197,7 @@ async def _find_or_create(store: Store, plan: Plan, version: str, *, new: bool) 
         made = NewTask(
             name=name,
             document=document,
-            parameters=document.get("parameters", {}),
+            parameters=flat_parameters(plan.document, plan.resolver.engine),
             fingerprint=fingerprint(described),
             identity=described,
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autotuner.cli.options import set_option
+from autotuner.cli.options import profile_option, set_option
 from autotuner.cli.output import say_json, show
 from autotuner.cli.state import State, pass_state, shared_options
 
@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Show what a task would do, and start nothing.")
 @click.argument("task_file", metavar="TASK.yaml")
+@profile_option
 @set_option
 @click.option("--limit", type=click.IntRange(min=0), default=5, show_default=True, help="Show so many commands.")
 @click.option("--all", "every", is_flag=True, help="List the parameters left at the engine's defaults too.")
 @shared_options()
 @pass_state
-def plan(state: State, task_file: str, sets: tuple[str, ...], limit: int, every: bool) -> None:
+def plan(
+    state: State, task_file: str, profiles: tuple[str, ...], sets: tuple[str, ...], limit: int, every: bool
+) -> None:
     """Show what a task would do, and start nothing.
 
-    It is the plan that `autotuner run` follows: every parameter and where its value comes from, how many
-    configurations there are and why some are excluded, the experiments, the load, the commands, the time.
+    It is the plan that `autotuner run` follows: every parameter and where its value comes from (the document, a
+    profile, the engine), how many configurations there are and why some are excluded, the experiments, the load, the
+    commands, the time.
 
     \b
     Examples:
@@ -36,7 +40,8 @@ def plan(state: State, task_file: str, sets: tuple[str, ...], limit: int, every:
     """
     from autotuner.services.documents import read_document
 
-    show_plan(read_document(task_file, sets=sets), state, commands=limit, every=every)
+    document = read_document(task_file, sets=sets, profiles=profiles, settings=state.settings())
+    show_plan(document, state, commands=limit, every=every)
 
 
 def show_plan(document: TaskDocument, state: State, *, commands: int, every: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from autotuner.cli.options import all_sets, run_options
+from autotuner.cli.options import all_sets, profile_option, run_options
 from autotuner.cli.output import wait_for
 from autotuner.cli.state import State, pass_state, shared_options
 
@@ -12,6 +12,7 @@ from autotuner.cli.state import State, pass_state, shared_options
 @click.command(short_help="Tune a model without a task file.")
 @click.argument("model")
 @click.option("--objective", metavar="NAME", help="What is sought; the default is maximize_throughput.")
+@profile_option
 @run_options
 @shared_options()
 @pass_state
@@ -19,6 +20,7 @@ def quick(
     state: State,
     model: str,
     objective: str | None,
+    profiles: tuple[str, ...],
     sets: tuple[str, ...],
     budget: float | None,
     seed: int | None,
@@ -30,22 +32,27 @@ def quick(
     """Tune MODEL (a file, a name on a hub, or `tiny`) with a sensible task.
 
     The engine is chosen by the kind of model. The parameters that matter most for it are searched, under a short
-    mixed load, and the best is confirmed.
+    mixed load, and the best is confirmed. With --profile the profile says what is searched, and under which load.
 
     \b
     Examples:
       autotuner quick model.gguf
       autotuner quick tiny --objective minimize_latency --budget 5m
+      autotuner quick tiny --profile low-latency
 
     Prints what `autotuner run` prints, and goes on with an interrupted task like it.
 
     Exit codes: as of `autotuner run`: 0, 1, 2, 130.
     """
     from autotuner.cli.running import run_document
-    from autotuner.services.documents import quick_document
+    from autotuner.services.documents import profile_document, quick_document
 
     changes = all_sets(sets, budget=budget, seed=seed)
-    document = quick_document(model, state.settings(), objective=objective, sets=changes)
+    document = (
+        profile_document(model, profiles, state.settings(), objective=objective, sets=changes)
+        if profiles
+        else quick_document(model, state.settings(), objective=objective, sets=changes)
+    )
     run_document(document, state, new=new, grid=grid, report_file=report_file, detach=detach)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from autotuner.cli.options import all_sets, run_options
+from autotuner.cli.options import all_sets, profile_option, run_options
 from autotuner.cli.state import State, pass_state, shared_options
 
 
 @click.command(short_help="Run a task, or go on with it.")
 @click.argument("task_file", metavar="TASK.yaml")
+@profile_option
 @run_options
 @click.option("--dry-run", is_flag=True, help="Show the plan and start nothing, as `autotuner plan`.")
 @shared_options()
@@ -17,6 +18,7 @@ from autotuner.cli.state import State, pass_state, shared_options
 def run(
     state: State,
     task_file: str,
+    profiles: tuple[str, ...],
     sets: tuple[str, ...],
     budget: float | None,
     seed: int | None,
@@ -35,6 +37,7 @@ def run(
     Examples:
       autotuner run task.yaml
       autotuner run task.yaml --budget 30m --set optimization.max_iterations=40
+      autotuner run task.yaml --profile low-latency --profile production
       autotuner run task.yaml --dry-run
 
     Every step is stored. After Ctrl-C or a crash the same command goes on from there; for a finished task it only
@@ -52,7 +55,12 @@ def run(
 
     if detach and task_file == "-":
         raise click.UsageError("--detach needs a task file: a process of its own has no standard input.")
-    document = read_document(task_file, sets=all_sets(sets, budget=budget, seed=seed))
+    document = read_document(
+        task_file,
+        sets=all_sets(sets, budget=budget, seed=seed),
+        profiles=profiles,
+        settings=state.settings(),
+    )
     if dry_run:
         from autotuner.cli.commands.plan import show_plan
 

@@ -8,10 +8,12 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from autotuner.cli.output import table
+from autotuner.config.layers import DOCUMENT
 from autotuner.contracts.attempt import API_KEY
 from autotuner.contracts.load_search import LoadSearch
 from autotuner.contracts.workload import Dataset
-from autotuner.services.plan_summary import PlanCounts, PlannedCommand, PlanSummary
+from autotuner.planning.provenance import DERIVED, ENGINE_DEFAULT
+from autotuner.services.plan_summary import PlanCounts, PlannedCommand, PlannedLayer, PlanSummary
 from autotuner.services.report.wording import (
     PREDICTED,
     command_line,
@@ -24,6 +26,9 @@ from autotuner.services.report.wording import (
     visible,
 )
 
+UNNAMED = frozenset({DOCUMENT, DERIVED, ENGINE_DEFAULT})
+"""Layers that the column of origins names in other words."""
+
 SINGLE, NO_PARALLEL = "single GPU", "(single GPU, no parallel args)"
 """What a layout without any parallelism is called, and how it is shown."""
 
@@ -31,6 +36,8 @@ SINGLE, NO_PARALLEL = "single GPU", "(single GPU, no parallel args)"
 def plan_view(plan: PlanSummary, *, every: bool) -> list[RenderableType]:
     """What is searched, counted, measured and started; ``every``: the parameters left at their defaults too."""
     parts: list[RenderableType] = [_head(plan), "", *_parameters(plan, every=every), "", _facts(plan)]
+    if plan.layers:
+        parts += ["", _layers(plan.layers)]
     if plan.commands:
         parts += ["", *_commands(plan.commands)]
     if plan.warnings:
@@ -54,7 +61,7 @@ def _parameters(plan: PlanSummary, *, every: bool) -> list[RenderableType]:
     rows = [
         (
             parameter_name(p.name),
-            p.origin,
+            p.origin if p.layer in UNNAMED else f"{p.origin}, {one_line(p.layer)}",
             "engine's choice" if p.value is None else plain(p.value),
             "engine's choice" if p.default is None else plain(p.default),
         )
@@ -65,6 +72,16 @@ def _parameters(plan: PlanSummary, *, every: bool) -> list[RenderableType]:
     if folded:
         parts.append(Text(f"{folded} parameters are left at the engine's defaults; --all lists them.", style="dim"))
     return parts
+
+
+def _layers(layers: tuple[PlannedLayer, ...]) -> RenderableType:
+    """What was merged below the document, and the keys that have their values from it."""
+    rows = [
+        (layer.name, key, plain(value))
+        for layer in layers
+        for key, value in (layer.keys.items() or [("nothing that no stronger one sets", "")])
+    ]
+    return table(("layer, the weakest first", "gives", "value"), rows)
 
 
 def _facts(plan: PlanSummary) -> RenderableType:
@@ -93,6 +110,7 @@ def _facts(plan: PlanSummary) -> RenderableType:
         *([("arrivals", plan.arrivals)] if plan.arrivals is not None else []),
         *([("dataset", _dataset(plan.dataset))] if plan.dataset is not None else []),
         ("answers", _answers(plan)),
+        *([("hardware", one_line(plan.hardware))] if plan.hardware else []),
         ("cores", cores),
         ("time", f"about {_span(duration(plan.estimate_s), duration(plan.most_s))}{limit}"),
     ]
