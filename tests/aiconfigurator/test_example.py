@@ -71,6 +71,17 @@ def test_fields_of_the_tuning_block() -> None:
     assert made.benchmark.load_per == "gpu"
 
 
+def test_experts_of_which_the_file_says_nothing_are_left_to_the_engine() -> None:
+    worker = {"tp": 8, "pp": 1, "dp": 1, "bs": 4, "workers": 1}
+    task = of_data(
+        {"model_name": "DEEPSEEK_V3", "is_moe": True, "total_gpus": 8, "agg_worker_config": worker}, "sglang"
+    )
+    (line,) = all_argv(plan(document(task)))
+    assert "--tp-size 8" in line
+    assert "--ep-size" not in line
+    assert any("experts" in remark for remark in task.remarks)
+
+
 def test_what_an_engine_cannot_do_is_left_out_and_told() -> None:
     data = {**EXAMPLE, "advanced_tuning_config": {"max_prefill_batch_size": 4}}
     task = of_data(data, "vllm")

@@ -108,8 +108,11 @@ def _task(content: Content, server: Server, launching: Launching, possible: Poss
             "at hand"
         )
     experts = server.experts if content.experts is None else content.experts
-    parallel, first = _parallel(content, server, launching, experts=experts)
-    limits = launching.limits(Load(server.role, content.isl, content.osl, server.batch, first, experts))
+    spread = experts and (server.experts or max(server.tp) * max(server.dp) == 1)
+    if experts and not spread:
+        remarks.append("the file does not say how the experts are spread over GPUs, so the engine decides")
+    parallel, first = _parallel(content, server, launching, experts=spread)
+    limits = launching.limits(Load(server.role, content.isl, content.osl, server.batch, first, spread))
     name = task_name(content, server)
     model, remark = model_id(content.model)
     remarks += [remark] if remark else []

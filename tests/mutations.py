@@ -82,9 +82,9 @@ def mutated_data(data: Any, rng: random.Random) -> Any:
                 value = copy.deepcopy(other[name])
                 holder[str(name)] = value
             case _ if isinstance(holder, dict):
-                holder[rng.choice(("tp", "mode", "config", "params", "exps", "worker_config", "profiles", "x"))] = (
-                    holder[key]
-                )
+                holder[
+                    rng.choice(("tp", "mode", "config", "params", "exps", "worker_config", "profiles", "slo", "x"))
+                ] = holder[key]
             case _:
                 holder[key] = copy.deepcopy(rng.choice(NASTY))
     return data
