@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -11,6 +10,7 @@ from typing import Any
 from autotuner.aiconfigurator.content import GENERATIONS, MAX_PLACEMENTS, UNSEEN, Content, Placement, Role, Server
 from autotuner.aiconfigurator.launching import Launching, Limits, Load, Possible
 from autotuner.aiconfigurator.vocabulary import FIELDS, SYSTEMS, model_id, translate
+from autotuner.aiconfigurator.workload import LIMITED, fill_in, rounded, slo
 from autotuner.config.problems import DocumentError, Problem
 from autotuner.config.text import Data
 from autotuner.contracts.errors import ErrorCode
@@ -26,28 +26,6 @@ PREDICTED = {
 }
 """Predicted figure → our metric and the factor to its unit."""
 
-LIMITED: Mapping[Role, tuple[str, ...]] = {
-    "agg": ("ttft", "tpot", "request_latency"),
-    "prefill": ("ttft",),
-    "decode": ("tpot",),
-}
-"""Role → the figures that its servers decide."""
-
-SLO = {"ttft": "ttft", "tpot": "tpot", "request_latency": "latency"}
-
-USUAL_WINDOW_S, USUAL_TIMEOUT_S, USUAL_MEASURE_S = 20, 60, 1800
-PROBE_WINDOW_S, PROBE_MAX_WINDOW_S, PROBES = 4, 30, 25
-"""Defaults of the document that are too short for long requests."""
-
-LONGEST_S = 3600
-"""A predicted request that takes longer says nothing of how long to measure."""
-
-HIGHEST_LOAD = 512
-"""Requests in flight, the most that aiconfigurator's own search looks at for one rank."""
-
-MOST_IN_FLIGHT = 100_000
-"""A load may not be more."""
-
 MAX_NAME = 255
 
 
@@ -61,11 +39,6 @@ class Loss:
     became: str
     """What stands in the document instead."""
     why: str
-
-    @property
-    def sentence(self) -> str:
-        """For people."""
-        return f"{self.place} {self.said} became {self.became}: {self.why}"
 
 
 @dataclass(frozen=True)
@@ -133,10 +106,10 @@ def _task(content: Content, server: Server, launching: Launching, possible: Poss
         "parameters": {key: [value] for key, value in limits.parameters.items()},
         "optimization": {"objective": "maximize_throughput"},
         "benchmark": {},
-        "slo": _slo(content, server.role),
+        "slo": slo(content, server.role),
         "metadata": _metadata(content, server, name),
     }
-    _workload(content, server, first, document, remarks)
+    fill_in(content, server, first, document, remarks)
     remarks += _roles(content, server)
     cleaned = {key: value for key, value in document.items() if value != {}}
     unused = {"comm", *(() if experts else ("moe",))}
@@ -273,99 +246,12 @@ def _limits(
     return blocks
 
 
-# ---- workload
-
-
-def _slo(content: Content, role: Role) -> dict[str, Any]:
-    return {
-        SLO[name]: {"threshold": _rounded(content.targets[name] / 1000)}
-        for name in LIMITED[role]
-        if name in content.targets
-    }
-
-
-def _rounded(value: float) -> float:
-    """Without what the change of units adds in the last digits."""
-    return float(f"{value:.12g}")
-
-
-def _workload(
-    content: Content, server: Server, placement: Placement, document: dict[str, Any], remarks: list[str]
-) -> None:
-    """Fill in ``benchmark`` and the time for measuring."""
-    benchmark: dict[str, Any] = document["benchmark"]
-    traffic = _traffic(content, server.role)
-    if traffic is None:
-        remarks.append("the file names no lengths of prompts and answers; set benchmark.traffic_scenarios")
-    else:
-        benchmark["traffic_scenarios"] = [traffic]
-    request_s = _request_s(content, server.role)
-    if content.searches and document["slo"]:
-        benchmark |= {"profile": "search", "load_search": {"highest": HIGHEST_LOAD}}
-        window = _at_least(PROBE_WINDOW_S, request_s)
-        benchmark |= _above(max_time_per_iteration=(window, PROBE_WINDOW_S))
-        benchmark |= _above(max_window=(max(PROBE_MAX_WINDOW_S, 4 * window), PROBE_MAX_WINDOW_S))
-        measure = 2 * PROBES * window
-    else:
-        _levels(server, placement, benchmark, remarks)
-        window = _at_least(USUAL_WINDOW_S, 3 * request_s)
-        benchmark |= _above(max_time_per_iteration=(window, USUAL_WINDOW_S))
-        measure = 2 * window * max(1, len(benchmark.get("num_concurrency", (1, 4))))
-    benchmark |= _above(request_timeout=(_at_least(USUAL_TIMEOUT_S, 5 * request_s), USUAL_TIMEOUT_S))
-    if measure > USUAL_MEASURE_S:
-        document["optimization"]["phase_budgets"] = {"measure": float(measure)}
-
-
-def _traffic(content: Content, role: Role) -> str | None:
-    if content.isl is None or content.osl is None:
-        return None
-    answer = 1 if role == "prefill" else content.osl
-    if content.prefix and content.prefix < content.isl:
-        return f"P({content.prefix},{content.isl - content.prefix})/{answer}"
-    return f"D({content.isl},{answer})"
-
-
-def _request_s(content: Content, role: Role) -> float:
-    """How long one request takes, by the predictions, else by the limits; 0 where nothing tells."""
-    for figures in (content.predicted, content.targets):
-        if role != "prefill" and "request_latency" in figures:
-            seconds = figures["request_latency"] / 1000
-        elif "ttft" in figures and "tpot" in figures:
-            answer = 0 if role == "prefill" else (content.osl or 1) - 1
-            seconds = (figures["ttft"] + figures["tpot"] * answer) / 1000
-        else:
-            continue
-        return seconds if seconds <= LONGEST_S else 0.0
-    return 0.0
-
-
-def _levels(server: Server, placement: Placement, benchmark: dict[str, Any], remarks: list[str]) -> None:
-    """The load for which the figures are predicted."""
-    if server.batch is None:
-        remarks.append("the file names no load; set benchmark.num_concurrency")
-        return
-    load = min(server.batch * placement.dp * placement.pp, MOST_IN_FLIGHT)
-    even = load % placement.gpus == 0
-    benchmark["num_concurrency"] = [load // placement.gpus if even else load]
-    # Configurations of other sizes, such as the baseline, get as much on each GPU.
-    benchmark["load_per"] = "gpu" if even else "server"
-
-
-def _at_least(usual: int, seconds: float) -> int:
-    return max(usual, math.ceil(seconds))
-
-
-def _above(**wanted: tuple[int, int]) -> dict[str, float]:
-    """What is above its default."""
-    return {key: float(value) for key, (value, usual) in wanted.items() if value > usual}
-
-
 # ---- what is told
 
 
 def _metadata(content: Content, server: Server, name: str) -> dict[str, Any]:
     predicted = {
-        metric: _rounded(content.predicted[figure] * factor)
+        metric: rounded(content.predicted[figure] * factor)
         for figure, (metric, factor) in PREDICTED.items()
         if figure in content.predicted and _of_role(figure, server.role)
     }
