@@ -1,11 +1,11 @@
 """How much starts of one configuration differ on this machine, and how it drifts meanwhile.
 
-    python benchmarks/noise.py --out noise.json [--configurations 6] [--rounds 6]
+    python benchmarks/noise.py --out noise.json [--configurations 6] [--rounds 6] [--task task.yaml]
 
-Starts several configurations of the quickstart task in interleaved rounds, measures each start as the task would, and
-writes throughput, time to first token (mean and p90) and time per token of every start: as measured, and split into the
-mean of its configuration, the drift of the machine and the rest (natural logarithms). The simulated engine draws whole
-starts from the file: `simulation.recorded_noise`.
+Starts several configurations of a task (the quickstart's) in interleaved rounds, measures each start as the task would,
+and writes throughput, time to first token (mean and p90) and time per token of every start: as measured, and split into
+the mean of its configuration, the drift of the machine and the rest (natural logarithms). The simulated engine draws
+whole starts from the file: `simulation.recorded_noise`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ from autotuner.services.plugins import InstalledPlugins
 from autotuner.services.report.wording import parameters_text
 from autotuner.services.settings import Settings
 
-TASK = Path(__file__).resolve().parents[1] / "examples" / "quickstart" / "task.yaml"
+PROJECT = Path(__file__).resolve().parents[1]
+TASK = PROJECT / "examples" / "quickstart" / "task.yaml"
 DATA = Path(tempfile.gettempdir()) / "inference-autotuner-noise"
 FIGURES = ("throughput", "ttft_mean", "ttft_p90", "tpot_mean")
 ROUNDS_OF_BACKFITTING = 30
@@ -181,10 +182,12 @@ async def record(plan: Plan, configurations: Sequence[Configuration], rounds: in
 
 
 def document_of(
-    starts: Sequence[Start], configurations: Sequence[Configuration], host: object, disturbance: str | None
+    task: Path, starts: Sequence[Start], configurations: Sequence[Configuration], host: object, disturbance: str | None
 ) -> dict[str, object]:
     """What is written. Disturbed starts are kept in the list and have no part in the split."""
     clean = [start for start in starts if not start.disturbed]
+    if not clean:
+        raise SystemExit(f"none of {len(starts)} starts gave undisturbed figures")
     logs = np.log(np.array([start.values for start in clean]))
     found = split(logs, [start.configuration for start in clean], bandwidth=float(len(configurations)))
     shares = logs[:, FIGURES.index("ttft_p90")] - logs[:, FIGURES.index("ttft_mean")]
@@ -195,7 +198,7 @@ def document_of(
     return {
         "format": FORMAT,
         "made_by": "benchmarks/noise.py",
-        "task": "examples/quickstart/task.yaml",
+        "task": task.relative_to(PROJECT).as_posix() if task.is_relative_to(PROJECT) else task.name,
         "not_to_be_quoted": disturbance,
         "host": host,
         "units": {"throughput": "tokens/s", "times": "s", "residual and drift": "natural logarithms"},
@@ -228,6 +231,7 @@ def document_of(
 def main() -> int:
     parser = argparse.ArgumentParser(description="noise between starts of one configuration, and the machine's drift")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--task", type=Path, default=TASK, help="whose configurations and load (the quickstart's)")
     parser.add_argument("--configurations", type=int, default=6, help="so many, the baseline among them")
     parser.add_argument("--rounds", type=int, default=6, help="starts of each")
     parser.add_argument("--data-dir", type=Path, default=DATA, help="models and artefacts (default: %(default)s)")
@@ -236,7 +240,8 @@ def main() -> int:
     data = given.data_dir.absolute()
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = Settings(data_dir=data, database=str(data / "autotuner.db"))
-    plan = plan_document(read_document(str(TASK)), settings)
+    task = given.task.absolute()
+    plan = plan_document(read_document(str(task)), settings)
     check_ready(plan)
     configurations = chosen_configurations(plan, given.configurations)
     for number, configuration in enumerate(configurations):
@@ -245,7 +250,7 @@ def main() -> int:
         host = {key: value for key, value in describe_host().items() if key != "hostname"}
         folder = data / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
         starts = asyncio.run(record(plan, configurations, given.rounds, folder))
-        made = document_of(starts, configurations, host, disturbance)
+        made = document_of(task, starts, configurations, host, disturbance)
         print(json.dumps(made["standard_deviations"], indent=1))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")

@@ -181,3 +181,61 @@ def test_without_an_end_it_is_incomplete() -> None:
     record = exchange.record(9.0)
     assert record.outcome == "incomplete"
     assert (record.started, record.first_token, record.finished) == (1.0, 2.0, 2.0)
+
+
+KEYED = b"POST /v1/completions HTTP/1.1\r\nAuthorization: Bearer sk-very-secret\r\nHost: x\r\n\r\n{}"
+
+
+def refused(*pieces: bytes, status: int = 400) -> Exchange:
+    exchange = Exchange(KEYED, 3)
+    exchange.status = status
+    for piece in pieces:
+        exchange.refuse(piece)
+    exchange.finished = 1.0
+    exchange.settle()
+    return exchange
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            b'{"error": {"message": "This model\'s context is 512\\ntokens", "code": 400}}',
+            "This model's context is 512 tokens",
+        ),
+        (b'{"error": "no such model"}', "no such model"),
+        (b'{"object": "error", "message": "too long"}', "too long"),
+        (b'{"detail": "Not Found"}', "Not Found"),
+        (
+            b'{"detail": [{"loc": ["body"], "msg": "Field required"}]}',
+            '{"detail": [{"loc": ["body"], "msg": "Field required"}]}',
+        ),
+        (b"<html>\n<h1>502\tBad Gateway</h1>", "<html> <h1>502 Bad Gateway</h1>"),
+        (b"\xff\x00\x1b[31m", "\ufffd [31m"),
+        (b"Incorrect API key: sk-very-secret!", "Incorrect API key: ***!"),
+        (b"", None),
+    ],
+)
+def test_what_the_server_says_of_an_error_is_kept(body: bytes, words: str | None) -> None:
+    half = len(body) // 2
+    record = refused(body[:half], body[half:]).record(0.0)
+    assert (record.error, record.error_text) == ("http_400", words)
+
+
+def test_long_words_are_cut_however_they_come() -> None:
+    said = refused(*[b'{"error": {"message": "' + b"x" * 3000, b"y" * 3000 + b'"}}']).error_text
+    assert said is not None
+    assert (len(said), said[-1]) == (300, "…")
+    assert refused(b"[" * 100_000).error_text is not None
+
+
+def test_the_words_of_an_error_inside_a_stream_are_kept() -> None:
+    said = answered(text("a"), event({"error": {"message": "context size exceeded", "code": 400}})).record(0.0)
+    assert (said.error, said.error_text) == ("error_payload", "context size exceeded")
+    assert answered(text("a"), text("b"), END).error_text is None
+
+
+@given(st.binary(max_size=400))
+def test_no_answer_of_a_server_breaks_the_reading_of_its_words(body: bytes) -> None:
+    said = refused(body, status=500).error_text
+    assert said is None or (said.isprintable() and 0 < len(said) <= 300)

@@ -38,31 +38,42 @@ def test_rounding_of_the_counters_never_gives_less_than_nothing() -> None:
 
 
 def test_a_hog_that_starts_in_the_middle_is_a_disturbance_from_then_on() -> None:
-    found = judge(slices(*[0.02] * 30, *[0.3] * 4))
+    found = judge(slices(*[0.02] * 30, *[0.3] * 4), cores=2)
     assert found is not None
-    assert found.mean < DISTURBED_MEAN
+    assert found.mean < 2 * DISTURBED_MEAN
     assert (found.disturbed, found.begun) == (True, 15.0)
     assert found.peak == pytest.approx(0.3)
 
 
 def test_one_short_burst_in_a_long_window_is_none() -> None:
-    found = judge(slices(*[0.0] * 10, 0.25, *[0.0] * 10))
+    found = judge(slices(*[0.0] * 10, 0.25, *[0.0] * 10), cores=2)
     assert found is not None
     assert (found.disturbed, found.begun) == (False, None)
 
 
-@given(st.lists(st.integers(0, 400).map(lambda hundredths: hundredths / 100), min_size=1, max_size=30))
-def test_the_verdict_fits_the_figures(shares: list[float]) -> None:
-    found = judge(slices(*shares))
+@pytest.mark.parametrize(("cores", "disturbed"), [(1, True), (2, True), (4, False), (16, False)])
+def test_the_same_work_beside_disturbs_two_cores_and_not_many(cores: int, *, disturbed: bool) -> None:
+    found = judge(slices(*[0.12] * 10), cores=cores)
+    assert found is not None
+    assert (found.disturbed, found.mean) == (disturbed, pytest.approx(0.12))
+
+
+@given(
+    st.lists(st.integers(0, 400).map(lambda hundredths: hundredths / 100), min_size=1, max_size=30), st.integers(1, 64)
+)
+def test_the_verdict_fits_the_figures(shares: list[float], cores: int) -> None:
+    found = judge(slices(*shares), cores=cores)
+    counted = max(cores, 2)
     assert found is not None
     assert min(shares) <= found.mean + 1e-9
     assert found.mean <= max(shares) + 1e-9
     assert found.disturbed == (found.begun is not None)
-    assert found.disturbed == (found.mean > DISTURBED_MEAN or (len(shares) > 1 and found.peak > DISTURBED_SECOND))
+    over_a_second = len(shares) > 1 and found.peak > DISTURBED_SECOND * counted
+    assert found.disturbed == (found.mean > DISTURBED_MEAN * counted or over_a_second)
 
 
 def test_nothing_is_said_of_a_window_without_samples() -> None:
-    assert judge([]) is None
+    assert judge([], cores=2) is None
 
 
 def test_the_servers_children_are_the_server_and_those_of_ours_are_foreign() -> None:

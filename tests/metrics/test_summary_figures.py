@@ -68,6 +68,10 @@ def test_tokens_count_where_they_arrive() -> None:
 
 def test_no_success_has_no_distribution_and_no_throughput() -> None:
     failed = RequestRecord(started=1.0, finished=2.0, asked_tokens=4, outcome="error", error="http_500")
+    spoken = [failed.model_copy(update={"error_text": text}) for text in ("out of blocks", "again")]
+    silent = failed.model_copy(update={"error": "timeout"})
+    told = summarise([failed, *spoken, silent], load_point=POINT, repeat=0, window_s=10, slo_limits={})
+    assert (told.error_codes, told.error_texts) == ({"http_500": 3, "timeout": 1}, {"http_500": "out of blocks"})
     found = summarise([failed], load_point=POINT, repeat=2, window_s=10, slo_limits={"ttft": 1.0})
     assert (found.ttft, found.tpot, found.itl, found.e2e) == (None, None, None, None)
     assert found.error_codes == {"http_500": 1}

@@ -254,13 +254,15 @@ async def test_a_client_error_of_a_dead_server_is_explained_by_its_death(tmp_pat
 
 async def test_no_successful_request_is_a_failure_with_its_codes(tmp_path: Path) -> None:
     client = FakeClient(
-        lambda job, point, repeat: measurement(point, completed=0, errors=7, error_codes={"http_500": 4, "timeout": 3})
+        lambda job, point, repeat: measurement(
+            point, completed=0, errors=7, error_codes={"http_500": 4, "timeout": 3}
+        ).model_copy(update={"error_texts": {"http_500": "out of blocks"}})
     )
     records = await all_records(make_job(tmp_path), FakeDeployment(), client)
     found = ended(records).failure
     assert found is not None
     assert found.kind is FailureClass.UNREACHABLE
-    assert "4 × http_500, 3 × timeout" in found.diagnosis
+    assert "4 × http_500: out of blocks, 3 × timeout" in found.diagnosis
     assert sum(isinstance(record, Measured) for record in records) == 1  # kept, and no further point is tried
 
 

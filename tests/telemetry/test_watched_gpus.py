@@ -55,7 +55,7 @@ def test_what_the_driver_tells_is_read_in_our_units(library: ctypes.CDLL) -> Non
     first, second, lost = opened.read([0, 1, 3])
     assert first.power in (250.0, 350.0)
     assert first == GpuReading(0, 0.5, 8 * GIB, first.power, 60.0, 1900.0)
-    assert second == GpuReading(1, 0.75, 9 * GIB, None, 61.0, 1800.0)
+    assert second == GpuReading(1, 0.75, 9.5 * GIB, None, 61.0, 1800.0)
     assert lost == GpuReading(3, None, None, None, None, None)
     assert library.fake_nvml_opened() == 1
     opened.close()

@@ -132,6 +132,7 @@ class ServerFacts(Frozen):
     )
     version_path: str | None = None
     version_field: str | None = Field(None, description="dotted path into the JSON answer of version_path")
+    version_fallback: str | None = Field(None, description="the same, for an answer in which version_field is missing")
     dialect: str = Field(
         "openai", description="what clients that tell servers apart are told, such as the back end of genai-bench"
     )

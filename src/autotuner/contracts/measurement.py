@@ -49,6 +49,7 @@ class RequestRecord(Frozen):
     connect_s: float = Field(0.0, description="time to connect, not part of any latency; 0 on a kept connection")
     outcome: str = Field("ok", description="ok, error or incomplete")
     error: str | None = Field(None, description="error code: http_500, timeout, truncated, missing_usage, …")
+    error_text: str | None = Field(None, description="the server's own words on the error, at most 300 characters")
     in_window: bool = Field(True, description="started inside the window; else begun before it")
 
 
@@ -77,6 +78,9 @@ class Measurement(Frozen):
     error_requests: int = Field(description="of these, those with an error")
     incomplete_requests: int = Field(0, description="of these, those without an end when the measurement was over")
     error_codes: dict[str, int] = Field(default_factory=dict, description="error code → requests of the window")
+    error_texts: dict[str, str] = Field(
+        default_factory=dict, description="error code → what the server said to the first such request"
+    )
     output_tokens: int = Field(0, description="output tokens of the completed requests, as the server counts them")
     asked_output_tokens: int = Field(0, description="output tokens that they asked for")
     prompt_tokens: int = Field(0, description="prompt tokens of the completed requests, as the server counts them")

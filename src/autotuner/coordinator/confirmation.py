@@ -40,14 +40,15 @@ async def confirm(run: Run) -> str | None:
         run.watch.begin(experiment, AttemptReason.CONFIRM)
         start = await run.starter.start(experiment, AttemptReason.CONFIRM, run.watch.moved, block=step.block)
         run.watch.ended()
+        run.watch.show()
+        shown = summarise(experiment, run.ledger, start=start.figures, scorer=run.scorer)
         if start.failure is not None:
-            run.observer.on_message(f"A start of the confirmation failed: {start.failure.diagnosis}.")
+            shown = shown.model_copy(update={"failure": start.failure})  # of this start, not of the experiment
+        run.observer.on_start_finished(shown, AttemptReason.CONFIRM)
+        if start.failure is not None:
             decision = after_failures(starts_in(run.ledger, step.number, step.block), optimization.retries)
             if decision is not None and decision.delay_s is not None:
                 await run.sleep(decision.delay_s)
-        run.watch.show()
-        shown = summarise(experiment, run.ledger, start=start.figures, scorer=run.scorer)
-        run.observer.on_start_finished(shown, AttemptReason.CONFIRM)
     run.watch.confirming = step.expected
     run.watch.show()
     return step.reason

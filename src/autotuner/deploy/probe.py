@@ -123,12 +123,20 @@ async def with_version(endpoint: Endpoint, facts: ServerFacts) -> Endpoint:
             headers=authorization(endpoint),
             timeout_s=HEALTH_TIMEOUT_S,
         )
-        found: object = json.loads(answer.body)
+        told: object = json.loads(answer.body)
     except (OSError, ValueError):
         return endpoint
-    for key in (facts.version_field or "version").split("."):
-        found = found.get(key) if isinstance(found, dict) else None
+    found = _at(told, facts.version_field or "version")
+    if found is None and facts.version_fallback is not None:
+        found = _at(told, facts.version_fallback)
     return replace(endpoint, engine_version=None if found is None else str(found))
+
+
+def _at(told: object, path: str) -> object:
+    """What a JSON document has at a dotted path; None when it has nothing there."""
+    for key in path.split("."):
+        told = told.get(key) if isinstance(told, dict) else None
+    return told
 
 
 async def _healthy(endpoint: Endpoint, facts: ServerFacts, progress: Progress) -> bool:

@@ -147,6 +147,7 @@ def summarise(
         error_requests=sum(r.outcome == "error" for r in own),
         incomplete_requests=sum(r.outcome == "incomplete" for r in own),
         error_codes=dict(sorted(Counter(r.error or "unknown" for r in own if r.outcome == "error").items())),
+        error_texts=_first_texts(own),
         output_tokens=sum(r.output_tokens or 0 for r in done),
         asked_output_tokens=sum(r.asked_tokens for r in done),
         prompt_tokens=sum(r.prompt_tokens or 0 for r in done),
@@ -219,6 +220,14 @@ def _prompt_tokens_inside(records: Iterable[RequestRecord], window_s: float) -> 
         for r in records
         if r.outcome == "ok" and r.first_token is not None and 0 <= r.first_token < window_s
     )
+
+
+def _first_texts(records: Sequence[RequestRecord]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for record in records:
+        if record.outcome == "error" and record.error_text is not None:
+            found.setdefault(record.error or "unknown", record.error_text)
+    return dict(sorted(found.items()))
 
 
 def _sum_of_all(values: Iterable[int | None]) -> int | None:

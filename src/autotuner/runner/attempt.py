@@ -330,7 +330,11 @@ class PhaseTimer:
 
 
 def _nothing_succeeded(measurement: Measurement) -> Failure:
-    codes = ", ".join(f"{count} × {code}" for code, count in sorted(measurement.error_codes.items()))
+    texts = measurement.error_texts
+    codes = ", ".join(
+        f"{count} × {code}" + (f": {texts[code]}" if code in texts else "")
+        for code, count in sorted(measurement.error_codes.items())
+    )
     # A server that takes requests and never answers hangs, which is no matter of the network.
     hangs = set(measurement.error_codes) <= {"timeout"}
     return Failure(

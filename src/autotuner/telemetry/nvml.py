@@ -22,7 +22,25 @@ class _Utilization(ctypes.Structure):
 
 
 class _Memory(ctypes.Structure):
+    """nvmlMemory_t: what the driver reserves for itself is in ``used``."""
+
     _fields_ = (("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong))
+
+
+class _MemoryV2(ctypes.Structure):
+    """nvmlMemory_v2_t: what the driver reserves is apart, as nvidia-smi has it."""
+
+    _fields_ = (
+        ("version", ctypes.c_uint),
+        ("total", ctypes.c_ulonglong),
+        ("reserved", ctypes.c_ulonglong),
+        ("free", ctypes.c_ulonglong),
+        ("used", ctypes.c_ulonglong),
+    )
+
+
+_MEMORY_V2 = ctypes.sizeof(_MemoryV2) | 2 << 24
+"""NVML_STRUCT_VERSION(Memory, 2)."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +51,7 @@ class GpuReading:
     utilization: float | None
     """Share of the time in which a kernel ran, over the driver's last sampling period."""
     memory_used: float | None
-    """Bytes."""
+    """Bytes, without what the driver reserves for itself where it tells that apart (since driver 510)."""
     power: float | None
     """Watts."""
     temperature: float | None
@@ -93,18 +111,24 @@ class Nvml:
         return [self._reading(index, devices[index]) for index in indices if index < len(devices)]
 
     def _reading(self, index: int, device: ctypes.c_void_p) -> GpuReading:
-        busy, memory = _Utilization(), _Memory()
+        busy = _Utilization()
         utilization = self._ok("nvmlDeviceGetUtilizationRates", device, ctypes.byref(busy))
-        used = self._ok("nvmlDeviceGetMemoryInfo", device, ctypes.byref(memory))
         power = self._number("nvmlDeviceGetPowerUsage", device)
         return GpuReading(
             index=index,
             utilization=busy.gpu / 100 if utilization else None,
-            memory_used=float(memory.used) if used else None,
+            memory_used=self._memory_used(device),
             power=None if power is None else power / 1000,
             temperature=self._number("nvmlDeviceGetTemperature", device, _TEMPERATURE_GPU),
             sm_clock=self._number("nvmlDeviceGetClockInfo", device, _CLOCK_SM),
         )
+
+    def _memory_used(self, device: ctypes.c_void_p) -> float | None:
+        apart = _MemoryV2(version=_MEMORY_V2)
+        if self._ok("nvmlDeviceGetMemoryInfo_v2", device, ctypes.byref(apart)):
+            return float(apart.used)
+        memory = _Memory()
+        return float(memory.used) if self._ok("nvmlDeviceGetMemoryInfo", device, ctypes.byref(memory)) else None
 
     def _devices(self) -> list[ctypes.c_void_p]:
         count = ctypes.c_uint()

@@ -60,6 +60,15 @@ def test_external_server_gets_its_own_flags() -> None:
     assert list(command.env) == ["LLAMA_API_KEY"]
 
 
+@pytest.mark.parametrize("parameters", [{}, {"n_parallel": 1}])
+def test_one_slot_is_said_to_an_external_server(parameters: dict[str, int]) -> None:
+    """Left to itself llama-server makes four slots, which share the context that was sized for one."""
+    launch = replace(CASE.launch({"max_model_len": 512, **parameters}), runtime=Runtime(command=("llama-server",)))
+    argv = CASE.engine.command(launch).argv
+    assert argv[argv.index("--parallel") + 1] == "1"
+    assert argv[argv.index("--ctx-size") + 1] == "512"
+
+
 def test_interpreter_of_the_runtime() -> None:
     def program(python: str | None) -> str:
         return CASE.engine.command(replace(CASE.launch({}), runtime=Runtime(python=python))).argv[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 
@@ -15,6 +16,10 @@ _RARE = re.compile(rb'"usage"\s*:\s*\{|"error"\s*:')
 _UNLIKE = b"\n\n\n"
 """Begins no event."""
 
+_KEY = re.compile(rb"^authorization:[ \t]*bearer[ \t]+([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
+_KEPT_BYTES, _KEPT_CHARACTERS = 4096, 300
+"""Of what a server says of an error."""
+
 _CONTENT_KEYS = ("text", "content", "reasoning_content", "reasoning")
 
 
@@ -26,6 +31,7 @@ class Exchange:
         "_before",
         "_last",
         "_pending",
+        "_refusal",
         "arrivals",
         "asked_prompt",
         "asked_tokens",
@@ -34,6 +40,7 @@ class Exchange:
         "connect_s",
         "done",
         "error",
+        "error_text",
         "finished",
         "in_window",
         "output_tokens",
@@ -61,11 +68,13 @@ class Exchange:
         self.cached_tokens: int | None = None
         self.done = False
         self.error: str | None = None
+        self.error_text: str | None = None
         self.finished: float | None = None
         self.in_window = False
         self.retried = False
         self.timer: asyncio.TimerHandle | None = None
         self._pending = b""
+        self._refusal = b""
         self._before = _UNLIKE
         self._after = b""
         self._last = b""
@@ -107,6 +116,10 @@ class Exchange:
             else:
                 self._rare(event, now)
 
+    def refuse(self, data: bytes) -> None:
+        """A piece of the body of an answer with another status: its beginning tells why."""
+        self._refusal += data[: _KEPT_BYTES - len(self._refusal)]
+
     def settle(self) -> None:
         """The answer has ended: decide what it was, unless that is known already."""
         if self._pending:
@@ -119,6 +132,7 @@ class Exchange:
             self.error = "truncated"
         elif self.status != 200:
             self.error = f"http_{self.status}"
+            self.error_text = self._words(self._refusal)
         elif not self.done:
             self.error = "truncated"
         elif self.output_tokens is None:
@@ -146,6 +160,7 @@ class Exchange:
             connect_s=self.connect_s,
             outcome=outcome,
             error=self.error,
+            error_text=self.error_text,
             in_window=self.in_window,
         )
 
@@ -165,6 +180,7 @@ class Exchange:
             return
         if message.get("error"):
             self.error = self.error or "error_payload"
+            self.error_text = self.error_text or self._words(payload)
             return
         self._usage(message.get("usage"))
         choices = message.get("choices")
@@ -182,6 +198,16 @@ class Exchange:
                 self.error = self.error or "error_payload"
         return b"\n".join(lines).strip()
 
+    def _words(self, told: bytes) -> str | None:
+        """What an answer says of an error, on one line and without the key of the request."""
+        if (key := _KEY.search(self.request.partition(b"\r\n\r\n")[0])) is not None:
+            told = told.replace(key[1].strip(), b"***")
+        text = told.decode("utf-8", "replace")
+        with contextlib.suppress(ValueError, RecursionError):  # no JSON, or cut off: as it is
+            text = _message(json.loads(text)) or text
+        line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        return (line if len(line) <= _KEPT_CHARACTERS else f"{line[: _KEPT_CHARACTERS - 1]}…") or None
+
     def _usage(self, usage: object) -> None:
         if not isinstance(usage, dict):
             return
@@ -190,6 +216,14 @@ class Exchange:
         details = usage.get("prompt_tokens_details")
         if isinstance(details, dict):
             self.cached_tokens = _count(details.get("cached_tokens"), self.cached_tokens)
+
+
+def _message(told: object) -> str | None:
+    """The sentence inside an error: ``{"error": {"message": …}}`` and what others make of it."""
+    for key in ("error", "message", "detail"):
+        if isinstance(told, dict) and key in told:
+            return _message(told[key])
+    return told if isinstance(told, str) else None
 
 
 def _count(value: object, otherwise: int | None) -> int | None:

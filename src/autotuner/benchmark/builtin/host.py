@@ -17,9 +17,11 @@ from pathlib import Path
 from time import monotonic
 
 SLICE_S = 0.5
-DISTURBED_MEAN = 0.10
-DISTURBED_SECOND = 0.15
-"""In cores: other programs disturb a window with so much over all of it, or over a second anywhere in it."""
+DISTURBED_MEAN = 0.05
+DISTURBED_SECOND = 0.075
+"""Shares of the watched cores, of two at least (0.10 and 0.15 cores there): other programs disturb a window with so
+much over all of it, or over a second anywhere in it. On many cores a little work beside finds a core that is free.
+"""
 
 PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -95,7 +97,8 @@ class HostWatch:
             await asyncio.to_thread(self.take)
         slices = [(a, b) for a, b in pairwise(self.samples) if b.at > opened and a.at < opened + window_s]
         inner = [(a, b) for a, b in slices if opened <= (a.at + b.at) / 2 < opened + window_s]
-        return judge([Slice(a.at - opened, b.at - a.at, used(a, b)) for a, b in inner or slices])
+        pieces = [Slice(a.at - opened, b.at - a.at, used(a, b)) for a, b in inner or slices]
+        return judge(pieces, cores=self.samples[-1].cores if self.samples else 0)
 
     def take(self) -> None:
         """Take one sample; nothing happens where there is no /proc or no server."""
@@ -159,14 +162,15 @@ def used(before: CpuTimes, after: CpuTimes) -> float:
     return max(busy - own - (after.server - before.server), after.stolen - before.stolen, 0.0) / elapsed
 
 
-def judge(slices: Sequence[Slice]) -> Foreign | None:
-    """The verdict on successive slices; None without any."""
+def judge(slices: Sequence[Slice], *, cores: int) -> Foreign | None:
+    """The verdict on successive slices of so many watched cores; None without any."""
     if not slices:
         return None
+    most, most_of_a_second = (share * max(cores, 2) for share in (DISTURBED_MEAN, DISTURBED_SECOND))
     mean = _average(slices)
     seconds = [(pair, _average(pair)) for pair in pairwise(slices)]
-    first = next((pair for pair, share in seconds if share > DISTURBED_SECOND), slices if mean > DISTURBED_MEAN else ())
-    begun = next((piece.begin for piece in first if piece.share > DISTURBED_MEAN), 0.0 if first else None)
+    first = next((pair for pair, share in seconds if share > most_of_a_second), slices if mean > most else ())
+    begun = next((piece.begin for piece in first if piece.share > most), 0.0 if first else None)
     return Foreign(
         mean=mean,
         peak=max([share for _, share in seconds], default=mean),

@@ -102,8 +102,12 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         exchange = self._exchange
-        if exchange is not None and exchange.status == 200:
+        if exchange is None:
+            return
+        if exchange.status == 200:
             exchange.feed(body, self._now)
+        else:
+            exchange.refuse(body)
 
     def on_message_complete(self) -> None:
         if 100 <= self._parser.get_status_code() < 200:

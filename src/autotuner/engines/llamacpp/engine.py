@@ -154,12 +154,13 @@ class LlamaCppEngine:
 
     @property
     def server(self) -> ServerFacts:
-        """How the server is talked to. The version is told by our launcher; an external llama-server has none there."""
+        """How the server is talked to. An external llama-server tells its build instead of our version."""
         return ServerFacts(
             metrics_path="/metrics",
             metric_names=METRIC_NAMES,
             version_path="/props",
             version_field="ui_settings.engine_version",
+            version_fallback="build_info",
             log_patterns=LOG_PATTERNS,
             dialect="vllm",  # whoever knows that one leaves ignore_eos in its requests, which this server heeds too
         )
@@ -183,6 +184,8 @@ class LlamaCppEngine:
         argv += ["--model", launch.model, "--host", HOST, "--port", PORT, "--alias", launch.served_name]
         if runtime.command:
             argv.append("--metrics")
+            if "n_parallel" not in values:
+                argv += ["--parallel", "1"]  # our default; without the flag it makes four slots share one context
         argv += _flags(values, launch)
         argv += runtime.extra_args
         return Command(argv=tuple(argv), env={key_variable: API_KEY, **runtime.env})
