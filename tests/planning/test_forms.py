@@ -112,6 +112,14 @@ def test_what_has_no_flag_stays_a_field(name: str, data: dict[str, Any], stays: 
     assert made.data == data
 
 
+def test_the_origin_of_a_value_moves_with_it() -> None:
+    there = structured(
+        "vllm", parameters={"max-num-seqs": [8]}, assembled={"origins": {"parameters.max-num-seqs": "p", "labels": "q"}}
+    ).data
+    assert there["assembled"] == {"origins": {"scheduling_config.max_num_seqs": "p", "labels": "q"}}
+    assert flat("vllm", **there).data["assembled"] == {"origins": {"parameters.max_num_seqs": "p", "labels": "q"}}
+
+
 def test_a_document_is_not_changed_by_its_conversion() -> None:
     given_data = {"parameters": {"tp": [1]}, "memory_config": {"max_model_len": 8}}
     before = str(given_data)

@@ -150,6 +150,11 @@ def test_an_engine_without_gpu_sizes_gets_others(name: str) -> None:
         assert made["quant_config"] == {"kvcache_dtype": ["auto", "int8"]}
 
 
+def test_an_engine_without_a_memory_fraction_limits_its_requests() -> None:
+    made = sets("balanced", context=LayerContext(has=lambda name: name != "mem-fraction-static"))
+    assert made["parameters"] == {"tp-size": [1, 2, 4], "max_num_seqs": [4, 8, 16]}
+
+
 def test_an_unknown_profile_is_not_found() -> None:
     with pytest.raises(AutotunerError) as caught:
         built_in_profiles().get("low_latncy")

@@ -114,8 +114,11 @@ def _without_absent(model: Block, data: dict[str, Any]) -> dict[str, Any]:
         if value is None and field.default is None:
             continue
         shown = data[name]
-        # A parameter is a model, too, and shown as the value or list that it stands for.
-        kept[name] = _without_absent(value, shown) if isinstance(shown, dict) and isinstance(value, Block) else shown
+        if isinstance(value, tuple):
+            pairs = zip(value, shown, strict=True)
+            kept[name] = [_without_absent(one, plain) if isinstance(one, Block) else plain for one, plain in pairs]
+        else:
+            kept[name] = _without_absent(value, shown) if isinstance(value, Block) else shown
     return kept
 
 

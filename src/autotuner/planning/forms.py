@@ -57,6 +57,7 @@ def to_structured(data: Mapping[str, Any], neutral: Neutral, catalogue: Catalogu
     made = _copied(data)
     parameters = dict(made.pop("parameters", {}))
     left: dict[str, Any] = {}
+    moved: dict[str, str] = {}
     for spelling, value in parameters.items():
         found = forms.field_of(spelling, parse_spec(value))
         if found is None or forms.said(found, made):
@@ -64,9 +65,11 @@ def to_structured(data: Mapping[str, Any], neutral: Neutral, catalogue: Catalogu
             continue
         block, field, _ = found
         made.setdefault(block, {})[field] = value
+        moved[f"parameters.{spelling}"] = f"{block}.{field}"
     if left:
         made["parameters"] = left
     _mark(made, STRUCTURED_FORM)
+    _move_origins(made, moved)
     return Converted(made, tuple(f"parameters.{spelling}" for spelling in left))
 
 
@@ -79,6 +82,7 @@ def to_flat(data: Mapping[str, Any], neutral: Neutral, catalogue: Catalogue) -> 
     parameters = dict(made.pop("parameters", {}))
     meant = {name for spelling in parameters if (name := forms.meaning(spelling)) is not None}
     stays: list[str] = []
+    moved: dict[str, str] = {}
     for block in STRUCTURED:
         fields = dict(made.pop(block, {}))
         beside = {**fields, **(data.get("quant_config") or {})} if block == QUANTIZATION else fields
@@ -89,6 +93,7 @@ def to_flat(data: Mapping[str, Any], neutral: Neutral, catalogue: Catalogue) -> 
                 left[field] = value
             elif found[0]:
                 parameters[found[0]] = found[1]
+                moved[f"{block}.{field}"] = f"parameters.{found[0]}"
                 meant |= {name for name in (forms.meaning(found[0]),) if name is not None}
         if left:
             made[block] = left
@@ -96,6 +101,7 @@ def to_flat(data: Mapping[str, Any], neutral: Neutral, catalogue: Catalogue) -> 
     if parameters:
         made["parameters"] = parameters
     _mark(made, FLAT)
+    _move_origins(made, moved)
     return Converted(made, tuple(stays))
 
 
@@ -120,6 +126,16 @@ def _mark(data: dict[str, Any], form: Form) -> None:
     data.pop("metadata", None)
     if metadata:
         data["metadata"] = metadata
+
+
+def _move_origins(data: dict[str, Any], moved: Mapping[str, str]) -> None:
+    """The record of a document's layers names values by their place."""
+    record = data.get("assembled")
+    if record is not None and record.get("origins"):
+        data["assembled"] = {
+            **record,
+            "origins": {moved.get(place, place): layer for place, layer in record["origins"].items()},
+        }
 
 
 class _Forms:

@@ -15,7 +15,7 @@ from autotuner.config.layers import Layer, LayerContext
 from autotuner.profiles.profile import BUILT_IN, ProfileMetadata, Profiles
 
 TP, MEMORY, STEP = "tp-size", "mem-fraction-static", "max_num_batched_tokens"
-SLOTS, MICRO_BATCH = "n_parallel", "n_ubatch"
+SLOTS, MICRO_BATCH, REQUESTS = "n_parallel", "n_ubatch", "max_num_seqs"
 
 
 @dataclass(frozen=True)
@@ -29,23 +29,24 @@ class Searched:
     step: Sequence[int] = ()
     """Tokens of one step, at most."""
     slots: Sequence[int] = ()
-    """In place of tp: requests that are answered at once."""
+    """In place of tp, or of the memory fraction alone: requests that are answered at once."""
     micro_batch: Sequence[int] = ()
     """In place of tp: tokens that are computed together."""
     kv_cache: Sequence[str] = ()
-    """In place of the memory fraction: types of the KV cache."""
+    """In place of both: types of the KV cache."""
 
     def of(self, context: LayerContext) -> dict[str, Any]:
         """The blocks ``parameters`` and ``quant_config`` for an engine."""
-        spread = {TP: self.tp, STEP: self.step}
-        single = {SLOTS: self.slots, MICRO_BATCH: self.micro_batch}
-        parameters: dict[str, Sequence[int] | Sequence[float]] = dict(spread if context.has(TP) else single)
-        made: dict[str, Any] = {}
-        if context.has(MEMORY):
-            parameters[MEMORY] = self.memory
-        elif self.kv_cache:
-            made["quant_config"] = {"kvcache_dtype": list(self.kv_cache)}
-        return {"parameters": {name: list(values) for name, values in parameters.items() if values}, **made}
+        spread, fraction = context.has(TP), context.has(MEMORY)
+        if not spread:
+            kinds = {"quant_config": {"kvcache_dtype": list(self.kv_cache)}} if self.kv_cache else {}
+            return {"parameters": _given({SLOTS: self.slots, MICRO_BATCH: self.micro_batch}), **kinds}
+        memory = {MEMORY: self.memory} if fraction else {REQUESTS: self.slots}
+        return {"parameters": _given({TP: self.tp, STEP: self.step, **memory})}
+
+
+def _given(values: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    return {name: list(found) for name, found in values.items() if found}
 
 
 @dataclass(frozen=True)

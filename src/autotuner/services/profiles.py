@@ -118,10 +118,7 @@ def profile_layers(profile: Profile, context: LayerContext, engine: Engine) -> P
         notes += translated.left_out
         layers.append(Layer(layer.name, translated.data))
     if lacking:
-        notes.append(
-            f"{engine.name} has no {' and no '.join(lacking)}; "
-            f"`autotuner profile show {profile.name} --engine {engine.name}` shows what is set for it"
-        )
+        notes.append(f"{engine.name} has no {' and no '.join(lacking)}, so the profile does without there")
     return ProfileLayers(tuple(layers), tuple(notes))
 
 

@@ -11,7 +11,7 @@ from autotuner.services.report.wording import one_line, plain
 
 
 def profile_view(shown: ShownProfile) -> list[RenderableType]:
-    """What it is for, and the keys that it sets, with a column per engine where engines differ."""
+    """What it is for, the keys that it sets, and those that it sets on single engines."""
     about = shown.profile
     rows = [
         ("for", about.use_case),
@@ -22,15 +22,21 @@ def profile_view(shown: ShownProfile) -> list[RenderableType]:
     ]
     title = Text(one_line(f"{about.name}: {about.description}"), style="bold")
     parts: list[RenderableType] = [title, table(("profile", ""), [row for row in rows if row[1]])]
-    engines = list(shown.engines)
-    keys = dict.fromkeys(key for sets in shown.engines.values() for key in sets.keys)
-    found = ((key, *(_cell(shown, engine, key) for engine in engines)) for key in keys)
-    parts += ["", table(("key", *engines), found)]
-    lines = [f"{engine}: {note}" for engine, sets in shown.engines.items() for note in sets.notes]
-    parts += [Text(one_line(line), style="dim") for line in lines]
+    first = next(iter(shown.engines.values())).keys
+    everywhere = {
+        key: value
+        for key, value in first.items()
+        if all(key in sets.keys and sets.keys[key] == value for sets in shown.engines.values())
+    }
+    parts += ["", table(("key", "value"), ((key, plain(value)) for key, value in everywhere.items()))]
+    own = [
+        (engine, key, plain(value))
+        for engine, sets in shown.engines.items()
+        for key, value in sets.keys.items()
+        if key not in everywhere
+    ]
+    if own:
+        parts += ["", table(("on", "key", "value"), own)]
+    notes = dict.fromkeys(note for sets in shown.engines.values() for note in sets.notes)
+    parts += [Text(one_line(note), style="dim") for note in notes]
     return parts
-
-
-def _cell(shown: ShownProfile, engine: str, key: str) -> str:
-    keys = shown.engines[engine].keys
-    return plain(keys[key]) if key in keys else ""
