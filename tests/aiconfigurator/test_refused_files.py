@@ -31,6 +31,7 @@ def refusal(text: str, **chosen: str | int) -> str:
         ("a: 1\nb: 2", "a, b"),
         ("{", "YAML"),
         ("base_runtime: x\nparameters: {}", "task document already"),
+        ("model: {id_or_path: x}\nparameters: {a: 1}", "task document already"),
         ("version: '1.0'\npreset: {}", "preset"),
         ("exps: [a]\nb: {}", "exps names 'a'"),
         ("exps: [a]\na: {serving_mode: agg}", "exps names 'a'"),

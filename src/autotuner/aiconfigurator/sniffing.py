@@ -140,17 +140,14 @@ _OTHERS: tuple[tuple[frozenset[str], str, str], ...] = (
         "it is an engine's configuration",
         "Give generator_config.yaml, which lies beside it",
     ),
-    (
-        frozenset({"base_runtime"}),
-        "it is a task document already",
-        "Start it with `autotuner run`",
-    ),
     (frozenset({"version", "preset"}), "it is a preset", "Import it as a preset"),
 )
 """Keys that tell another kind of file, what it is, and what to do."""
 
 
 def _unknown(data: Mapping[str, Data], keys: frozenset[str], name: str) -> DocumentError:
+    if "base_runtime" in keys or {"model", "benchmark"} <= keys or {"model", "parameters"} <= keys:
+        return _refused(name, "it is a task document already", "Start it with `autotuner run`")
     for marks, what, remedy in _OTHERS:
         if marks <= keys:
             return _refused(name, what, remedy)
