@@ -22,7 +22,14 @@ from autotuner.config.load import validate
 
 ALL = documented_commands()
 OUTPUT_OPTIONS = ("-o", "--output", "--report", "--out")
-USERS_FILES = {"task.yaml", "model.gguf", "/path/to/model.gguf", "/path/to/environment", "imported.yaml"}
+USERS_FILES = {
+    "task.yaml",
+    "imported.yaml",
+    "preset-team-a.json",
+    "model.gguf",
+    "/path/to/model.gguf",
+    "/path/to/environment",
+}
 """Files of the reader, which the documents only stand in for."""
 LOOKS_LIKE_A_FILE = re.compile(r"[\w./-]+\.(yaml|yml|json|gguf|md|py|html|sh|csv|db)|[\w.-]+/[\w./-]+")
 

@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 
 from autotuner.config.document import TaskDocument
-from autotuner.config.layers import Layer
 from autotuner.config.load import to_data, validate
 from autotuner.config.problems import DocumentError
 from autotuner.config.text import write
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.planning.gpu_cap import SKIPPED
+from autotuner.presets.layering import NO_PRESETS, Chosen
 from autotuner.services.documents import read_data, read_document
 from autotuner.services.layering import Assembled, Parts, assemble_document
 from autotuner.services.planning import plan_document
 from autotuner.services.profiles import open_profiles, show_profile
 from autotuner.services.settings import Settings
+from presets.builders import stored
 
 BALANCED = "profile:balanced:balanced-params"
 
@@ -28,7 +29,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data", database=str(tmp_path / "data" / "autotuner.db"))
 
 
-def assembled(settings: Settings, *profiles: str, presets: tuple[Layer, ...] = (), **document: Any) -> Assembled:
+def assembled(settings: Settings, *profiles: str, presets: Chosen = NO_PRESETS, **document: Any) -> Assembled:
     parts = Parts({"base_runtime": "sglang", "model": {"id_or_path": "m"}, **document}, profiles, presets)
     return assemble_document(parts, open_profiles(settings), settings, name="task.yaml")
 
@@ -51,8 +52,8 @@ def test_what_the_document_says_is_stronger(settings: Settings) -> None:
 
 
 def test_presets_stand_between_profiles_and_the_document(settings: Settings) -> None:
-    preset = Layer("preset:mine", {"parameters": {"tp-size": [2], "mem-fraction-static": [0.6]}})
-    made = assembled(settings, "balanced", presets=(preset,), parameters={"tp-size": [1]})
+    mine = stored("Mine", runtime="sglang", parameters={"tp-size": (2,), "mem-fraction-static": (0.6,)})
+    made = assembled(settings, "balanced", presets=Chosen((mine,)), parameters={"tp-size": [1]})
     assert made.data["parameters"] == {"mem-fraction-static": [0.6], "tp-size": [1]}
     assert made.provenance["parameters.mem-fraction-static"] == "preset:mine"
     assert made.applied_layers == (BALANCED, "preset:mine", "document")

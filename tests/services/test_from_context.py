@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from autotuner.config.layers import Layer
 from autotuner.config.problems import DocumentError
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.presets.layering import NO_PRESETS, Chosen
 from autotuner.services.from_context import ContextTask, read_request, task_from_context
 from autotuner.services.profiles import open_profiles
 from autotuner.services.settings import Settings
+from presets.builders import stored
 
 
 @pytest.fixture
@@ -20,9 +21,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data", database=str(tmp_path / "data" / "autotuner.db"))
 
 
-def task(
-    settings: Settings, *, names: tuple[str, ...] = (), presets: tuple[Layer, ...] = (), **asked: Any
-) -> ContextTask:
+def task(settings: Settings, *, names: tuple[str, ...] = (), presets: Chosen = NO_PRESETS, **asked: Any) -> ContextTask:
     request = read_request({"model_name": "owner/Model-1", "base_runtime": "sglang", **asked})
     return task_from_context(request, open_profiles(settings), settings, names=names, presets=presets)
 
@@ -154,8 +153,9 @@ def test_names_count_up(settings: Settings) -> None:
 
 
 def test_presets_are_a_layer_of_their_own(settings: Settings) -> None:
-    preset = Layer("preset:low", {"parameters": {"mem-fraction-static": [0.5]}})
-    made = task(settings, profiles=["balanced"], presets=(preset,))
+    low = stored("Low", runtime="sglang", parameters={"mem-fraction-static": (0.5,)})
+    made = task(settings, profiles=["balanced"], presets=Chosen((low,)))
+    assert made.applied_layers[-2:] == ("preset:low", "request")
     assert made.generated_config["parameters"]["mem-fraction-static"] == [0.5]
     assert made.provenance["parameters.mem-fraction-static"] == "preset:low"
 

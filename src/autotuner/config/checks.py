@@ -68,6 +68,7 @@ def _endpoint(document: TaskDocument) -> Iterator[Problem]:
         )
     searched_env = [name for name, spec in document.runtime.env.items() if not isinstance(spec, Fixed)]
     set_here = {
+        "presets": bool(document.presets),
         "parameters": bool(document.parameters),
         **{place: getattr(document, place) is not None for place in STRUCTURED},
         "runtime.env": bool(searched_env),

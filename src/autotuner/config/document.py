@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, JsonValue
 from autotuner.config.assembled import Assembled
 from autotuner.config.benchmark import Benchmark
 from autotuner.config.block import Block
+from autotuner.config.merging import MergeRules, StrategyName
 from autotuner.config.optimization import Optimization
 from autotuner.config.parameters import Spec
 from autotuner.config.problems import refuse
@@ -63,6 +64,7 @@ def _distinct_cores(cores: tuple[int, ...] | None) -> tuple[int, ...] | None:
 
 
 Name = Annotated[str, Field(min_length=1)]
+PresetName = Name | Annotated[int, Field(ge=1)]
 Cores = Annotated[
     Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None, AfterValidator(_distinct_cores)
 ]
@@ -166,7 +168,7 @@ class TaskDocument(Block):
 
     later: ClassVar[frozenset[str]] = frozenset(
         {
-            "runtime_image_tag", "presets", "merge_strategy", "priority", "notify",
+            "runtime_image_tag", "priority", "notify",
         }
     )  # fmt: skip
 
@@ -180,6 +182,14 @@ class TaskDocument(Block):
         None,
         description="profiles whose values are merged below the document's own, in order",
         examples=[["low-latency", "production"]],
+    )
+    presets: tuple[PresetName, ...] | None = Field(
+        None,
+        description="stored presets whose values are merged below the document's own, by name or number, in order",
+        examples=[["high-throughput", "memory-efficient"]],
+    )
+    merge_strategy: StrategyName | MergeRules | None = Field(
+        None, description="how several presets are merged; default union", examples=["last_wins"]
     )
     labels: tuple[Name, ...] = Field((), description="labels that a worker must have", examples=[["gpu"]])
     model: Model = Field(Model(), description="the model that is served")

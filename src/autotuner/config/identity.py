@@ -11,7 +11,7 @@ from autotuner.config.parameters import Choices, Fixed, FloatRange, IntRange, Pa
 from autotuner.config.structured import STRUCTURED
 from autotuner.contracts.values import Scalar, canonical_json, digest
 
-_FREE = ("task_name", "description", "labels", "metadata", "profiles", "assembled")
+_FREE = ("task_name", "description", "labels", "metadata", "profiles", "presets", "merge_strategy", "assembled")
 _FREE_OPTIMIZATION = (
     "strategy",
     "max_iterations",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -22,12 +23,34 @@ class ErrorCode(StrEnum):
     TASK_CHANGED = "task_changed"
     TASK_BUSY = "task_busy"
     CONFLICT = "conflict"
+    FORBIDDEN = "forbidden"
     STORE_UNAVAILABLE = "store_unavailable"
     STORE_SCHEMA = "store_schema"
     STORAGE = "storage"
     UNREACHABLE = "unreachable"
     NO_RESULT = "no_result"
     UNSUPPORTED = "unsupported"
+
+
+HTTP_STATUS: Mapping[ErrorCode, int] = {
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.CONFLICT: 409,
+    ErrorCode.TASK_CHANGED: 409,
+    ErrorCode.TASK_BUSY: 409,
+    ErrorCode.STORE_UNAVAILABLE: 503,
+    ErrorCode.STORE_SCHEMA: 503,
+    ErrorCode.STORAGE: 507,
+    ErrorCode.UNREACHABLE: 502,
+    ErrorCode.MISSING_EXTRA: 501,
+    ErrorCode.NO_RESULT: 409,
+}
+"""The status with which a service answers an error; 422 for every other code, which all say that the input is wrong."""
+
+
+def http_status(code: ErrorCode) -> int:
+    """The status of a code."""
+    return HTTP_STATUS.get(code, 422)
 
 
 class AutotunerError(Exception):

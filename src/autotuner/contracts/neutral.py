@@ -49,6 +49,8 @@ class Row:
     """Why the engine cannot do it; such a row sets nothing. Field and value are put in front."""
     note: str = ""
     """What a reader of the plan must know; ``{method}`` stands for how the checkpoint is quantised."""
+    own_sense: str = ""
+    """Why a value that was meant for another engine is not taken over; empty: it is. ``field`` is put in front."""
 
 
 @dataclass(frozen=True)

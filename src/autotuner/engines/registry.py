@@ -11,6 +11,7 @@ from autotuner.contracts.client import BenchmarkClient
 from autotuner.contracts.deployment import Deployment
 from autotuner.contracts.engine import Engine
 from autotuner.contracts.load_curve import LoadCurve
+from autotuner.contracts.presets import NewPreset
 from autotuner.contracts.registry import Registry
 
 ENGINES: Registry[Callable[[], Engine]] = Registry(
@@ -71,3 +72,10 @@ def predicted_curve(surface: str, settings: Mapping[str, str]) -> LoadCurve:
     from autotuner.engines.simulated.serving import load_curve
 
     return load_curve(surface, settings)
+
+
+def system_presets() -> tuple[NewPreset, ...]:
+    """The parameter presets that come with the program, in the order of their numbers."""
+    from autotuner.engines.sglang.presets import SYSTEM_PRESETS
+
+    return SYSTEM_PRESETS

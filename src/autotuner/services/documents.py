@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from autotuner.config.load import apply_sets, check_part, read_mapping, to_data,
 from autotuner.config.search_checks import AT_THE_LIMIT
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.engines.registry import demonstration, engine_for_model
+from autotuner.presets.layering import NO_PRESETS, Chosen
 from autotuner.services.from_context import read_request, task_from_context
 from autotuner.services.host import host_facts
 from autotuner.services.layering import Assembled, Parts, assemble_document
@@ -102,15 +104,25 @@ def _text(path: str) -> str:
 
 
 def _assembled(data: dict[str, Any], name: str, profiles: Sequence[str], settings: Settings | None) -> Assembled | None:
-    """The document put together with its profiles; None for one without."""
-    if not profiles and not data.get("profiles"):
+    """The document put together with profiles and presets; None for one without. Not to be called by a coroutine."""
+    if not profiles and not data.get("profiles") and not data.get("presets"):
         return None
     known = settings or load_settings(os.environ)
     book = open_profiles(known)
     for profile in profiles:
         book.profiles.get(profile)
-    wanted = profiles or check_part(data, name=name).profiles or ()
-    return assemble_document(Parts(data, profiles=wanted), book, known, name=name)
+    part = check_part(data, name=name)
+    parts = Parts(data, profiles=profiles or part.profiles or (), presets=_chosen(part, known))
+    return assemble_document(parts, book, known, name=name)
+
+
+def _chosen(part: TaskDocument, settings: Settings) -> Chosen:
+    """The stored presets that a document names. Not to be called by a coroutine."""
+    if not part.presets:
+        return NO_PRESETS
+    from autotuner.services.preset_merging import chosen_presets  # the store is slow to import
+
+    return asyncio.run(chosen_presets(settings, part.presets, part.merge_strategy))
 
 
 def quick_document(
@@ -142,7 +154,7 @@ def quick_document(
         },
         **({"slo": _READING} if searches else {}),
     }
-    return validate(apply_sets(data, sets, name="quick"), name="quick")
+    return _whole(apply_sets(data, sets, name="quick"), "quick", settings)
 
 
 def profile_document(
@@ -159,19 +171,27 @@ def profile_document(
     book = open_profiles(settings)
     for profile in profiles:
         book.profiles.get(profile)
+    overrides = apply_sets({}, sets, name="quick")
+    requests = check_part({key: overrides.pop(key) for key in ("presets", "merge_strategy") if key in overrides})
     asked = {
         "task_name": "-".join(["quick", _stem(model), *dict.fromkeys(profiles)]),
         "model_name": model,
         "profiles": list(profiles),
         "optimization_objective": objective,
-        "user_overrides": apply_sets({}, sets, name="quick"),
+        "user_overrides": overrides,
     }
-    return task_from_context(read_request(asked), book, settings, mode="local").document
+    presets = _chosen(requests, settings)
+    return task_from_context(read_request(asked), book, settings, presets=presets, mode="local").document
 
 
-def demo_document(*, sets: Sequence[str] = ()) -> TaskDocument:
+def demo_document(*, sets: Sequence[str] = (), settings: Settings | None = None) -> TaskDocument:
     """The demonstration: a search over predicted figures of a large model on GPUs; nothing is started."""
-    return validate(apply_sets(demonstration(), sets, name="demo"), name="demo")
+    return _whole(apply_sets(demonstration(), sets, name="demo"), "demo", settings)
+
+
+def _whole(data: dict[str, Any], name: str, settings: Settings | None) -> TaskDocument:
+    made = _assembled(data, name, (), settings)
+    return validate(data, name=name) if made is None else made.document
 
 
 def _stem(model: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
@@ -15,6 +15,7 @@ from autotuner.config.layers import Layer
 from autotuner.config.load import check_part, problems_of
 from autotuner.config.problems import DocumentError, Problem, nearest
 from autotuner.contracts.errors import ErrorCode
+from autotuner.presets.layering import NO_PRESETS, Chosen
 from autotuner.services.layering import BASE, Parts, assemble_document
 from autotuner.services.planning import engine_of
 from autotuner.services.profiles import ProfileBook
@@ -88,13 +89,13 @@ def task_from_context(
     book: ProfileBook,
     settings: Settings,
     *,
-    presets: Sequence[Layer] = (),
+    presets: Chosen = NO_PRESETS,
     names: Collection[str] = (),
     mode: str | None = None,
 ) -> ContextTask:
     """Assemble the task of a request.
 
-    ``presets``: layers of the presets that it names, merged. ``names``: those of tasks that there are already; the name
+    ``presets``: the stored presets that it names. ``names``: those of tasks that there are already; the name
     of this one gets the next number. ``mode``: deployment mode where the request gives none. What the request gives
     counts as the document; its defaults are the weakest layer. AutotunerError as of ``assemble_document``.
     """

@@ -28,13 +28,19 @@ from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.planning.claims import engine_claims
 from autotuner.planning.gpu_cap import cap_sizes
 from autotuner.planning.neutral import Neutral
+from autotuner.presets.dialect import Dialect
+from autotuner.presets.layering import LAYER, NO_PRESETS, Chosen, preset_layers, records, replaced
 from autotuner.services.host import host_facts
 from autotuner.services.planning import installed_engine_of
+from autotuner.services.preset_runtimes import dialects_of
 from autotuner.services.profiles import ProfileBook, profile_layers
 from autotuner.services.settings import Settings
 
 KEPT_BY_REPLACE = ("task_name", "model", "base_runtime", "deployment_mode")
 """Keys that stay when overrides stand for the whole configuration."""
+
+REQUESTS = ("profiles", "presets", "merge_strategy", "assembled")
+"""Keys that ask for layers, and the record of them: they do not stay as they are."""
 
 BASE = "base"
 
@@ -46,8 +52,8 @@ class Parts:
     document: Mapping[str, Any]
     """What the document itself says."""
     profiles: Sequence[str] = ()
-    presets: Sequence[Layer] = ()
-    """Merged presets, in the engine's names."""
+    presets: Chosen = NO_PRESETS
+    """Stored presets, stronger than profiles."""
     own: str = DOCUMENT
     """Name of the document's layer."""
     below: Sequence[Layer] = ()
@@ -77,7 +83,7 @@ def assemble_document(parts: Parts, book: ProfileBook, settings: Settings, *, na
 
     An unknown profile is left out with a warning. AutotunerError: everything that ``config.load.validate`` finds wrong
     (what the document itself says first), CONTRADICTION for two values of one setting in one layer, EMPTY_SPACE for
-    profiles of which none says what is searched.
+    profiles of which none says what is searched, and as of ``presets.layering.preset_layers``.
     """
     check_part(dict(parts.document), name=name)
     lower = assemble(parts.below)
@@ -94,14 +100,18 @@ def assemble_document(parts: Parts, book: ProfileBook, settings: Settings, *, na
         total_gpus=gpus,
         gpu_type=part.system_config.gpu_type,
     )
-    warnings: list[str] = []
+    dialect = Dialect(engine)
+    presets = preset_layers(
+        NO_PRESETS if parts.replace else parts.presets, dialect, dialects_of(parts.presets), model=context.model_name
+    )
+    warnings: list[str] = list(presets.notes)
     layers: list[Layer]
     if parts.replace:
         layers = [_kept(layer) for layer in (*parts.below, Layer(parts.own, parts.document))]
         layers.append(Layer(USER_REPLACE, parts.overrides))
     else:
         profiles = _profile_layers(parts.profiles, book, context, engine, warnings)
-        layers = [*parts.below, *profiles, *parts.presets, Layer(parts.own, parts.document)]
+        layers = [*parts.below, *profiles, *presets.layers, Layer(parts.own, parts.document)]
         layers.append(Layer(USER_PATCH, parts.overrides))
     layers.append(Layer(SLO_CONFIG, {"slo": parts.slo_config} if parts.slo_config else {}))
     layers = resolve(layers, context)
@@ -115,13 +125,15 @@ def assemble_document(parts: Parts, book: ProfileBook, settings: Settings, *, na
             layers.append(Layer(GPU_CAP, cap.data))
             made = assemble(layers, context, claims)
     _check_searched(parts, book, made.data)
-    data = {key: value for key, value in made.data.items() if key not in ("profiles", "assembled")}
+    warnings += replaced(presets, made.provenance)
+    data = {key: value for key, value in made.data.items() if key not in REQUESTS}
     origins = {place: layer for place, layer in made.provenance.items() if place.partition(".")[0] in data}
-    record = _record(parts, layers, origins, warnings)
+    applied = _applied(layers, records(presets, origins, dialect), parts.own)
+    record = _record(parts, applied, presets.rules, origins, warnings)
     return Assembled(
         document=validate({**data, **record}, name=name),
         data=data,
-        applied_layers=tuple(layer.name for layer in layers),
+        applied_layers=tuple(layer["name"] for layer in applied),
         provenance=origins,
         warnings=tuple(warnings),
     )
@@ -174,17 +186,30 @@ def _check_searched(parts: Parts, book: ProfileBook, data: Mapping[str, Any]) ->
     )
 
 
+def _applied(layers: Sequence[Layer], presets: Sequence[Mapping[str, Any]], own: str) -> list[Mapping[str, Any]]:
+    """Every layer as it is recorded, the weakest first; presets one by one, though what several give is one layer."""
+    made: list[Mapping[str, Any]] = []
+    for layer in layers:
+        made += presets if layer.name == own else ()
+        made += [] if layer.name.startswith(LAYER) else [{"name": layer.name}]
+    return made
+
+
 def _record(
-    parts: Parts, layers: Sequence[Layer], origins: Mapping[str, str], warnings: Sequence[str]
+    parts: Parts,
+    applied: Sequence[Mapping[str, Any]],
+    rules: Sequence[Mapping[str, Any]],
+    origins: Mapping[str, str],
+    warnings: Sequence[str],
 ) -> dict[str, Any]:
     """The block that stays with the document: what an earlier record says goes on to hold for what is its own."""
     before = parts.document.get("assembled") or {}
     known = dict(before.get("origins") or {})
     given = {place: layer if layer != DOCUMENT else known.get(place, DOCUMENT) for place, layer in origins.items()}
-    names = [layer.name for layer in layers if layer.name != DOCUMENT]
     return {
         "assembled": {
-            "layers": [*(before.get("layers") or []), *({"name": name} for name in names)],
+            "layers": [*(before.get("layers") or []), *(layer for layer in applied if layer["name"] != DOCUMENT)],
+            "rules": [*(before.get("rules") or []), *rules],
             "origins": {place: layer for place, layer in given.items() if layer != DOCUMENT},
             "notes": [*(before.get("notes") or []), *warnings],
         }

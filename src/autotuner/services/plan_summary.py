@@ -23,6 +23,7 @@ from autotuner.planning.hardware import describe
 from autotuner.planning.plan import Plan, PlannedExperiment
 from autotuner.planning.planner import expected_windows
 from autotuner.planning.provenance import DERIVED, ENGINE_DEFAULT
+from autotuner.presets.layering import LAYER
 from autotuner.services.planning import check_ready
 
 
@@ -213,7 +214,14 @@ def _layers(document: TaskDocument) -> tuple[PlannedLayer, ...]:
     keys: dict[str, dict[str, object]] = {name: {} for name in names}
     for place, name in document.assembled.origins.items():
         keys.setdefault(name, {})[place] = values.get(place)
-    return tuple(PlannedLayer(name=name, keys=found) for name, found in keys.items())
+    # What several presets give together is one layer, beside which those that give nothing alone say nothing.
+    together = {
+        LAYER + slug
+        for name in keys
+        if "+" in name and name.startswith(LAYER)
+        for slug in name[len(LAYER) :].split("+")
+    }
+    return tuple(PlannedLayer(name=name, keys=found) for name, found in keys.items() if found or name not in together)
 
 
 def _confirm_s(plan: Plan) -> tuple[float, float]:

@@ -56,8 +56,8 @@ def plan_document(document: TaskDocument, settings: Settings) -> Plan:
     AutotunerError for unknown names, parameters, values, a missing model, dataset or prompts, an empty space, and
     UNSUPPORTED for a load that the benchmark client cannot produce.
     """
-    if document.profiles:
-        raise ValueError("a document that names profiles is assembled before it is planned")
+    if document.profiles or document.presets:
+        raise ValueError("a document that names profiles or presets is assembled before it is planned")
     engine, info = installed_engine_of(document, settings)
     STRATEGIES.resolve(document.optimization.strategy)
     plugins = InstalledPlugins()

@@ -156,3 +156,47 @@ class EventEntry(Base):
     timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
     message: Mapped[str | None] = mapped_column(FreeText)
     data: Mapped[dict[str, Any]] = mapped_column(Json)
+
+
+class ParameterPreset(Base):
+    """A named set of parameter values, as it is now."""
+
+    __tablename__ = "parameter_presets"
+    __table_args__ = (
+        UniqueConstraint("name"),
+        UniqueConstraint("slug"),
+        # Tasks remember the numbers of presets that they used.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    slug: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str] = mapped_column(FreeText)
+    category: Mapped[str] = mapped_column(String(255))
+    runtime: Mapped[str] = mapped_column(String(255))
+    is_system: Mapped[bool]
+    parameters: Mapped[dict[str, Any]] = mapped_column(Json)
+    config: Mapped[dict[str, Any]] = mapped_column(Json)
+    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", Json)
+    rules: Mapped[list[Any]] = mapped_column(Json)
+    requires: Mapped[list[Any]] = mapped_column(Json)
+    owner: Mapped[str | None] = mapped_column(FreeText)
+    visibility: Mapped[str] = mapped_column(String(16))
+    revision: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class PresetRevisionEntry(Base):
+    """One state of a preset; never changed."""
+
+    __tablename__ = "preset_revisions"
+
+    preset_id: Mapped[int] = mapped_column(
+        Key, ForeignKey("parameter_presets.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(String(16))
+    content: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)

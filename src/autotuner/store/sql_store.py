@@ -11,6 +11,7 @@ from typing import Any
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
 from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.presets import NewPreset, Preset, PresetContent, PresetRevision, RevisionReason
 from autotuner.contracts.quality import JudgedAnswers
 from autotuner.contracts.store import (
     AttemptRow,
@@ -26,7 +27,7 @@ from autotuner.contracts.store import (
     TaskStatus,
 )
 from autotuner.contracts.values import Scalar
-from autotuner.store import attempts, experiments, tasks
+from autotuner.store import attempts, experiments, presets, tasks
 from autotuner.store.columns import utc_now
 from autotuner.store.database import BUSY_TIMEOUT_S, Database
 from autotuner.store.location import parse_location
@@ -66,7 +67,9 @@ async def open_store(
 
 
 class SqlStore:
-    """A ``contracts.store.Store``; see there for each method. Made by ``open_store``, which owns the database.
+    """A ``contracts.store.Store`` and ``contracts.presets.PresetStore``; see there for each method.
+
+    Made by ``open_store``, which owns the database.
 
     Beyond the protocol: a deleted task can still be read (``deleted_at`` is set, its events go on to be there) and
     counts as unknown for every change. An outcome or end that contradicts the stored one raises StatusConflictError.
@@ -283,3 +286,36 @@ class SqlStore:
     async def events(self, task_id: int, *, since: int = 0, limit: int = 1000) -> list[Event]:
         """Stored events of a task with seq > since, in order."""
         return await self._database.read(lambda session: tasks.events(session, task_id, since=since, limit=limit))
+
+    async def seed_presets(self, new: Sequence[NewPreset]) -> None:
+        """Store the system presets that are not there yet."""
+        if await self._database.read(lambda session: presets.missing(session, new)):
+            await self._database.write(lambda session: presets.seed(session, new, self._clock()))
+
+    async def create_preset(self, preset: NewPreset) -> Preset:
+        """Store a preset with its first revision."""
+        return await self._database.write(lambda session: presets.create(session, preset, self._clock()))
+
+    async def get_preset(self, preset_id: int) -> Preset:
+        """One preset."""
+        return await self._database.read(lambda session: presets.get(session, preset_id))
+
+    async def list_presets(self) -> list[Preset]:
+        """All presets by number."""
+        return await self._database.read(presets.every)
+
+    async def change_preset(
+        self, preset_id: int, content: PresetContent, *, reason: RevisionReason, revision: int
+    ) -> Preset:
+        """Store a new revision of a preset."""
+        return await self._database.write(
+            lambda session: presets.change(session, preset_id, content, self._clock(), reason=reason, revision=revision)
+        )
+
+    async def delete_preset(self, preset_id: int) -> None:
+        """Remove a preset and its history."""
+        await self._database.write(lambda session: presets.remove(session, preset_id))
+
+    async def preset_revisions(self, preset_id: int) -> list[PresetRevision]:
+        """All revisions of a preset, oldest first."""
+        return await self._database.read(lambda session: presets.revisions(session, preset_id))

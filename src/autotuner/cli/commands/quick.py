@@ -87,7 +87,7 @@ def demo(
     from autotuner.cli.running import run_document
     from autotuner.services.documents import demo_document
 
-    document = demo_document(sets=all_sets(sets, budget=budget, seed=seed))
+    document = demo_document(sets=all_sets(sets, budget=budget, seed=seed), settings=state.settings())
     again = new or wait_for(_finished(state, document.task_name or ""))
     run_document(document, state, new=again, grid=grid, report_file=report_file, detach=detach)
 

@@ -63,7 +63,11 @@ ROWS = (
     Row("kvcache_dtype", values=("fp8_e5m2",), error="TensorRT-LLM has no e5m2; use fp8_e4m3"),
     Row("kvcache_dtype", error="TensorRT-LLM takes auto or fp8"),
     *EXPERTS_OF_CHECKPOINT,
-    Row("memory_fraction", {"--free_gpu_memory_fraction": VALUE}),
+    Row(
+        "memory_fraction",
+        {"--free_gpu_memory_fraction": VALUE},
+        own_sense="in TensorRT-LLM it is a share of what is free after the weights",
+    ),
     Row("kv_cache_bytes", {"kv_cache_config.max_tokens": kv_tokens}),
     Row("max_model_len", {"--max_seq_len": VALUE}),
     Row("enforce_eager", {"cuda_graph_config": "null"}, (True,)),
