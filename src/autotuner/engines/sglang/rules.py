@@ -63,6 +63,11 @@ def _dp_divides_tp(values: Values, context: PlanContext) -> str | None:
     return None
 
 
+def _ep_divides_tp(values: Values, context: PlanContext) -> str | None:
+    tp, ep = size(values, TP), size(values, EP)
+    return f"SGLang shares the experts among the GPUs of tp: ep {ep} does not divide tp {tp}" if tp % ep else None
+
+
 RULES = (
     *gpu_rules((TP, PP, DP, ATTN_DP, DP_ATTENTION, DCP, CP, EP), world_size, layout, context="context_length"),
     Rule(
@@ -70,5 +75,6 @@ RULES = (
         frozenset({TP, DP, ATTN_DP, DP_ATTENTION, parallel("strict_dp"), parallel(PRESET)}),
         _dp_divides_tp,
     ),
+    Rule("ep divides tp", frozenset({TP, EP}), _ep_divides_tp),
     memory_rule(FIELDS, (TP, PP, DP, ATTN_DP, DP_ATTENTION, DCP, CP, EP), layout),
 )
