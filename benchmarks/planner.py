@@ -1,7 +1,8 @@
 """Counts and samples a grid of 10^9 points, beside walking 10^6 points with itertools.product. Prints time and memory.
 
 Then the same of a joint space of twelve parameters (layout, precision, flags of an engine on GPUs) with 10^5 and with
-10^8 points: what a sample of it costs does not grow with the grid.
+10^8 points: what a sample of it costs does not grow with the grid. And the same where the rule of memory applies, with
+what planning costs more for it.
 
     python benchmarks/planner.py [SAMPLES] [--anyway]
 
@@ -19,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from quiet import add_arguments, quiet_machine
 
@@ -28,6 +30,7 @@ from autotuner.contracts.values import Scalar
 from autotuner.engines.registry import engine
 from autotuner.planning.neutral import Neutral
 from autotuner.planning.parameters import Given, read_parameters
+from autotuner.planning.plan import Plan
 from autotuner.planning.planner import HostFacts, make_dimensions, make_plan
 from autotuner.planning.resolve import ModelFile
 
@@ -65,6 +68,11 @@ FEW = {
     "stream-interval": 2,
     "long-prefill-token-threshold": 3,
 }
+
+MIDDLE = {"max-num-seqs": 8, "max-num-batched-tokens": 4, "gpu-memory-utilization": 4}
+"""Values of each flag which, with the layouts and precisions, make 55,296 points."""
+
+QWEN = Path(__file__).resolve().parents[1] / "tests" / "data" / "model_configs" / "qwen3-32b.json"
 
 MODEL = ModelFile("m.gguf", "/m.gguf", {"context_length": 4096})
 WALKED = 10**6
@@ -108,23 +116,20 @@ def _given(document: TaskDocument) -> dict[str, Given]:
 
 def joint_space_of_1e5_and_1e8(samples: int) -> list[str]:
     """Distinct valid points of both, and what one costs; the smaller space is drawn from first and last."""
+    return _joint_spaces(samples, ModelFile("owner/model", "owner/model", {}), None)
+
+
+def joint_space_of_1e5_and_1e8_with_known_memory(samples: int) -> list[str]:
+    """The same where model and GPU are known, so that the rule of memory looks at eight parameters at once."""
+    known = ModelFile("owner/model", "owner/model", engine("vllm").read_model(str(QWEN)))
+    return [*_joint_spaces(samples, known, "h100_sxm"), *_memory_rule_cost(known)]
+
+
+def _joint_spaces(samples: int, model: ModelFile, gpu: str | None) -> list[str]:
     lines, each = [], []
     for flags in (_few(), FLAGS, _few()):
-        document = validate(
-            {
-                "base_runtime": "vllm",
-                "model": {"id_or_path": "owner/model"},
-                "system_config": {"total_gpus": 8},
-                "parallel_config": LAYOUTS,
-                "quant_config": PRECISIONS,
-                "parameters": dict(flags),
-            }
-        )
-        model = ModelFile("owner/model", "owner/model", {})
         began = time.perf_counter()
-        plan = make_plan(
-            document, engine=engine("vllm"), models=[model], host=HostFacts(cores=(0, 1)), rng=random.Random(0)
-        )
+        plan = _joint_plan(flags, model, gpu)
         planned = time.perf_counter()
         rng, found, drawn = random.Random(1), set[str](), 0
         while len(found) < samples and drawn < 10 * samples:
@@ -143,6 +148,37 @@ def joint_space_of_1e5_and_1e8(samples: int) -> list[str]:
         *lines,
         f"a draw from the larger space costs {each[1] * 2 / (each[0] + each[2]):.2f} times one of the smaller",
     ]
+
+
+def _memory_rule_cost(model: ModelFile) -> list[str]:
+    """Planning a middle-sized space without and with the rule, each before and after the other."""
+    flags = {name: FLAGS[name][:most] for name, most in MIDDLE.items()}
+    seconds: dict[str | None, list[float]] = {None: [], "h100_sxm": []}
+    size = 0
+    for gpu in (None, "h100_sxm", None, "h100_sxm"):
+        began = time.perf_counter()
+        size = _joint_plan(flags, model, gpu).count.combinations or 0
+        seconds[gpu].append(time.perf_counter() - began)
+    without, with_rule = min(seconds[None]), min(seconds["h100_sxm"])
+    return [
+        f"{size:,} combinations planned in {without:.2f} s without the rule of memory, in {with_rule:.2f} s with it",
+        f"so the rule makes planning take {with_rule / without:.2f} times as long",
+    ]
+
+
+def _joint_plan(flags: Mapping[str, list[Scalar]], model: ModelFile, gpu: str | None) -> Plan:
+    document = validate(
+        {
+            "base_runtime": "vllm",
+            "model": {"id_or_path": model.name},
+            "system_config": {"total_gpus": 8, "gpu_type": gpu},
+            "parallel_config": LAYOUTS,
+            "quant_config": PRECISIONS,
+            "parameters": dict(flags),
+        }
+    )
+    host = HostFacts(cores=(0, 1))
+    return make_plan(document, engine=engine("vllm"), models=[model], host=host, rng=random.Random(0))
 
 
 def _few() -> dict[str, list[Scalar]]:
@@ -167,7 +203,13 @@ def main() -> None:
 
 def run(samples: int) -> None:
     context = multiprocessing.get_context("spawn")
-    for part in (plan_a_billion, walk_a_million, joint_space_of_1e5_and_1e8):
+    parts = (
+        plan_a_billion,
+        walk_a_million,
+        joint_space_of_1e5_and_1e8,
+        joint_space_of_1e5_and_1e8_with_known_memory,
+    )
+    for part in parts:
         receiving, sending = context.Pipe(duplex=False)
         process = context.Process(target=_report, args=(part, samples, sending))
         process.start()

@@ -14,7 +14,7 @@ import pytest
 ROOT = "autotuner"
 SOURCE = Path(__file__).resolve().parents[1] / "src" / ROOT
 
-PURE = frozenset({"config", "planning", "profiles", "presets", "metrics", "scoring", "modelling"})
+PURE = frozenset({"config", "planning", "profiles", "presets", "metrics", "scoring", "modelling", "aiconfigurator"})
 KNOWN = PURE | {"contracts"}
 SIBLINGS = frozenset({"deploy", "benchmark", "search", "engines"})
 LOWER = KNOWN | {"store"}
@@ -39,6 +39,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "profiles": frozenset({"contracts", "config"}),
     "presets": frozenset({"contracts", "config", "planning"}),
     "planning": frozenset({"contracts", "config", "modelling"}),
+    "aiconfigurator": frozenset({"contracts", "config"}),
     "modelling": frozenset({"contracts"}),
     "config": frozenset({"contracts"}),
     "scoring": frozenset({"contracts", "metrics"}),

@@ -14,11 +14,14 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("run.txt", "dev.txt")
+UNLOCKED = {"aiconfigurator"}
+"""Extras that no lock has."""
 TARGETS = {
     "catalogues",
     "clean",
     "demo",
     "dev",
+    "fuzz",
     "help",
     "lint",
     "lock",
@@ -77,7 +80,7 @@ def declared(lock: str) -> list[Requirement]:
     data = pyproject()
     extras = data["project"]["optional-dependencies"]
     groups = data["dependency-groups"]
-    chosen = ["llamacpp", "model", "report"] if lock == "run.txt" else list(extras)
+    chosen = ["llamacpp", "model", "report"] if lock == "run.txt" else [name for name in extras if name not in UNLOCKED]
     entries = [*data["build-system"]["requires"], *data["project"]["dependencies"]]
     entries += [entry for extra in chosen for entry in extras[extra]]
     if lock == "dev.txt":

@@ -27,8 +27,6 @@ class Case:
     model: str = "models/a model.bin"
     context: PlanContext = field(default_factory=lambda: PlanContext(model="models/a model.bin", longest_request=100))
     runtime: Runtime = field(default_factory=Runtime)
-    owned: frozenset[str] = frozenset()
-    """Parameters that the engine's adapter sets itself and refuses from others: the port and the like."""
 
     def launch(self, parameters: dict[str, Scalar]) -> LaunchRequest:
         return LaunchRequest(self.model, "served name", parameters, self.runtime, self.context)
@@ -52,7 +50,7 @@ def tried_values(parameter: CatalogueParameter) -> list[Scalar]:
 
 def configurations(case: Case) -> st.SearchStrategy[dict[str, Scalar]]:
     """Some parameters with allowed values, no rule broken."""
-    tried = {p.name: tried_values(p) for p in case.engine.catalogue.parameters if p.name not in case.owned}
+    tried = {p.name: tried_values(p) for p in case.engine.catalogue.parameters}
     values = {name: st.sampled_from(found) for name, found in tried.items() if found}
 
     @st.composite
@@ -101,6 +99,7 @@ def check_rules_name_their_parameters(case: Case) -> None:
     for rule in case.engine.rules:
         assert rule.parameters
         assert rule.parameters <= names
+        assert rule.inputs is None or rule.inputs <= rule.parameters
 
 
 def check_defaults_break_no_rule(case: Case) -> None:
@@ -119,7 +118,7 @@ def check_command_is_deterministic(case: Case) -> None:
 
 def check_defaults_change_nothing(case: Case) -> None:
     """A value that equals the engine's default, or None, gives the command that leaving it out gives."""
-    defaults = {p.name: p.default for p in case.engine.catalogue.parameters if p.name not in case.owned}
+    defaults = {p.name: p.default for p in case.engine.catalogue.parameters}
 
     @settings(max_examples=40, deadline=None)
     @given(configurations(case))

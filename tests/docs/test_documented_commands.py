@@ -22,7 +22,14 @@ from autotuner.config.load import validate
 
 ALL = documented_commands()
 OUTPUT_OPTIONS = ("-o", "--output", "--report", "--out")
-USERS_FILES = {"task.yaml", "preset-team-a.json", "model.gguf", "/path/to/model.gguf", "/path/to/environment"}
+USERS_FILES = {
+    "task.yaml",
+    "imported.yaml",
+    "preset-team-a.json",
+    "model.gguf",
+    "/path/to/model.gguf",
+    "/path/to/environment",
+}
 """Files of the reader, which the documents only stand in for."""
 LOOKS_LIKE_A_FILE = re.compile(r"[\w./-]+\.(yaml|yml|json|gguf|md|py|html|sh|csv|db)|[\w.-]+/[\w./-]+")
 
@@ -168,6 +175,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def runs_by_itself(command: Command) -> bool:
     """Quick, ends, and needs nothing but the finished task of ``home`` (no network, no client of its own)."""
     if command.name != "autotuner" or command.variables or fault(command) is not None:
+        return False
+    if command.words[0] != "import" and "imported.yaml" in command.words:
         return False
     if any(name in " ".join(command.words) for name in ("model.gguf", "/path/to/environment")):
         return False

@@ -17,27 +17,23 @@ from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import Scalar
 from autotuner.engines.installed import version_warning
 from autotuner.engines.registry import ENGINES, engine
-from autotuner.engines.sglang.engine import OWNED as SGLANG_OWNED
 from autotuner.engines.sglang.engine import SglangEngine
-from autotuner.engines.tensorrt_llm.engine import OWNED as TRTLLM_OWNED
 from autotuner.engines.tensorrt_llm.engine import TensorrtLlmEngine
-from autotuner.engines.vllm.engine import OWNED as VLLM_OWNED
 from autotuner.engines.vllm.engine import VllmEngine
 from autotuner.planning.argv import arguments_from, check_argv
 from conformance.engine_suite import CHECKS, Case
+from engine_plans import plan
 
 
-def case(of: Engine, owned: tuple[str, ...]) -> Case:
-    found = (of.catalogue.find(flag) for flag in owned)
-    context = PlanContext(model="models/a model.bin", longest_request=0)
-    return Case(of, context=context, owned=frozenset(p.name for p in found if p is not None))
+def case(of: Engine) -> Case:
+    return Case(of, context=PlanContext(model="models/a model.bin", longest_request=0))
 
 
 CASES = (
-    case(VllmEngine(), VLLM_OWNED),
-    case(VllmEngine("0.32"), VLLM_OWNED),
-    case(SglangEngine(), SGLANG_OWNED),
-    case(TensorrtLlmEngine(), TRTLLM_OWNED),
+    case(VllmEngine()),
+    case(VllmEngine("0.32")),
+    case(SglangEngine()),
+    case(TensorrtLlmEngine()),
 )
 
 
@@ -169,13 +165,47 @@ def test_commonly_tuned_values_are_what_the_catalogue_knows(of: Case) -> None:
             assert not [problem for problem in problems if problem.error], parameter.name
 
 
+OWN = {
+    "vllm": ["model", "--host", "port", "served-model-name", "api_key", "--uds"],
+    "sglang": ["model", "model_path", "host", "--port", "served-model-name", "api-key"],
+    "tensorrt-llm": ["model", "host", "port", "--served_model_name", "config"],
+    "llamacpp": ["model", "host", "port", "alias"],
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("free", [False, True])
+def test_what_the_tuner_sets_is_refused_in_a_plan(name: str, free: bool) -> None:
+    for spelling in OWN[name]:
+        with pytest.raises(AutotunerError) as caught:
+            plan(name, parameters={spelling: [1, 2]}, runtime={"allow_unknown_flags": free})
+        error = caught.value
+        assert (error.code, error.place) == (ErrorCode.CONTRADICTION, f"parameters.{spelling}"), spelling
+        assert error.what == f"{spelling} of {name} cannot be set"
+        assert "this program sets the model, the address" in error.why
+    flags = [flag for flag in OWN[name] if flag.startswith("--")] or ["--port"]
+    for words in ([flags[0], "x"], [f"{flags[0]}=x"]):
+        with pytest.raises(AutotunerError) as caught:
+            plan(name, runtime={"extra_args": words})
+        assert (caught.value.code, caught.value.place) == (ErrorCode.CONTRADICTION, "runtime.extra_args")
+
+
+def test_what_the_tuner_sets_is_refused_in_a_reference() -> None:
+    with pytest.raises(AutotunerError) as caught:
+        plan(
+            "vllm",
+            parameters={"max-num-seqs": [8, 16]},
+            optimization={"references": [{"label": "mine", "parameters": {"port": 8000}}]},
+        )
+    assert caught.value.place == "optimization.references.0.parameters.port"
+
+
 @pytest.mark.parametrize("of", CASES, ids=lambda of: f"{of.engine.name} {of.engine.catalogue.version}")
 def test_what_the_tuner_sets_is_refused(of: Case) -> None:
-    for name in of.owned:
-        parameter = of.engine.catalogue.find(name)
-        assert parameter is not None
+    assert {"host", "port", "served_model_name"} <= {parameter.name for parameter in of.engine.catalogue.reserved}
+    for parameter in of.engine.catalogue.reserved:
         with pytest.raises(AutotunerError) as caught:
-            of.engine.command(of.launch({name: 8000 if parameter.type == "int" else "x"}))
+            of.engine.command(of.launch({parameter.name: 8000 if parameter.type == "int" else "x"}))
         assert caught.value.code is ErrorCode.CONTRADICTION
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
@@ -184,14 +186,102 @@ def test_equal_layouts_are_one_experiment() -> None:
     assert beside.resolver.summary(only) == "single GPU"
 
 
-def test_fields_beside_presets_are_further_layouts() -> None:
-    made = plan("vllm", parallel_config={"tp": [2, 4], "presets": ["single-gpu", "balanced"]})
+@pytest.mark.parametrize(
+    ("block", "fields", "places", "why"),
+    [
+        (
+            "parallel_config",
+            {"tp": [2, 4], "presets": ["balanced", "single-gpu"]},
+            ("parallel_config.presets", "parallel_config.tp"),
+            "the preset 'balanced' has 2, and the field [2,4]",
+        ),
+        (
+            "parallel_config",
+            {"pp": 2, "presets": ["single-gpu"]},
+            ("parallel_config.presets", "parallel_config.pp"),
+            "the preset 'single-gpu' has 1, and the field 2",
+        ),
+        (
+            "quant_config",
+            {"kvcache_dtype": "fp8_e4m3", "presets": ["default", "kv-cache-fp8"]},
+            ("quant_config.presets", "quant_config.kvcache_dtype"),
+            'the preset \'kv-cache-fp8\' has "fp8_e5m2", and the field "fp8_e4m3"',
+        ),
+        (
+            "quant_config",
+            {"gemm_dtype": ["auto", "fp8"], "presets": ["dynamic-fp8"]},
+            ("quant_config.presets", "quant_config.gemm_dtype"),
+            'the preset \'dynamic-fp8\' has "fp8", and the field ["auto","fp8"]',
+        ),
+    ],
+)
+def test_a_field_that_contradicts_a_preset_beside_it_is_an_error(
+    block: str, fields: dict[str, Any], places: tuple[str, str], why: str
+) -> None:
+    with pytest.raises(AutotunerError) as caught:
+        plan("vllm", **{block: fields})
+    error = caught.value
+    assert (error.code, error.place) == (ErrorCode.CONTRADICTION, places[1])
+    assert all(place in error.what for place in places)
+    assert error.why == why
+
+
+def test_quantization_config_contradicts_a_preset_too() -> None:
+    with pytest.raises(AutotunerError) as caught:
+        plan(
+            "vllm",
+            quant_config={"presets": ["dynamic-fp8"]},
+            quantization_config={"gemm_quant_mode": "float16"},
+        )
+    assert caught.value.place == "quantization_config.gemm_quant_mode"
+
+
+def test_what_presets_leave_open_holds_for_all_of_them() -> None:
+    made = plan("vllm", parallel_config={"pp": [1, 2], "presets": ["large-model-tp", "long-context"]})
     assert all_argv(made) == [
-        "",
-        "--data-parallel-size 4 --tensor-parallel-size 2",
-        "--tensor-parallel-size 2",
-        "--tensor-parallel-size 4",
+        "--tensor-parallel-size 8",
+        "--decode-context-parallel-size 4 --tensor-parallel-size 4",
+        "--pipeline-parallel-size 2 --tensor-parallel-size 8",
+        "--decode-context-parallel-size 4 --pipeline-parallel-size 2 --tensor-parallel-size 4",
     ]
+    precise = plan("vllm", quant_config={"gemm_dtype": "bfloat16", "presets": ["default", "kv-cache-fp8"]})
+    assert all_argv(precise) == ["--dtype bfloat16", "--dtype bfloat16 --kv-cache-dtype fp8_e5m2"]
+
+
+def test_a_preset_is_exempt_from_strict_dp_only_where_it_names_dp() -> None:
+    assert plan("sglang", parallel_config={"presets": ["balanced", "high-throughput"]}).count.valid == 2
+    beside = plan("sglang", parallel_config={"presets": ["large-model-tp"], "dp": [1, 2, 3]})
+    assert (beside.count.valid, beside.count.excluded) == (2, {"SGLang requires tp % dp == 0": 1})
+
+
+def test_a_neutral_name_under_parameters_beats_a_preset_and_the_plan_says_so() -> None:
+    made = plan("vllm", parameters={"tp": [2, 4]}, parallel_config={"presets": ["balanced"]})
+    assert all_argv(made) == [
+        "--data-parallel-size 4 --tensor-parallel-size 2",
+        "--data-parallel-size 4 --tensor-parallel-size 4",
+    ]
+    assert "parameters.tp ([2,4]) beats what parallel_config.presets makes of it" in made.warnings
+    own = plan(
+        "vllm", gpu="h100_sxm", parameters={"kvcache_dtype": "fp8_e5m2"}, quant_config={"presets": ["kv-cache-fp8"]}
+    )
+    assert all_argv(own) == ["--kv-cache-dtype fp8_e5m2"]
+
+
+def test_a_reference_with_a_preset_has_all_of_it() -> None:
+    made = plan(
+        "vllm",
+        parallel_config={"presets": ["single-gpu"], "pp": [1]},
+        quant_config={"gemm_dtype": ["auto", "bfloat16"], "presets": ["default"]},
+        optimization={
+            "references": [
+                {"label": "wide", "parameters": {"__parallel__preset": "balanced"}},
+                {"label": "small", "parameters": {"__quant__preset": "dynamic-fp8"}},
+            ]
+        },
+    )
+    wide, small = made.references
+    assert argv(made, wide.configuration) == ("--data-parallel-size", "4", "--tensor-parallel-size", "2")
+    assert argv(made, small.configuration) == ("--kv-cache-dtype", "fp8_e5m2", "--quantization", "fp8")
 
 
 def test_an_unknown_preset_is_an_error() -> None:
@@ -337,6 +427,30 @@ def test_what_an_engine_cannot_do_is_an_error_that_says_so(name: str, field: str
         plan(name, quant_config={field: ["auto", value]})
     assert (caught.value.code, caught.value.place) == (ErrorCode.UNSUPPORTED, f"quant_config.{field}")
     assert value in caught.value.what
+
+
+def test_context_parallelism_as_the_releases_of_vllm_take_it() -> None:
+    """config/parallel.py, config/model.py and v1/worker/gpu/pcp_manager.py of 0.32 and 0.33."""
+    both = plan("vllm", parallel_config={"tp": 2, "cp": 2, "dcp": [1, 2, 4, 8]})
+    assert both.count.excluded == {"with cp 2 and tp 2 vLLM takes dcp 1 or 2 or 4, and dcp is 8": 1}
+    # No release refuses cp with dp.
+    replicas = plan("vllm", parallel_config={"cp": 2, "dp": [1, 2]})
+    assert [replicas.resolver.world_size(c) for c in replicas.space.enumerate()] == [2, 4]
+    # 32 heads, 8 of them of keys and values.
+    shared = plan("vllm", model=facts(), parallel_config={"tp": [8, 16], "dcp": [1, 2]})
+    assert (shared.count.valid, shared.count.excluded) == (
+        3,
+        {
+            "dcp shares the copies of the KV cache, and with tp 8 and 8 heads of keys and values there are 1, fewer "
+            "than dcp 2": 1
+        },
+    )
+    prompts = plan("vllm", model=facts(), parallel_config={"cp": [1, 2]})
+    assert prompts.count.excluded == {"vLLM has cp for models with latent attention alone, and owner/model has GQA": 1}
+    # Expert parallelism spreads over the GPUs of cp, too.
+    experts = plan("vllm", parallel_config={"tp": 2, "cp": 2, "ep": [2, 4]})
+    assert experts.count.valid == 1
+    assert "ep 2: vLLM's expert parallel size is always tp × dp × cp, here 4" in experts.count.excluded
 
 
 def test_plain_fp8_of_the_kv_cache() -> None:

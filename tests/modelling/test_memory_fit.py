@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from published import published
 
 from autotuner.modelling.facts import ModelFacts
-from autotuner.modelling.gpus import GIB, gpu_type
+from autotuner.modelling.gpus import GIB, GpuType, gpu_type
 from autotuner.modelling.layout import Layout, check_layout
 from autotuner.modelling.memory import (
     COMMUNICATION_BYTES,
     MARGIN,
+    Estimator,
     Fit,
     Load,
     MemoryPolicy,
@@ -47,6 +48,19 @@ loads = st.builds(
     max_num_batched_tokens=st.integers(1, 65536),
     enforce_eager=st.booleans(),
 )
+
+
+@given(models, layouts, st.lists(loads, min_size=1, max_size=3), policies, gpus)
+def test_an_estimator_says_what_a_single_estimate_says(
+    facts: ModelFacts, layout: Layout, asked: list[Load], policy: MemoryPolicy, gpu: GpuType
+) -> None:
+    for precision in (Precision(), Precision(kv="fp8")):
+        estimator = Estimator(facts, gpu, layout, policy, precision)
+        for load in asked:
+            found = estimator.fit(load)
+            assert found == fit(facts, gpu, layout, load, policy, precision)
+            numbers = load.context, load.max_num_seqs, load.max_num_batched_tokens, load.memory_fraction
+            assert estimator.stops_start(*numbers, eager=load.enforce_eager) == found.stops_start
 
 
 @given(models, layouts, loads, policies, gpus)

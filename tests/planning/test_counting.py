@@ -22,12 +22,14 @@ from conformance.toy_engine import ToyEngine, numbers, toy_plan
 HUGE = [f"p{i}" for i in range(9)]
 
 
-def rule(name: str, *parameters: str, valid: Callable[..., bool]) -> Rule:
+def rule(name: str, *parameters: str, valid: Callable[..., bool], between: bool = False) -> Rule:
+    """``between``: one that stands between groups of parameters and does not couple them."""
+
     def check(values: Mapping[str, Scalar], context: PlanContext) -> str | None:
         given_values = [values.get(parameter) for parameter in parameters]
         return None if None in given_values or valid(*given_values) else f"{name} is broken"
 
-    return Rule(name, frozenset(parameters), check)
+    return Rule(name, frozenset(parameters), check, inputs=frozenset(parameters) if between else None)
 
 
 def counted_engine(*rules: Rule, names: list[str] = HUGE) -> ToyEngine:
@@ -101,7 +103,15 @@ def test_counting_over_groups_agrees_with_counting_one_by_one(sizes: list[int], 
     for number in range(chance.randrange(4)):
         first, second = chance.sample(names, 2)
         forbidden = {(chance.randrange(4), chance.randrange(4)) for _ in range(5)}
-        rules.append(rule(f"r{number}", first, second, valid=lambda a, b, f=frozenset(forbidden): (a, b) not in f))
+        rules.append(
+            rule(
+                f"r{number}",
+                first,
+                second,
+                valid=lambda a, b, f=frozenset(forbidden): (a, b) not in f,
+                between=chance.random() < 0.5,
+            )
+        )
     parameters = tuple(p.model_copy(update={"default": 0 if defaults else None}) for p in numbers(*names))
     values = {name: [None, *range(size)] for name, size in zip(names, sizes, strict=True)}
     try:
@@ -123,6 +133,81 @@ def test_counting_over_groups_agrees_with_counting_one_by_one(sizes: list[int], 
         plan.count.distinct,
     )
     assert sum(grouped.excluded.values()) == sum(plan.count.excluded.values())
+
+
+def test_a_rule_between_groups_is_asked_once_for_equal_inputs() -> None:
+    """p0 and p2 are coupled; the rule between them and p1 looks at p0 and p1 alone, 40 × 40 values."""
+    asked: Counter[tuple[int, int]] = Counter()
+
+    def fits(one: int, other: int) -> bool:
+        asked[one, other] += 1
+        return one + other < 40
+
+    engine = counted_engine(
+        rule("room", "p0", "p1", valid=fits, between=True), rule("ordered", "p0", "p2", valid=lambda a, b: a <= b)
+    )
+    plan = toy_plan({name: list(range(40)) for name in HUGE[:4]}, engine=engine)
+    valid = sum((40 - p0) * (40 - p0) for p0 in range(40)) * 40
+    assert (plan.count.combinations, plan.count.valid, plan.count.exact) == (40**4, valid, True)
+    assert plan.count.distinct == valid
+    assert plan.count.excluded == {
+        "ordered is broken": 780 * 40**2,
+        "room is broken": 40**4 - 780 * 40**2 - valid,
+    }
+    listed = sum(asked.values())
+    assert listed < 40 * 40 + 1000  # the others are of samples and of the baseline
+    drawn = [plan.space.sample(random.Random(seed)) for seed in range(20)]
+    assert all(c is not None and plan.space.violation(c) is None for c in drawn)
+
+
+def test_a_rule_between_groups_of_very_many_values_is_estimated_and_sampled() -> None:
+    engine = counted_engine(
+        rule("room", "p0", "p1", "p2", valid=lambda a, b, c: a + b + c <= 150, between=True),
+        rule("ordered", "p0", "p3", valid=lambda a, b: a <= b),
+    )
+    plan = toy_plan({name: {"type": "int", "low": 1, "high": 100} for name in HUGE[:4]}, engine=engine)
+    valid = sum((101 - a) * max(0, min(100, 150 - a - b)) for a in range(1, 101) for b in range(1, 101))
+    assert not plan.count.exact
+    assert plan.count.valid is not None
+    assert 0.85 * valid < plan.count.valid < 1.15 * valid
+    drawn = [plan.space.sample(random.Random(seed)) for seed in range(20)]
+    assert all(c is not None and plan.space.violation(c) is None for c in drawn)
+
+
+def test_what_the_engine_cannot_write_is_counted_beside_a_rule_between_groups() -> None:
+    values = {"tp": list(range(1, 17)), "seqs": list(range(1, 41)), "kernel": ["a", "b", "unwritable"], "bits": [4, 8]}
+    room = rule("room", "tp", "kernel", "seqs", valid=lambda tp, kernel, seqs: tp * seqs > 20, between=True)
+    plan = toy_plan({**values, "cache": [True, False]}, engine=ToyEngine(rules=(room,)))
+    fits = sum(tp * seqs > 20 for tp in range(1, 17) for seqs in range(1, 41))
+    assert plan.count.combinations == 16 * 40 * 3 * 2 * 2 > spaces.EXACT_LIMIT
+    assert (plan.count.valid, plan.count.distinct, plan.count.exact) == (fits * 8, fits * 8, True)
+    assert plan.count.excluded == {
+        "room is broken": (640 - fits) * 12,
+        "kernel cannot be written: so it is": fits * 4,
+    }
+
+
+@pytest.mark.parametrize("between", [True, False])
+def test_no_valid_combination_is_found_out_whatever_the_rule(between: bool) -> None:
+    never = rule("never", "p0", "p1", valid=lambda a, b: False, between=between)
+    values = {name: list(range(20)) for name in HUGE[:3]}
+    with pytest.raises(AutotunerError) as caught:
+        toy_plan(values, engine=counted_engine(never))
+    assert caught.value.code is ErrorCode.EMPTY_SPACE
+    assert caught.value.why == "8000 × never is broken"
+
+
+def test_samples_are_uniform_beside_a_rule_between_groups() -> None:
+    engine = counted_engine(
+        rule("room", "p0", "p2", valid=lambda a, b: a + b < 4, between=True),
+        rule("ordered", "p0", "p1", valid=lambda a, b: a <= b),
+    )
+    plan = toy_plan({name: list(range(4)) for name in HUGE[:3]}, engine=engine)
+    assert plan.count.valid == 16 + 9 + 4 + 1
+    rng = random.Random(3)
+    drawn = Counter(str(plan.space.sample(rng)) for _ in range(6000))
+    assert len(drawn) == 30
+    assert chisquare(list(drawn.values())).pvalue > 1e-3
 
 
 def test_samples_are_uniform_over_the_valid() -> None:

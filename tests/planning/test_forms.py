@@ -133,7 +133,7 @@ def test_a_document_is_not_changed_by_its_conversion() -> None:
     "data",
     [
         {"parallel_config": {"tp": [1, 2], "pp": [1, 2]}},
-        {"parallel_config": {"presets": ["single-gpu", "large-model-tp"], "tp": [2]}},
+        {"parallel_config": {"presets": ["single-gpu", "large-model-tp"]}},
         {"memory_config": {"gpu_memory_utilization": [0.7, 0.9], "max_model_len": 4096}},
         {"scheduling_config": {"max_num_seqs": [8, 16], "max_num_batched_tokens": 4096}},
         {"advanced_tuning_config": {"enable_chunked_prefill": True, "max_batch_size": [8, 16]}},

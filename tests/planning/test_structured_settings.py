@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,10 @@ from hypothesis import strategies as st
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.engines.registry import engine
+from autotuner.modelling.config_json import read_config
 from engine_plans import ENGINES, all_argv, argv, plan, refused_words
+
+CONFIGS = Path(__file__).parents[1] / "data" / "model_configs"
 
 
 def test_a_flag_beats_what_a_block_derives_and_the_plan_says_so() -> None:
@@ -150,7 +155,7 @@ def test_no_plan_yields_words_outside_the_catalogue(
         made = plan(name, gpus=gpus, **blocks)
     except AutotunerError as error:
         assert error.why
-        assert error.code in (ErrorCode.EMPTY_SPACE, ErrorCode.UNSUPPORTED)
+        assert error.code in (ErrorCode.EMPTY_SPACE, ErrorCode.UNSUPPORTED, ErrorCode.CONTRADICTION)
         return
     rng = random.Random(seed)
     for _ in range(5):
@@ -193,3 +198,21 @@ def test_a_joint_space_of_twelve_parameters_is_counted_and_sampled() -> None:
     drawn = [made.space.sample(rng) for _ in range(300)]
     identities = {made.space.identity(configuration) for configuration in drawn if configuration is not None}
     assert len(identities) > 290
+
+
+def test_the_joint_space_is_counted_exactly_where_the_rule_of_memory_looks_at_most_of_it() -> None:
+    """The rule stands between the groups: 23 layouts, 9 precisions and 8 · 6 · 6 values of flags are judged."""
+    config = json.loads((CONFIGS / "qwen3-32b.json").read_text(encoding="utf-8"))
+    made = plan("vllm", gpus=8, gpu="h100_sxm", model=read_config("owner/model", config), **TWELVE)
+    without = plan("vllm", gpus=8, **TWELVE)
+    assert "memory" in {rule.name for rule in made.resolver.rules or ()}
+    assert (made.count.combinations, made.count.exact) == (without.count.combinations, True)
+    assert made.count.valid is not None
+    assert without.count.valid is not None
+    assert 0 < made.count.valid < without.count.valid
+    assert any(reason.startswith("one GPU would need ") for reason in made.count.excluded)
+    assert sum(made.count.excluded.values()) == (made.count.combinations or 0) - made.count.valid
+    rng = random.Random(1)
+    drawn = [configuration for _ in range(100) if (configuration := made.space.sample(rng)) is not None]
+    assert len({made.space.identity(configuration) for configuration in drawn}) > 95
+    assert not [configuration for configuration in drawn if made.space.violation(configuration) is not None]

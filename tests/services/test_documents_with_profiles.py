@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from autotuner.config.document import TaskDocument
+from autotuner.config.identity import identity
+from autotuner.config.layers import Layer
 from autotuner.config.load import to_data, validate
 from autotuner.config.problems import DocumentError
 from autotuner.config.text import write
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.planning.gpu_cap import SKIPPED
 from autotuner.presets.layering import NO_PRESETS, Chosen
+from autotuner.profiles.profile import Profiles
+from autotuner.services import profiles as services
 from autotuner.services.documents import read_data, read_document
 from autotuner.services.layering import Assembled, Parts, assemble_document
 from autotuner.services.planning import plan_document
 from autotuner.services.profiles import open_profiles, show_profile
-from autotuner.services.settings import Settings
+from autotuner.services.settings import Settings, load_settings
 from presets.builders import stored
 
 BALANCED = "profile:balanced:balanced-params"
@@ -232,6 +240,45 @@ def test_files_that_cannot_be_read_are_problems(settings: Settings) -> None:
     assert problems["huge.yaml"] == "it is larger than 1 MiB"
 
 
+def test_the_configuration_folder_can_be_named(tmp_path: Path) -> None:
+    usual = load_settings({"AUTOTUNER_DATA_DIR": str(tmp_path)})
+    assert usual.profiles_dir == tmp_path / "config" / "profiles"
+    named = load_settings({"AUTOTUNER_DATA_DIR": str(tmp_path), "AUTOTUNER_CONFIG_DIR": str(tmp_path / "mine")})
+    assert named.profiles_dir == tmp_path / "mine" / "profiles"
+
+
+def plug_in(monkeypatch: pytest.MonkeyPatch, **functions: Callable[[Profiles], None]) -> None:
+    """Installed distributions that offer profiles."""
+    module = ModuleType("offered_profiles")
+    for name, function in functions.items():
+        setattr(module, name, function)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    offered = {name: f"{module.__name__}:{name}" for name in functions}
+    monkeypatch.setattr(services, "PLUGINS", replace(services.PLUGINS, built_in=offered))
+
+
+def test_a_package_registers_profiles(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def team(profiles: Profiles) -> None:
+        profiles.register_profile("team", [Layer("team-params", {"parameters": {"tp-size": [1]}})], {"tags": ("ours",)})
+
+    plug_in(monkeypatch, team=team)
+    book = open_profiles(settings)
+    assert book.problems == ()
+    assert book.profiles.details("team").tags == ("ours",)
+    assert assembled(settings, "team").provenance["parameters.tp-size"] == "profile:team:team-params"
+
+
+def test_a_package_that_takes_a_name_is_a_problem(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(profiles: Profiles) -> None:
+        profiles.register_profile("balanced", [Layer("a", {"labels": ["x"]})])
+
+    plug_in(monkeypatch, wrong=wrong)
+    book = open_profiles(settings)
+    (problem,) = book.problems
+    assert problem.code is ErrorCode.CONFLICT
+    assert len(book.profiles.names()) == 6
+
+
 def test_an_unknown_profile_names_the_files_that_were_not_read(settings: Settings) -> None:
     own_profile(settings, "{name: mine, data: {no_such_key: 1}}")
     made = assembled(settings, "mine", "balanced")
@@ -245,3 +292,9 @@ def test_a_profile_is_shown_for_each_engine(settings: Settings) -> None:
     assert shown.engines["llamacpp"].keys["parameters.n_parallel"] == [4, 8, 16]
     (only,) = show_profile("balanced", open_profiles(settings), engine="trtllm").engines
     assert only == "tensorrt-llm"
+
+
+def test_where_values_are_from_is_no_part_of_what_is_measured(settings: Settings, tmp_path: Path) -> None:
+    document = read(settings, tmp_path, task_name="t", profiles=["balanced"])
+    by_hand = validate({key: value for key, value in to_data(document).items() if key != "assembled"})
+    assert identity(by_hand) == identity(document)

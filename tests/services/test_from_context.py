@@ -160,6 +160,12 @@ def test_presets_are_a_layer_of_their_own(settings: Settings) -> None:
     assert made.provenance["parameters.mem-fraction-static"] == "preset:low"
 
 
+def test_presets_that_nobody_looked_up_are_not_passed_over(settings: Settings) -> None:
+    request = read_request({"model_name": "m", "base_runtime": "sglang", "presets": ["mine"]})
+    with pytest.raises(ValueError, match="looked up"):
+        task_from_context(request, open_profiles(settings), settings)
+
+
 def test_gpus_and_strategy_are_put_in_their_place(settings: Settings) -> None:
     made = task(
         settings,

@@ -216,7 +216,9 @@ class TaskDocument(Block):
     benchmark: Benchmark = Field(Benchmark(), description="the load and the length of its measurements")
     slo: Slo = Field(Slo(), description="what the served model must keep")
     quality: Quality = Field(Quality(), description="whether answers are as good as the baseline's")
-    metadata: dict[str, JsonValue] = Field(default_factory=dict, description="free; kept and never read")
+    metadata: dict[str, JsonValue] = Field(
+        default_factory=dict, description="free; kept, and read only where an imported file is exported again"
+    )
     assembled: Assembled | None = Field(
         None, description="what the document was put together from; written by the program"
     )

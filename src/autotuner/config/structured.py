@@ -103,7 +103,9 @@ class ParallelConfig(Block):
         None, description="whether tp must be a multiple of dp where the engine is stricter with it; default true"
     )
     presets: Presets | None = Field(
-        None, description="named layouts, searched beside the other fields", examples=[["single-gpu", "balanced"]]
+        None,
+        description="named layouts to search; another field of the block must not contradict them",
+        examples=[["single-gpu", "balanced"]],
     )
 
 
@@ -119,7 +121,9 @@ class QuantConfig(Block):
     attention_dtype: Annotated[Spec, _one_of(*ATTENTION_DTYPES)] | None = Field(None, description="attention")
     moe_dtype: Annotated[Spec, _one_of(*MOE_DTYPES)] | None = Field(None, description="experts of an MoE model")
     presets: Presets | None = Field(
-        None, description="named precisions, searched beside the other fields", examples=[["default", "kv-cache-fp8"]]
+        None,
+        description="named precisions to search; another field of the block must not contradict them",
+        examples=[["default", "kv-cache-fp8"]],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -108,6 +108,19 @@ class Catalogue(Frozen):
         """Every accepted name, for "did you mean"."""
         return [s for p in self.parameters for s in (p.name, *p.aliases)]
 
+    def keeps(self, spelling: str) -> bool:
+        """Whether a spelling means what this program sets itself: a reserved parameter, or what takes no flag."""
+        reserved = {canonical(known) for parameter in self.reserved for known in parameter.spellings}
+        return canonical(spelling) in reserved.union(map(canonical, self.positionals))
+
+    def reserving(self, flags: Iterable[str]) -> Catalogue:
+        """The same with the parameters of these flags among the reserved ones."""
+        names = {parameter.name for flag in flags if (parameter := self.by_flag.get(flag)) is not None}
+        own = {name: getattr(self, name) for name in Catalogue.model_fields}
+        own["parameters"] = tuple(parameter for parameter in self.parameters if parameter.name not in names)
+        moved = (parameter for parameter in self.parameters if parameter.name in names)
+        return Catalogue(**{**own, "reserved": (*self.reserved, *moved)})
+
     @cached_property
     def by_flag(self) -> Mapping[str, CatalogueParameter]:
         """Exact flag → parameter, the flags that mean false among them."""
@@ -176,6 +189,12 @@ class Rule:
     """Whether it has anything to say of a plan; None: always. One that has not couples no parameters."""
     remark: Callable[[Mapping[str, Scalar], PlanContext], RuleRemark | None] | None = None
     """Given the same values when it is not broken."""
+    inputs: frozenset[str] | None = None
+    """Set for a rule of many parameters: the engine's own and ``model``, whose values alone decide it. It does not
+    couple what it looks at; the planner asks it once for all combinations with the same inputs, with None for what is
+    not given."""
+    alike: Callable[[str, Scalar, PlanContext], Scalar] | None = None
+    """The simplest value of an input that is all the same to the rule as this one, whatever the others are."""
 
 
 class Runtime(Frozen):

@@ -18,9 +18,8 @@ Value = str | int | float | bool
 class CommandLine:
     """Writes the parameters of one catalogue. ``rows``: of several flags of a parameter the one that they name."""
 
-    def __init__(self, catalogue: Catalogue, rows: Iterable[Row], owned: Iterable[str]) -> None:
-        """``owned``: flags that the tuner itself sets."""
-        self._owned = {parameter.name for flag in owned if (parameter := catalogue.find(flag)) is not None}
+    def __init__(self, catalogue: Catalogue, rows: Iterable[Row]) -> None:
+        self._owned = {parameter.name for parameter in catalogue.reserved}
         self._engine = catalogue.engine
         self._place = {parameter.name: number for number, parameter in enumerate(catalogue.parameters)}
         self._parameters = catalogue.parameters
@@ -34,10 +33,19 @@ class CommandLine:
     def checked(self, parameters: Mapping[str, Scalar]) -> list[tuple[CatalogueParameter, Value]]:
         """The parameters that differ from the engine's defaults, in the catalogue's order.
 
-        AutotunerError: UNKNOWN_PARAMETER, INVALID_VALUE with the parameter's name as place.
+        AutotunerError: UNKNOWN_PARAMETER, INVALID_VALUE, CONTRADICTION (a reserved one), with the parameter's name as
+        place.
         """
-        for name in parameters:
-            if name not in self._place:
+        for name, value in parameters.items():
+            if name in self._owned and value is not None:
+                raise AutotunerError(
+                    ErrorCode.CONTRADICTION,
+                    f"{name} cannot be set",
+                    why="the tuner sets it itself, anew at each start",
+                    remedy="leave it out",
+                    place=name,
+                )
+            if name not in self._place and name not in self._owned:
                 raise AutotunerError(
                     ErrorCode.UNKNOWN_PARAMETER,
                     f"{name} is no parameter of {self._engine}",
@@ -46,18 +54,10 @@ class CommandLine:
                     place=name,
                 )
         found: list[tuple[CatalogueParameter, Value]] = []
-        for name in sorted(parameters, key=self._place.__getitem__):
+        for name in sorted(parameters.keys() - self._owned, key=self._place.__getitem__):
             parameter, value = self._parameters[self._place[name]], parameters[name]
             if value is None:
                 continue
-            if name in self._owned:
-                raise AutotunerError(
-                    ErrorCode.CONTRADICTION,
-                    f"{name} cannot be set",
-                    why="the tuner sets it itself, anew at each start",
-                    remedy="leave it out",
-                    place=name,
-                )
             if not takes(parameter, value):
                 raise AutotunerError(
                     ErrorCode.INVALID_VALUE,

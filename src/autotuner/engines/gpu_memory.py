@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from autotuner.contracts.engine import PlanContext, Rule, RuleRemark
 from autotuner.contracts.errors import AutotunerError
@@ -19,7 +18,7 @@ from autotuner.engines.neutral import model_facts
 from autotuner.modelling.facts import ModelFacts
 from autotuner.modelling.gpus import GpuType, gpu_type
 from autotuner.modelling.layout import Layout, check_layout
-from autotuner.modelling.memory import KV_BITS, Fit, Load, MemoryPolicy, Precision, fit
+from autotuner.modelling.memory import KV_BITS, Estimator, Fit, Load, MemoryPolicy, Precision
 
 LEAST_TOKENS = 2048
 """Tokens of one pass where the engine decides: the least that any of them takes on a GPU."""
@@ -27,8 +26,14 @@ LEAST_TOKENS = 2048
 LEAST_REQUESTS = 64
 """Sequences computed at once where the engine decides: fewer than any of them takes on a GPU."""
 
-KEPT = 20_000
-"""Estimates that are remembered; many configurations share them."""
+KEPT_MODELS = 16
+"""Models and kinds of GPU whose estimators are remembered."""
+
+KEPT_LAYOUTS = 10_000
+"""Layouts in a precision whose estimator is remembered; many configurations share them."""
+
+SIXTEEN_BITS = ("auto", "half", "float16", "bfloat16")
+"""Types of weights that are not quantised which take the same; auto loads float32 as 16 bits, too."""
 
 SAME_DTYPE = {"half": "float16", "float": "float32"}
 
@@ -59,6 +64,8 @@ class MemoryFields:
     """Parameter → value with which no CUDA graphs are captured."""
     elsewhere: tuple[str, ...] = ()
     """Parameters that keep something elsewhere, or set the size of the cache: with one of them nothing is said."""
+    replicas: tuple[str, ...] = ()
+    """Sizes of groups that serve different requests, whatever else is given."""
     whole_context: bool = False
     """Whether the KV cache must hold a sequence of the model's longest context where none is given."""
 
@@ -69,50 +76,51 @@ class MemoryFields:
         return frozenset(filter(None, (self.policy.parameter, *given, *self.no_graphs, *self.elsewhere)))
 
 
-class _Asked(NamedTuple):
-    """What an estimate is of, beside the values of parameters."""
-
-    facts: ModelFacts
-    gpu_type: str | None
-    gpu_memory_gb: float | None
-    longest_request: int
-    cpu_build: bool
-
-
 def memory_rule(fields: MemoryFields, sizes: Iterable[str], layout: Callable[[Values], Layout]) -> Rule:
     """``sizes``: the parameters that ``layout`` reads."""
-    names = tuple(sorted(fields.names | set(sizes)))
-    known: dict[tuple[Scalar, ...], tuple[_Asked, Fit | None]] = {}
+    read = tuple(sorted(sizes))
+    known: dict[tuple[object, ...], _Estimates] = {}
 
-    def estimate(values: Values, plan: PlanContext) -> Fit | None:
+    def estimates(plan: PlanContext) -> _Estimates | None:
         facts = model_facts(plan)
         if facts is None:
             return None
-        key = tuple(map(values.get, names))
-        asked = _Asked(facts, plan.gpu_type, plan.gpu_memory_gb, plan.longest_request, plan.cpu_build)
+        key = id(facts), plan.gpu_type, plan.gpu_memory_gb, plan.cpu_build
         found = known.get(key)
-        # The same values may be asked for another model, GPU or workload.
-        if found is None or found[0] != asked:
-            if len(known) >= KEPT:
-                known.clear()
+        # What is kept holds its facts, so no others have their number.
+        if found is None:
             gpu = kind_of_gpu(plan)
-            made = None if gpu is None else _fit(fields, values, layout(values), facts, gpu, plan.longest_request)
-            found = known[key] = asked, made
-        return found[1]
+            if gpu is None:
+                return None
+            if len(known) >= KEPT_MODELS:
+                known.clear()
+            found = known[key] = _Estimates(fields, read, layout, facts, gpu)
+        return found
 
     def check(values: Values, plan: PlanContext) -> str | None:
-        found = estimate(values, plan)
-        return found.sentence if found is not None and found.stops_start else None
+        of_model = estimates(plan)
+        return None if of_model is None else of_model.refusal(values, plan.longest_request)
 
     def remark(values: Values, plan: PlanContext) -> RuleRemark | None:
-        found = estimate(values, plan)
+        of_model = estimates(plan)
+        found = None if of_model is None else of_model.fit(values, plan.longest_request)
         return None if found is None else RuleRemark(found.sentence, doubtful=found.verdict != "fits")
 
     def applies(plan: PlanContext) -> bool:
         return model_facts(plan) is not None and kind_of_gpu(plan) is not None
 
-    parameters = frozenset({*names, MODEL_IN_RULES})
-    return Rule("memory", parameters, check, applies=applies, remark=remark)
+    def alike(name: str, value: Scalar, plan: PlanContext) -> Scalar:
+        if name == fields.kv_dtype and isinstance(value, str) and value in KV_BITS:
+            return next(known for known, bits in KV_BITS.items() if bits == KV_BITS[value])
+        if name == fields.dtype and value in SIXTEEN_BITS:
+            return "auto"
+        facts = model_facts(plan)
+        if name in fields.replicas and isinstance(value, int) and facts is not None and facts.experts is None:
+            return min(value, 2)  # each copy of a model without experts needs the same
+        return value
+
+    names = frozenset({*fields.names, *read, MODEL_IN_RULES})
+    return Rule("memory", names, check, applies=applies, remark=remark, inputs=names, alike=alike)
 
 
 def kind_of_gpu(plan: PlanContext) -> GpuType | None:
@@ -129,26 +137,84 @@ def kind_of_gpu(plan: PlanContext) -> GpuType | None:
     return kind.model_copy(update={"memory_gb": plan.gpu_memory_gb, "usable_gib": usable})
 
 
-def _fit(
-    fields: MemoryFields, values: Values, layout: Layout, facts: ModelFacts, gpu: GpuType, longest_request: int
-) -> Fit | None:
-    """The estimate; None where a value is not known to it, or the layout is one that another rule refuses."""
-    if any(_is_set(values.get(name)) for name in fields.elsewhere):
-        return None
-    if any(remark.kind == "error" for remark in check_layout(facts, layout)):
-        return None
-    precision = _precision(fields, values, facts)
-    if precision is None:
-        return None
-    fraction = values.get(fields.policy.parameter)
-    load = Load(
-        context=_context(fields, values, facts, longest_request),
-        max_num_seqs=_number(values, fields.requests) or LEAST_REQUESTS,
-        max_num_batched_tokens=_number(values, fields.tokens) or LEAST_TOKENS,
-        memory_fraction=float(fraction) if isinstance(fraction, int | float) and 0 < fraction <= 1 else None,
-        enforce_eager=any(values.get(name) == value for name, value in fields.no_graphs.items()),
-    )
-    return fit(facts, gpu, layout, load, fields.policy, precision)
+class _Estimates:
+    """Estimates of one model on one kind of GPU by an engine's parameters."""
+
+    def __init__(
+        self,
+        fields: MemoryFields,
+        sizes: tuple[str, ...],
+        layout: Callable[[Values], Layout],
+        facts: ModelFacts,
+        gpu: GpuType,
+    ) -> None:
+        self._fields = fields
+        self._names = (*sizes, fields.dtype, fields.quantization, fields.kv_dtype)
+        self._layout = layout
+        self._facts = facts
+        self._gpu = gpu
+        # By the values of those names, each in a tuple; None: there is nothing to say.
+        self._known: dict[tuple[Scalar, ...], tuple[Estimator | None]] = {}
+
+    def refusal(self, values: Values, longest_request: int) -> str | None:
+        """The sentence where a start would be refused. Called very often."""
+        estimator = self._estimator(values)
+        if estimator is None:
+            return None
+        context, requests, tokens, fraction, eager = self._load(values, longest_request)
+        if not estimator.stops_start(context, requests, tokens, fraction, eager=eager):
+            return None
+        found = self.fit(values, longest_request)
+        return None if found is None else found.sentence
+
+    def fit(self, values: Values, longest_request: int) -> Fit | None:
+        """The estimate; None where there is nothing to say."""
+        estimator = self._estimator(values)
+        if estimator is None:
+            return None
+        context, requests, tokens, fraction, eager = self._load(values, longest_request)
+        load = Load(
+            context=context,
+            max_num_seqs=requests,
+            max_num_batched_tokens=tokens,
+            memory_fraction=fraction,
+            enforce_eager=eager,
+        )
+        return estimator.fit(load)
+
+    def _estimator(self, values: Values) -> Estimator | None:
+        for name in self._fields.elsewhere:
+            if _is_set(values.get(name)):
+                return None
+        key = tuple(map(values.get, self._names))
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= KEPT_LAYOUTS:
+                self._known.clear()
+            found = self._known[key] = (self._made(values),)
+        return found[0]
+
+    def _made(self, values: Values) -> Estimator | None:
+        """None where a value is not known to the estimate, or the layout is one that another rule refuses."""
+        layout, precision = self._layout(values), _precision(self._fields, values, self._facts)
+        if precision is None or any(remark.kind == "error" for remark in check_layout(self._facts, layout)):
+            return None
+        return Estimator(self._facts, self._gpu, layout, self._fields.policy, precision)
+
+    def _load(self, values: Values, longest_request: int) -> tuple[int, int, int, float | None, bool]:
+        """Context, sequences, tokens of a pass, memory fraction, and whether there are no CUDA graphs."""
+        fields = self._fields
+        fraction = values.get(fields.policy.parameter)
+        eager = False
+        for name, value in fields.no_graphs.items():
+            eager = eager or values.get(name) == value
+        return (
+            _context(fields, values, self._facts, longest_request),
+            _number(values, fields.requests) or LEAST_REQUESTS,
+            _number(values, fields.tokens) or LEAST_TOKENS,
+            float(fraction) if isinstance(fraction, int | float) and 0 < fraction <= 1 else None,
+            eager,
+        )
 
 
 def _context(fields: MemoryFields, values: Values, facts: ModelFacts, longest_request: int) -> int:

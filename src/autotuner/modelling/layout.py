@@ -30,6 +30,10 @@ class Layout(Frozen):
         True, description="data-parallel groups share the experts of a mixture; false: each has all of them"
     )
 
+    experts_over_cp: bool = Field(
+        False, description="so do the GPUs that share a prompt; false: each of them has what the tp group has"
+    )
+
     @model_validator(mode="after")
     def _expert_width(self) -> Layout:
         if self.moe_tp is not None and self.moe_tp * self.moe_ep != self.expert_width:
@@ -44,7 +48,7 @@ class Layout(Frozen):
     @property
     def expert_width(self) -> int:
         """GPUs that hold the experts of a layer together."""
-        return self.tp * self.dp if self.experts_over_dp else self.tp
+        return self.tp * (self.dp if self.experts_over_dp else 1) * (self.cp if self.experts_over_cp else 1)
 
     @property
     def expert_tp(self) -> int:

@@ -7,7 +7,7 @@ budget. What CUDA, communication and graphs take is a constant; so a verdict is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -146,10 +146,17 @@ def activation_bytes(facts: ModelFacts, layout: Layout, load: Load) -> float:
     Of the parts of a layer only one is computed at a time. The experts of a mixture get the tokens of all
     data-parallel groups, each token ``per_token`` times, spread evenly over the expert groups.
     """
-    tokens = load.max_num_batched_tokens
-    widest = max(_attention_width(facts, layout), _dense_width(facts, layout), _experts_width(facts, layout))
+    return _activations(facts, _widest(facts, layout), load.max_num_seqs, load.max_num_batched_tokens)
+
+
+def _activations(facts: ModelFacts, widest: float, requests: int, tokens: int) -> float:
     passing = tokens * ACTIVATION_BYTES * (HIDDEN_BUFFERS * facts.hidden_size + widest)
-    return passing + min(load.max_num_seqs, tokens) * facts.vocab_size * LOGIT_BYTES
+    return passing + min(requests, tokens) * facts.vocab_size * LOGIT_BYTES
+
+
+def _widest(facts: ModelFacts, layout: Layout) -> float:
+    """Values per token of the widest part of a layer."""
+    return max(_attention_width(facts, layout), _dense_width(facts, layout), _experts_width(facts, layout))
 
 
 def _attention_width(facts: ModelFacts, layout: Layout) -> float:
@@ -179,10 +186,9 @@ def _experts_width(facts: ModelFacts, layout: Layout) -> float:
     return groups * of.per_token / layout.moe_ep * row + gathered + 3 * of.shared_size / layout.tp
 
 
-def overhead_bytes(layout: Layout, load: Load) -> tuple[int, int]:
-    """What a process takes before it loads a model, and what CUDA graphs take later."""
-    alone = layout.gpus == 1
-    return PROCESS_BYTES + (0 if alone else COMMUNICATION_BYTES), 0 if load.enforce_eager else GRAPH_BYTES
+def process_bytes(layout: Layout) -> int:
+    """What a process takes before it loads a model."""
+    return PROCESS_BYTES + (0 if layout.gpus == 1 else COMMUNICATION_BYTES)
 
 
 def fit(
@@ -195,84 +201,159 @@ def fit(
 ) -> Fit:
     """Whether a server of that layout starts on GPUs of that kind, and how many sequences its KV cache holds.
 
-    A start needs the weights, the activations, the overhead and the KV cache of one sequence of ``load.context``
+    See ``Estimator``.
+    """
+    return Estimator(facts, gpu, layout, policy, precision).fit(load)
+
+
+class Estimator:
+    """Estimates for one model in one layout and precision on one kind of GPU. What no load changes is computed once.
+
+    A start needs the weights, the activations, the overhead and the KV cache of one sequence of ``Load.context``
     tokens on the fullest GPU. More sequences wait; they do not stop a start. A model whose figures are guesses is
     refused only when its files alone are too large. The layout must pass ``check_layout``. Raises ValueError for an
     unknown type of weights or KV cache.
     """
-    asked = precision or Precision()
-    bits = weight_bits(facts, gemm=asked.gemm, moe=asked.moe)
-    fraction = policy.fraction if load.memory_fraction is None else load.memory_fraction
-    activations = activation_bytes(facts, layout, load)
-    process, graphs = overhead_bytes(layout, load)
-    stages = []
-    for stage in range(layout.pp):
-        cache = kv_cache(facts, layout, asked.kv, stage)
-        parts = MemoryParts(
-            weights=round(sum(stage_weights(facts, layout, bits, stage).values())),
-            kv_sequence=round(cache.sequence(load.context)),
-            activations=round(activations),
-            overhead=process + graphs,
+
+    def __init__(
+        self,
+        facts: ModelFacts,
+        gpu: GpuType,
+        layout: Layout,
+        policy: MemoryPolicy,
+        precision: Precision | None = None,
+    ) -> None:
+        self._facts = facts
+        self._gpu = gpu
+        self._policy = policy
+        self._capacity = gpu.usable_bytes
+        self._process = process_bytes(layout)
+        self._widest = _widest(facts, layout)
+        self._held = _held_by_stage(facts, layout, precision or Precision())
+
+    def fit(self, load: Load) -> Fit:
+        """The estimate with its figures."""
+        fraction = self._policy.fraction if load.memory_fraction is None else load.memory_fraction
+        stages = self._stages(
+            load.context, load.max_num_seqs, load.max_num_batched_tokens, fraction, eager=load.enforce_eager
         )
-        stages.append(_judge(parts, cache, policy, fraction, gpu.usable_bytes, process=process))
-    fullest = max(stages, key=lambda stage: stage.ratio)
-    sequences = min(stage.sequences(load) for stage in stages)
-    # Of a guessed family only the size of its files is certain.
-    heavy = facts.checkpoint_bytes is not None and fullest.parts.weights > (1 + MARGIN) * fullest.budget
-    verdict = _verdict(fullest.ratio, certain=heavy or not facts.estimated)
-    return Fit(
-        verdict=verdict,
-        need=fullest.need,
-        budget=fullest.budget,
-        parts=fullest.parts,
-        kv_bytes_per_token=round(fullest.cache.per_token + fullest.cache.window_per_token),
-        kv_room=max(0, fullest.room),
-        sequences=sequences,
-        sentence=_sentence(verdict, fullest, sequences, load, _budget_text(policy, fraction, fullest.budget, gpu)),
+        fullest = max(stages, key=_ratio)
+        sequences = min(stage.sequences(load) for stage in stages)
+        verdict = self._verdict(fullest)
+        budget = _budget_text(self._policy, fraction, fullest.budget, self._gpu)
+        cache = fullest.held.cache
+        return Fit(
+            verdict=verdict,
+            need=fullest.need,
+            budget=fullest.budget,
+            parts=fullest.parts,
+            kv_bytes_per_token=round(cache.per_token + cache.window_per_token),
+            kv_room=max(0, fullest.room),
+            sequences=sequences,
+            sentence=_sentence(verdict, fullest, sequences, load, budget),
+        )
+
+    def stops_start(self, context: int, requests: int, tokens: int, fraction: float | None, *, eager: bool) -> bool:
+        """Whether ``fit`` says that a start is refused: the same without figures and without a ``Load``, for very many
+        of them. ``fraction``: None for the engine's default.
+        """
+        asked = self._policy.fraction if fraction is None else fraction
+        return (
+            self._verdict(max(self._stages(context, requests, tokens, asked, eager=eager), key=_ratio)) == "cannot fit"
+        )
+
+    def _verdict(self, fullest: _Stage) -> Verdict:
+        # Of a guessed family only the size of its files is certain.
+        files = self._facts.checkpoint_bytes is not None and fullest.held.weights > (1 + MARGIN) * fullest.budget
+        return _verdict(_ratio(fullest), certain=files or not self._facts.estimated)
+
+    def _stages(self, context: int, requests: int, tokens: int, fraction: float, *, eager: bool) -> list[_Stage]:
+        activations = round(_activations(self._facts, self._widest, requests, tokens))
+        overhead = self._process + (0 if eager else GRAPH_BYTES)
+        return [
+            _judge(held, context, activations, overhead, self._policy, fraction, self._capacity, process=self._process)
+            for held in self._held
+        ]
+
+
+class _Held(NamedTuple):
+    """What one GPU of a pipeline stage holds, whatever its load is."""
+
+    weights: int
+    cache: KvCache
+
+
+def _held_by_stage(facts: ModelFacts, layout: Layout, precision: Precision) -> tuple[_Held, ...]:
+    bits = weight_bits(facts, gemm=precision.gemm, moe=precision.moe)
+    return tuple(
+        _Held(
+            round(sum(stage_weights(facts, layout, bits, stage).values())),
+            kv_cache(facts, layout, precision.kv, stage),
+        )
+        for stage in range(layout.pp)
     )
 
 
-@dataclass(frozen=True)
-class _Stage:
+class _Stage(NamedTuple):
     """One pipeline stage against the budget; bytes."""
 
-    parts: MemoryParts
-    cache: KvCache
+    held: _Held
+    kv_sequence: int
+    activations: int
+    overhead: int
     need: int
     budget: int
     room: int
 
     @property
-    def ratio(self) -> float:
-        return self.need / self.budget
+    def parts(self) -> MemoryParts:
+        return MemoryParts(
+            weights=self.held.weights,
+            kv_sequence=self.kv_sequence,
+            activations=self.activations,
+            overhead=self.overhead,
+        )
 
     def sequences(self, load: Load) -> int:
         """Sequences that the room holds; without a KV cache as many as are computed at once."""
-        if self.parts.kv_sequence == 0:
+        if self.kv_sequence == 0:
             return load.max_num_seqs if self.room >= 0 else 0
-        return max(0, self.room // self.parts.kv_sequence)
+        return max(0, self.room // self.kv_sequence)
+
+
+def _ratio(stage: _Stage) -> float:
+    return stage.need / stage.budget
 
 
 def _judge(
-    parts: MemoryParts, cache: KvCache, policy: MemoryPolicy, fraction: float, capacity: int, *, process: int
+    held: _Held,
+    context: int,
+    activations: int,
+    overhead: int,
+    policy: MemoryPolicy,
+    fraction: float,
+    capacity: int,
+    *,
+    process: int,
 ) -> _Stage:
     """Need and budget as the engine's memory fraction means them."""
-    without_kv = parts.total - parts.kv_sequence
+    without_kv = held.weights + activations + overhead
+    kv_sequence = round(held.cache.sequence(context))
     match policy.meaning:
         case "of_total":
-            budget = int(fraction * capacity)
-            return _Stage(parts, cache, parts.total, budget, budget - without_kv)
+            need, budget = without_kv + kv_sequence, int(fraction * capacity)
+            room = budget - without_kv
         case "static":
             # The fraction is of what is free before the model is loaded. Activations and graphs have the rest, and
             # what they need beyond it is missing from the fraction.
             free = capacity - process
             budget = int(fraction * free)
-            beyond = max(0, without_kv - parts.weights - process - (free - budget))
-            held = parts.weights + beyond
-            return _Stage(parts, cache, held + parts.kv_sequence, budget, budget - held)
+            taken = held.weights + max(0, activations + overhead - process - (free - budget))
+            need, room = taken + kv_sequence, budget - taken
         case "of_free":
-            need = without_kv + int(parts.kv_sequence / fraction)
-            return _Stage(parts, cache, need, capacity, int(fraction * (capacity - without_kv)))
+            need, budget = without_kv + int(kv_sequence / fraction), capacity
+            room = int(fraction * (capacity - without_kv))
+    return _Stage(held, kv_sequence, activations, overhead, need, budget, room)
 
 
 def _verdict(ratio: float, *, certain: bool) -> Verdict:
@@ -289,7 +370,7 @@ def _budget_text(policy: MemoryPolicy, fraction: float, budget: int, gpu: GpuTyp
 
 
 def _sentence(verdict: Verdict, stage: _Stage, sequences: int, load: Load, budget: str) -> str:
-    parts = stage.parts
+    parts, ratio = stage.parts, _ratio(stage)
     figures = (
         f"{gib(stage.need)} of the {budget} (weights {gib(parts.weights)}, activations "
         f"{gib(parts.activations)}, overhead {gib(parts.overhead)}, one sequence of {load.context} tokens "
@@ -302,14 +383,14 @@ def _sentence(verdict: Verdict, stage: _Stage, sequences: int, load: Load, budge
         case "fits":
             return f"one GPU needs {figures}; {held}"
         case "tight":
-            if stage.ratio > 1 + MARGIN:
+            if ratio > 1 + MARGIN:
                 return (
                     f"one GPU would need {figures}, but these figures are guesses, so the server may start all the same"
                 )
             return f"one GPU needs {figures}, so it is not certain that the server starts; {held}"
         case "cannot fit":
             return (
-                f"one GPU would need {figures}, {stage.ratio:.2f} times that; more GPUs must share the model, or the "
+                f"one GPU would need {figures}, {ratio:.2f} times that; more GPUs must share the model, or the "
                 "weights, the context or the token budget must be smaller"
             )
 

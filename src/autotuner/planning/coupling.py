@@ -1,9 +1,9 @@
-"""Which searched parameters are coupled by rules. Groups that share no rule are independent of each other."""
+"""Which searched parameters are coupled by rules. What shares no rule is independent of each other."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,19 +35,64 @@ class Group:
         return {dimension.name: _uniform(dimension, rng) for dimension in self.dimensions}
 
 
-def couple(dimensions: Sequence[AnyDimension], rules: Sequence[Rule]) -> list[Group]:
-    """The groups, by their first dimension. Rules that look at no dimension are in none of them."""
-    parts: list[tuple[set[int], list[int]]] = [({position}, []) for position in range(len(dimensions))]
-    for number, rule in enumerate(rules):
-        positions = touched(rule, dimensions)
-        if positions:
-            joined = [part for part in parts if part[0] & set(positions)]
-            parts = [part for part in parts if not part[0] & set(positions)]
-            parts.append((set().union(*(p for p, _ in joined)), [number, *(n for _, ns in joined for n in ns)]))
-    return [
-        Group(tuple(dimensions[p] for p in sorted(positions)), tuple(rules[n] for n in sorted(numbers)))
-        for positions, numbers in sorted(parts, key=lambda part: min(part[0]))
+@dataclass(frozen=True)
+class Bundle:
+    """Groups with the rules between them: those with ``inputs``, which look at several groups."""
+
+    groups: tuple[Group, ...]
+    """At least one."""
+    rules: tuple[Rule, ...]
+    """Of a single group none: they are the group's own."""
+
+    @cached_property
+    def dimensions(self) -> tuple[AnyDimension, ...]:
+        """Those of its groups."""
+        return tuple(dimension for group in self.groups for dimension in group.dimensions)
+
+    @cached_property
+    def combinations(self) -> int | None:
+        """Valid or not; None with a continuous dimension."""
+        return combinations(self.dimensions)
+
+    def draw(self, rng: RandomSource) -> dict[str, Scalar]:
+        """A combination by chance, valid or not."""
+        return {name: value for group in self.groups for name, value in group.draw(rng).items()}
+
+
+def couple(dimensions: Sequence[AnyDimension], rules: Sequence[Rule]) -> list[Bundle]:
+    """The bundles, by their first dimension. Rules that look at no dimension are in none of them."""
+    close = [rule for rule in rules if rule.inputs is None]
+    groups = [
+        Group(tuple(dimensions[p] for p in positions), tuple(close[n] for n in numbers))
+        for positions, numbers in _joined(len(dimensions), [touched(rule, dimensions) for rule in close])
     ]
+    wide = [rule for rule in rules if rule.inputs is not None]
+    spans = [[number for number, group in enumerate(groups) if touched(rule, group.dimensions)] for rule in wide]
+    return [
+        _bundle([groups[p] for p in positions], [wide[n] for n in numbers], rules)
+        for positions, numbers in _joined(len(groups), spans)
+    ]
+
+
+def _bundle(groups: Sequence[Group], wide: Sequence[Rule], order: Sequence[Rule]) -> Bundle:
+    if len(groups) > 1:
+        return Bundle(tuple(groups), tuple(wide))
+    own = [rule for rule in order if rule in wide or rule in groups[0].rules]
+    return Bundle((Group(groups[0].dimensions, tuple(own)),), ())
+
+
+def _joined(size: int, links: Iterable[Collection[int]]) -> list[tuple[list[int], list[int]]]:
+    """The numbers below ``size`` in parts, two in one part if a link has both; with each part the numbers of its links.
+
+    Ascending, by the first of each part. A link without a number is in none.
+    """
+    parts: list[tuple[set[int], list[int]]] = [({position}, []) for position in range(size)]
+    for number, link in enumerate(links):
+        if link:
+            joined = [part for part in parts if not part[0].isdisjoint(link)]
+            parts = [part for part in parts if part[0].isdisjoint(link)]
+            parts.append((set().union(*(p for p, _ in joined)), [number, *(n for _, ns in joined for n in ns)]))
+    return sorted((sorted(positions), sorted(numbers)) for positions, numbers in parts)
 
 
 def touched(rule: Rule, dimensions: Sequence[AnyDimension]) -> list[int]:

@@ -123,11 +123,13 @@ class Neutral:
         return self._unknown(found[1], value)
 
     def expand(self, given: Mapping[str, Scalar], context: PlanContext) -> Expansion:
-        """Engine parameters of the given neutral settings. A preset stands for all fields of its block."""
+        """Engine parameters of the given neutral settings. A preset stands for the fields that it names; a field that
+        is given itself (and is not ``auto``) counts before it.
+        """
         fields: dict[str, Scalar] = dict(self.table.facts(context))
         settings: dict[str, Scalar] = {}
         problems: dict[str, str] = {}
-        asked: list[tuple[Block, str, Scalar]] = []
+        asked: list[tuple[Block, str, Scalar, bool]] = []
         for block in self.table.blocks:
             name = given.get(block.key(PRESET))
             preset = None if name is None else block.presets[str(name)]
@@ -137,17 +139,21 @@ class Neutral:
                 if preset.excluded:
                     problems[block.prefix] = f"{name}: {preset.excluded}"
             for one in block.fields:
-                value = given.get(block.key(one.name)) if preset is None else preset.fields.get(one.name)
+                value, own = given.get(block.key(one.name)), True
+                if preset is not None and value in (None, AUTO) and one.name in preset.fields:
+                    value, own = preset.fields[one.name], False
                 if value is not None:
                     settings[block.key(one.name)] = fields[one.name] = value
-                    asked.append((block, one.name, value))
+                    asked.append((block, one.name, value, own))
         parameters: dict[str, Scalar] = {}
         sources: dict[str, str] = {}
         notes: list[str] = []
-        for block, name, value in asked:
+        for block, name, value, own in asked:
             if value == AUTO:
                 continue
-            problem = self._apply(block, name, value, fields, context, parameters, sources, notes)
+            # What only a preset may do is not done to a field that is given itself.
+            seen = {**fields, f"{PRESET}.{block.prefix}": None} if own else fields
+            problem = self._apply(block, name, value, seen, context, parameters, sources, notes)
             if problem is not None and block.prefix not in problems:
                 preset_name = settings.get(block.key(PRESET))
                 problems[block.prefix] = problem if preset_name is None else f"{preset_name}: {problem}"

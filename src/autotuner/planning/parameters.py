@@ -12,7 +12,7 @@ from autotuner.contracts.engine import Catalogue, CatalogueParameter, canonical
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import MODEL_KEY, Scalar, canonical_json
 from autotuner.planning.neutral import Neutral
-from autotuner.planning.resolve import ENV_PREFIX, ModelFile, find_parameter
+from autotuner.planning.resolve import ENV_PREFIX, ModelFile, find_parameter, kept_error
 from autotuner.planning.values import check_values
 
 RESERVED = "__"
@@ -43,10 +43,20 @@ def read_parameters(document: TaskDocument, catalogue: Catalogue, neutral: Neutr
     """What ``parameters`` of the document gives, by canonical name.
 
     A neutral name that is not the engine's own stands for what the engine makes of it.
-    AutotunerError: UNKNOWN_PARAMETER, CONTRADICTION (two spellings of one parameter), INVALID_VALUE.
+    AutotunerError: UNKNOWN_PARAMETER, CONTRADICTION (two spellings of one parameter, or what this program sets itself),
+    INVALID_VALUE.
     """
     free = document.runtime.allow_unknown_flags
     return _read(document.parameters, catalogue, neutral, "parameters", allow_unknown=free)
+
+
+def check_extra_args(document: TaskDocument, catalogue: Catalogue) -> None:
+    """AutotunerError(CONTRADICTION) when ``runtime.extra_args`` has a flag of what this program sets itself."""
+    kept = {flag for parameter in catalogue.reserved for flag in (parameter.flag, *parameter.flags) if flag}
+    for word in document.runtime.extra_args:
+        flag = word.partition("=")[0]
+        if flag in kept:
+            raise kept_error(catalogue, flag, "runtime.extra_args")
 
 
 def read_reference(

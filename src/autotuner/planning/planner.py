@@ -12,6 +12,7 @@ from autotuner.config.workload import arrival, limits, load_points, load_search,
 from autotuner.contracts.attempt import CoreSplit
 from autotuner.contracts.engine import Catalogue, Engine, PlanContext, Runtime
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.neutral import PRESET
 from autotuner.contracts.quality import PromptSet
 from autotuner.contracts.search import RandomSource
 from autotuner.contracts.store import ExperimentOrigin
@@ -22,8 +23,9 @@ from autotuner.planning.cores import split_cores
 from autotuner.planning.dimensions import AnyDimension, FloatDimension, IntDimension, choices
 from autotuner.planning.doubts import doubts
 from autotuner.planning.fair_load import fair_load
+from autotuner.planning.listing import Between
 from autotuner.planning.neutral import Neutral
-from autotuner.planning.parameters import Given, read_parameters, read_reference
+from autotuner.planning.parameters import Given, check_extra_args, read_parameters, read_reference
 from autotuner.planning.plan import Estimate, Plan, PlannedExperiment
 from autotuner.planning.preset_rules import preset_rules
 from autotuner.planning.provenance import provenance, setting_notes
@@ -87,6 +89,7 @@ def make_plan(
     models = tuple(models)
     neutral = Neutral(engine.neutral, engine.catalogue)
     given = read_parameters(document, engine.catalogue, neutral)
+    check_extra_args(document, engine.catalogue)
     asked = [
         read_reference(document, number, reference, engine.catalogue, neutral, models)
         for number, reference in enumerate(document.optimization.references)
@@ -114,7 +117,13 @@ def make_plan(
     resolver = replace(resolver, rules=neutral.rules(useful, given))
     # What presets forbid is no configuration of the search; the baseline and the references are what they are.
     searching = replace(resolver, rules=neutral.rules([*useful, *of_presets], given)) if of_presets else resolver
-    space = ParameterSpace(dimensions, rules=searching.rules or (), check=searching.check, identify=searching.identity)
+    space = ParameterSpace(
+        dimensions,
+        rules=searching.rules or (),
+        check=searching.check,
+        identify=searching.identity,
+        between=Between(searching.inputs, searching.broken),
+    )
     count = space.count(rng)
     if count.empty:
         raise _empty(count)
@@ -366,7 +375,7 @@ def _references(
                 place=f"{place}.label",
             )
         labels.add(reference.label)
-        values = {**default, **change}
+        values = {**default, **_giving_way(default, change, resolver.neutral), **change}
         broken = resolver.check(None, values)
         if broken is not None:
             raise AutotunerError(
@@ -380,6 +389,12 @@ def _references(
             PlannedExperiment(ExperimentOrigin.REFERENCE, reference.label, values, resolver.identity(values))
         )
     return tuple(planned)
+
+
+def _giving_way(default: Configuration, change: Configuration, neutral: Neutral | None) -> dict[str, Scalar]:
+    """Where a change names a preset, the default of the other fields of its block gives way to it."""
+    blocks = [] if neutral is None else [one for one in neutral.table.blocks if change.get(one.key(PRESET)) is not None]
+    return {key: None for block in blocks for one in block.fields if (key := block.key(one.name)) in default}
 
 
 def _searched(budget: int, space: ParameterSpace, count: Count, planned: Sequence[PlannedExperiment]) -> int:

@@ -148,6 +148,24 @@ class Resolver:
                 return f"{error.what}: {error.why}"
         return None
 
+    def inputs(self, rules: Sequence[Rule], configuration: Configuration) -> dict[str, Scalar]:
+        """The values of the inputs of rules that have some, or what is alike to all of them; None: not given."""
+        values, context = self._values(configuration), self._context(configuration)
+        found = {name: values.get(name) for rule in rules for name in sorted(rule.inputs or ())}
+        if len(rules) == 1 and (alike := rules[0].alike) is not None:
+            return {name: alike(name, value, context) for name, value in found.items()}
+        return found
+
+    def broken(self, rules: Sequence[Rule], inputs: Mapping[str, Scalar]) -> str | None:
+        """The sentence of the first rule that its inputs break. Called very often."""
+        model = inputs.get(MODEL_IN_RULES)
+        context = self._contexts[self.models[0].name if model is None else str(model)]
+        for rule in rules:
+            sentence = rule.check(inputs, context)
+            if sentence is not None:
+                return sentence
+        return None
+
     def remarks(self, configuration: Configuration) -> list[RuleRemark]:
         """What the rules know of a configuration that breaks none of them."""
         values, context = self._values(configuration), self._context(configuration)
@@ -252,9 +270,11 @@ def find_parameter(
 ) -> CatalogueParameter | None:
     """The catalogue's parameter; None for an unknown one that is allowed.
 
-    AutotunerError (UNKNOWN_PARAMETER) with the nearest name otherwise.
+    AutotunerError: UNKNOWN_PARAMETER with the nearest name otherwise; CONTRADICTION for what this program sets itself.
     """
     parameter = catalogue.find(spelling)
+    if parameter is None and catalogue.keeps(spelling):
+        raise kept_error(catalogue, spelling, place)
     if parameter is not None or allow_unknown:
         return parameter
     spellings = [canonical(s) for p in catalogue.parameters for s in p.spellings]
@@ -266,6 +286,17 @@ def find_parameter(
         remedy=(f"Did you mean {near[0]!r}? " if near else "")
         + f"`autotuner engine show {catalogue.engine}` lists all; "
         "runtime.allow_unknown_flags: true passes it on unchecked",
+        place=place,
+    )
+
+
+def kept_error(catalogue: Catalogue, spelling: str, place: str) -> AutotunerError:
+    """For what a document must not set."""
+    return AutotunerError(
+        ErrorCode.CONTRADICTION,
+        f"{spelling} of {catalogue.engine} cannot be set",
+        why="this program sets the model, the address, the served name and the like itself, anew at each start",
+        remedy="Leave it out; model.id_or_path names the model, model.served_name how requests call it",
         place=place,
     )
 

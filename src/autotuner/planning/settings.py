@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autotuner.config.document import TaskDocument
-from autotuner.config.parameters import Choices, ParameterSpec, dump_spec
+from autotuner.config.parameters import Choices, ParameterSpec, dump_spec, same_value
 from autotuner.config.problems import nearest
-from autotuner.config.structured import UNSEARCHED, Setting, presets, settings
+from autotuner.config.structured import Setting, presets, settings
 from autotuner.contracts.engine import Catalogue, PlanContext
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.neutral import PRESET, Block
 from autotuner.contracts.values import canonical_json
-from autotuner.planning.neutral import Neutral
+from autotuner.planning.neutral import AUTO, Neutral
 from autotuner.planning.parameters import Given
 from autotuner.planning.values import check_values, standing_for
 
@@ -65,8 +65,10 @@ def read_settings(
             continue
         found[key] = made
     for prefix, names in presets(document).items():
-        made = _presets(prefix, names, found, neutral, catalogue)
-        notes += _beaten(made, parameters, neutral.sets(made.name))
+        block, made = _presets(prefix, names, neutral, catalogue)
+        _check_agree(block, names, made, found)
+        named = {block.key(name) for preset in names for name in block.presets[preset].fields}
+        notes += _beaten(made, parameters, neutral.sets(made.name) | named)
         found[made.name] = made
     return Structured(found, tuple(dict.fromkeys(notes)))
 
@@ -127,10 +129,8 @@ def _beaten(made: Given, parameters: Mapping[str, Given], decided: frozenset[str
     ]
 
 
-def _presets(
-    prefix: str, names: Sequence[str], found: Mapping[str, Given], neutral: Neutral, catalogue: Catalogue
-) -> Given:
-    """The presets as one parameter; beside other fields of the block, "none of them" is one of its values."""
+def _presets(prefix: str, names: Sequence[str], neutral: Neutral, catalogue: Catalogue) -> tuple[Block, Given]:
+    """The presets as one parameter."""
     block = neutral.block(prefix)
     key = "" if block is None else block.key(PRESET)
     known = neutral.known(key)
@@ -153,8 +153,27 @@ def _presets(
                 remedy=f"Did you mean {near!r}?" if near else "Use one of these names",
                 place=place,
             )
-    others = {block.key(one.name) for one in block.fields if one.name not in UNSEARCHED} & found.keys()
-    return Given(key, place, known, Choices(values=(*names, *([None] if others else []))), place)
+    return block, Given(key, place, known, Choices(values=tuple(names)), place)
+
+
+def _check_agree(block: Block, names: Sequence[str], made: Given, found: Mapping[str, Given]) -> None:
+    """AutotunerError(CONTRADICTION) when a field of the block is given with a value that a preset beside it has not.
+
+    Fields that no preset names, or for which it says ``auto``, hold for all of them.
+    """
+    for name in names:
+        for field, value in block.presets[name].fields.items():
+            given = found.get(block.key(field))
+            if given is None or given.known is None or value == AUTO:
+                continue
+            if not all(same_value(value, other) for other in standing_for(given.known, given.spec)):
+                raise AutotunerError(
+                    ErrorCode.CONTRADICTION,
+                    f"{made.place} and {given.place} both decide {field}",
+                    why=f"the preset {name!r} has {canonical_json(value)}, and the field {_text(given.spec)}",
+                    remedy="Leave one of them out; lists of the fields alone can name the same and more",
+                    place=given.place,
+                )
 
 
 def _text(spec: ParameterSpec) -> str:

@@ -1,25 +1,25 @@
 """The valid, distinct configurations of a task: counted and sampled without being listed.
 
-Known constraints couple some parameters. Parameters that share a rule form a *group*; groups are independent, so the
-number of valid combinations is the product of the groups' numbers, and a uniform valid sample is one of each group.
+Known constraints couple some parameters. Parameters that share a rule form a *group*, and groups with a rule between
+them a *bundle*; bundles are independent, so the number of valid combinations is the product of the bundles' numbers,
+and a uniform valid sample is one of each bundle.
 """
 
 from __future__ import annotations
 
-from array import array
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from autotuner.contracts.engine import Rule
+from autotuner.contracts.errors import AutotunerError
 from autotuner.contracts.search import RandomSource
 from autotuner.contracts.values import Configuration, Scalar
 from autotuner.planning.coupling import Group, combinations, couple, decode, touched
 from autotuner.planning.dimensions import AnyDimension
-
-GROUP_LIMIT = 65_536
-"""Groups with at most so many combinations are checked one by one (about a second of work)."""
+from autotuner.planning.listing import ENOUGH, TRIES, Between, Valid, few
 
 EXACT_LIMIT = 4_096
 """Spaces with at most so many combinations are resolved one by one, so that equal commands are found exactly."""
@@ -27,21 +27,11 @@ EXACT_LIMIT = 4_096
 COMPARE_LIMIT = 16_384
 """In a larger space, groups with at most so many valid combinations are (one or two seconds of work)."""
 
-TRIES = 100_000
-"""Random combinations that are looked at before a valid one is given up (about a second of work)."""
-
-ENOUGH = 1_000
-"""Valid ones among random combinations after which their share is known well enough (to 3 %)."""
-
 PROBES = 200
 """Random configurations of a large space whose command is written, to see whether the engine can express them."""
 
 FULL_CHECK = 5
 """Tries that writing a command costs."""
-
-MAX_REASONS = 100
-OTHER_REASON = "further combinations that break a rule"
-"""More than MAX_REASONS sentences are counted under this one."""
 
 Check = Callable[[Sequence[Rule] | None, Configuration], str | None]
 
@@ -74,28 +64,51 @@ class Count:
 
 
 @dataclass(frozen=True)
-class _Valid:
-    """The valid combinations of a group."""
+class _ClassCount:
+    """Combinations of a group that are all the same to the rules between groups."""
 
-    numbers: Sequence[int]
+    size: int
+    valid: int
+    """That the engine can express, too."""
+    distinct: int
     broken: Mapping[str, int]
+    """The others, by why it cannot."""
 
 
 @dataclass(frozen=True)
-class _GroupCount:
+class _BundleCount:
     by_rules: int
-    """That break no rule of the group; ``valid``: which the engine can express, too."""
+    """That break no rule; ``valid``: which the engine can express, too."""
     valid: int
     distinct: int
     exact: bool
     broken: Mapping[str, int]
 
 
+class _Beside:
+    """What is launched with a group's values, beside those that a valid configuration has for the others."""
+
+    def __init__(self, base: Configuration, launched: Callable[[Configuration], tuple[str | None, str]]) -> None:
+        self._base = base
+        self._launched = launched
+        self._known: dict[tuple[tuple[str, type, Scalar], ...], tuple[str | None, str]] = {}
+
+    def launched(self, values: Mapping[str, Scalar]) -> tuple[str | None, str]:
+        """The identity; or None, and why the engine cannot express it."""
+        key = tuple((name, type(value), value) for name, value in values.items())  # True and 1 are two values
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._launched({**self._base, **values})
+        return found
+
+
 class ParameterSpace:
     """Implements ``contracts.search.SearchSpace``.
 
     ``check(rules, configuration)`` gives the sentence of the first broken rule; ``rules`` restricts which are looked
-    at (None: all, and whether the engine can express the values at all). ``identify`` hashes what would be launched.
+    at (None: all, and whether the engine can express the values at all). ``identify`` hashes what would be launched;
+    AutotunerError for what the engine cannot express. ``between``: how rules with ``inputs`` are asked, for whole
+    configurations; without it they couple parameters like all others.
     """
 
     def __init__(
@@ -105,16 +118,22 @@ class ParameterSpace:
         rules: Sequence[Rule],
         check: Check,
         identify: Callable[[Configuration], str],
+        between: Between | None = None,
     ) -> None:
         self._dimensions = tuple(dimensions)
         self._check = check
         self._identify = identify
-        self._groups = couple(self._dimensions, rules)
+        parts: Between | None = None
+        if between is None:
+            rules = [replace(rule, inputs=None) for rule in rules]
+        else:
+            whole = between.inputs
+            parts = replace(between, inputs=lambda some, values: whole(some, {**self._first, **values}))
+        self._valid = [Valid(bundle, self._check_part, parts) for bundle in couple(self._dimensions, rules)]
         # Each rule is looked at as soon as the last dimension that it needs has a value; -1: needs none.
         self._ending: dict[int, list[Rule]] = {}
         for rule in rules:
             self._ending.setdefault(max(touched(rule, self._dimensions), default=-1), []).append(rule)
-        self._valid: dict[int, _Valid | None] = {}
 
     @property
     def dimensions(self) -> Sequence[AnyDimension]:
@@ -189,11 +208,11 @@ class ParameterSpace:
             return self._count_all(total)
         if self._hopeless is not None:
             return Count(total, 0, 0, exact=True, excluded={self._hopeless: total or ENOUGH})
-        for number, group in enumerate(self._groups):
-            valid = self._valid_of(number)
-            if valid is not None and not valid.numbers:
-                others = 1 if total is None else total // (group.combinations or 1)
-                excluded = {sentence: broken * others for sentence, broken in valid.broken.items()}
+        for valid in self._valid:
+            if valid.none is not None:
+                reasons, of = valid.none
+                others = 1 if total is None else total // of
+                excluded = {sentence: broken * others for sentence, broken in reasons.items()}
                 return Count(total, 0, 0, exact=True, excluded=excluded)
         base = self.sample(rng)
         if base is None:
@@ -228,45 +247,23 @@ class ParameterSpace:
     def _draw(self, rng: RandomSource, tries: int) -> tuple[Configuration | None, int]:
         """A combination that breaks no rule (the engine may still refuse it), and how many tries are left."""
         drawn: dict[str, Scalar] = {}
-        for number, group in enumerate(self._groups):
-            valid = self._valid_of(number)
-            if valid is not None:
-                if not valid.numbers:
-                    return None, 0
-                drawn.update(group.decode(valid.numbers[rng.randrange(len(valid.numbers))]))
-                continue
-            values = group.draw(rng)
-            while self._check(group.rules, {**self._first, **values}) is not None:
-                tries -= 1
-                if tries <= 0:
-                    return None, 0
-                values = group.draw(rng)
-            drawn.update(values)
+        for valid in self._valid:
+            values, tries = valid.draw(rng, tries)
+            if values is None:
+                return None, 0
+            drawn |= values
         return {dimension.name: drawn[dimension.name] for dimension in self._dimensions}, tries
 
-    def _valid_of(self, number: int) -> _Valid | None:
-        """The valid combinations of a group; None when it is too large to look at each."""
-        if number not in self._valid:
-            self._valid[number] = self._look_at(self._groups[number])
-        return self._valid[number]
+    def _check_part(self, rules: Sequence[Rule], values: Mapping[str, Scalar]) -> str | None:
+        """Rules look at no dimension outside what they couple, so the others have any value."""
+        return self._check(rules, {**self._first, **values})
 
-    def _look_at(self, group: Group) -> _Valid | None:
-        total = group.combinations
-        if total is None:
-            return None
-        if not group.rules:
-            return _Valid(range(total), {})
-        if total > GROUP_LIMIT:
-            return None
-        numbers, broken = array("l"), Counter[str]()
-        for number in range(total):
-            # The other parameters have any value: the group's rules do not look at them.
-            sentence = self._check(group.rules, {**self._first, **group.decode(number)})
-            if sentence is None:
-                numbers.append(number)
-            else:
-                broken[sentence] += 1
-        return _Valid(numbers, _few(broken))
+    def _launched(self, configuration: Configuration) -> tuple[str | None, str]:
+        """The identity; or None, and why the engine cannot express it."""
+        try:
+            return self._identify(configuration), ""
+        except AutotunerError as error:
+            return None, f"{error.what}: {error.why}"
 
     # ---- counting
 
@@ -282,57 +279,30 @@ class ParameterSpace:
                 continue
             valid += 1
             identities.add(self.identity(configuration))
-        return Count(total, valid, len(identities), exact=True, excluded=_few(excluded))
+        return Count(total, valid, len(identities), exact=True, excluded=few(excluded))
 
     def _count_groups(self, total: int, base: Configuration, rng: RandomSource) -> Count:
-        """The product over the groups. ``base`` is valid."""
+        """The product over the bundles. ``base`` is valid."""
+        beside = _Beside(base, self._launched)
         excluded: Counter[str] = Counter()
         by_rules = valid = distinct = 1
         exact, rest = True, total
-        for number, group in enumerate(self._groups):
-            counted = self._count_group(number, base, rng)
-            rest //= group.combinations or 1
+        for part in self._valid:
+            counted = _count_bundle(part, beside, rng)
+            rest //= part.bundle.combinations or 1
             for sentence, broken in counted.broken.items():
                 excluded[sentence] += broken * valid * rest
             by_rules *= counted.by_rules
             valid, distinct = valid * counted.valid, distinct * counted.distinct
             exact = exact and counted.exact
-        share = self._surprising_share(base, rng)
+        share = self._surprising_share(beside, rng)
         if share is not None:
             exact = False
             valid, distinct = round(by_rules * share), round(by_rules * share * distinct / valid)
         # The base was found, so an estimate is at least one.
-        return Count(total, max(1, valid), max(1, distinct), exact=exact, excluded=_few(excluded))
+        return Count(total, max(1, valid), max(1, distinct), exact=exact, excluded=few(excluded))
 
-    def _count_group(self, number: int, base: Configuration, rng: RandomSource) -> _GroupCount:
-        """One group, the other parameters as in ``base``."""
-        group, looked = self._groups[number], self._valid_of(number)
-        if looked is None:
-            estimate = max(1, round((group.combinations or 1) * self._valid_share(group, rng)))
-            return _GroupCount(estimate, estimate, estimate, exact=False, broken={})
-        by_rules = len(looked.numbers)
-        if by_rules > COMPARE_LIMIT:
-            return _GroupCount(by_rules, by_rules, by_rules, exact=False, broken=looked.broken)
-        broken, valid, identities = Counter(looked.broken), 0, set[str]()
-        for combination in looked.numbers:
-            configuration = {**base, **group.decode(combination)}
-            sentence = self.violation(configuration)
-            if sentence is None:
-                valid += 1
-                identities.add(self.identity(configuration))
-            else:  # the engine cannot express it
-                broken[sentence] += 1
-        return _GroupCount(by_rules, valid, len(identities), exact=True, broken=broken)
-
-    def _valid_share(self, group: Group, rng: RandomSource) -> float:
-        """Share of random combinations of a group that break none of its rules."""
-        kept = drawn = 0
-        while drawn < TRIES and kept < ENOUGH:
-            drawn += 1
-            kept += self._check(group.rules, {**self._first, **group.draw(rng)}) is None
-        return kept / drawn
-
-    def _surprising_share(self, base: Configuration, rng: RandomSource) -> float | None:
+    def _surprising_share(self, beside: _Beside, rng: RandomSource) -> float | None:
         """What the engine cannot express should be one group's values, whatever the others are: None if it is.
 
         Otherwise the share that it can express of random configurations which break no rule.
@@ -344,31 +314,65 @@ class ParameterSpace:
             if configuration is None:
                 break
             drawn += 1
-            fine = self.violation(configuration) is None
+            fine = self._launched(configuration)[0] is not None
             valid += fine
-            surprised |= fine is any(self.violation(part) is not None for part in self._parts(configuration, base))
+            surprised |= fine is any(beside.launched(part)[0] is None for part in self._parts(configuration))
         return valid / drawn if surprised else None
 
-    def _parts(self, configuration: Configuration, base: Configuration) -> Iterator[Configuration]:
-        """``base`` with one group's values of the configuration."""
-        for group in self._groups:
-            yield {**base, **{dimension.name: configuration[dimension.name] for dimension in group.dimensions}}
+    def _parts(self, configuration: Configuration) -> Iterator[Configuration]:
+        """Each group's values of the configuration."""
+        for valid in self._valid:
+            for group in valid.bundle.groups:
+                yield {dimension.name: configuration[dimension.name] for dimension in group.dimensions}
 
     def _broken_at_random(self, rng: RandomSource) -> dict[str, int]:
         """Sentences that random combinations break."""
         broken: Counter[str] = Counter()
         for _ in range(ENOUGH):
-            values = {name: value for group in self._groups for name, value in group.draw(rng).items()}
+            values = {name: value for valid in self._valid for name, value in valid.bundle.draw(rng).items()}
             sentence = self.violation(values)
             if sentence is not None:
                 broken[sentence] += 1
-        return _few(broken)
+        return few(broken)
 
 
-def _few(broken: Counter[str]) -> dict[str, int]:
-    """The most frequent sentences, and the number of the others."""
-    kept = dict(broken.most_common(MAX_REASONS))
-    others = broken.total() - sum(kept.values())
-    if others:
-        kept[OTHER_REASON] = kept.get(OTHER_REASON, 0) + others
-    return kept
+def _count_bundle(valid: Valid, beside: _Beside, rng: RandomSource) -> _BundleCount:
+    """A bundle: its table, with what the engine cannot express and what is launched alike found group by group.
+
+    What is launched alike is all the same to the rules between groups, so it is in one class.
+    """
+    table = valid.table
+    if table is None:
+        estimate = valid.estimate(rng)
+        return _BundleCount(estimate, estimate, estimate, exact=False, broken={})
+    if any(sum(map(len, classes)) > COMPARE_LIMIT for classes in table.classes):
+        return _BundleCount(table.valid, table.valid, table.valid, exact=False, broken=table.broken)
+    counted = [
+        [_count_class(group, numbers, beside) for numbers in classes]
+        for group, classes in zip(valid.bundle.groups, table.classes, strict=True)
+    ]
+    if all(one.size == one.distinct for classes in counted for one in classes):
+        return _BundleCount(table.valid, table.valid, table.valid, exact=True, broken=table.broken)
+    broken, fine, distinct = Counter(table.broken), 0, 0
+    for chosen in table.chosen():
+        some = [classes[number] for classes, number in zip(counted, chosen, strict=True)]
+        fine += math.prod(one.valid for one in some)
+        distinct += math.prod(one.distinct for one in some)
+        for position, one in enumerate(some):
+            # What it cannot, beside what it can of the groups before and all of those behind.
+            others = [other.valid for other in some[:position]] + [other.size for other in some[position + 1 :]]
+            for sentence, number in one.broken.items():
+                broken[sentence] += number * math.prod(others)
+    return _BundleCount(table.valid, fine, distinct, exact=True, broken=broken)
+
+
+def _count_class(group: Group, numbers: Sequence[int], beside: _Beside) -> _ClassCount:
+    broken, valid, identities = Counter[str](), 0, set[str]()
+    for number in numbers:
+        identity, why = beside.launched(group.decode(number))
+        if identity is None:
+            broken[why] += 1
+        else:
+            valid += 1
+            identities.add(identity)
+    return _ClassCount(len(numbers), valid, len(identities), broken)

@@ -99,6 +99,8 @@ def task_from_context(
     of this one gets the next number. ``mode``: deployment mode where the request gives none. What the request gives
     counts as the document; its defaults are the weakest layer. AutotunerError as of ``assemble_document``.
     """
+    if request.presets and presets is NO_PRESETS:
+        raise ValueError("the presets of a request are looked up before its task is assembled")
     base: dict[str, Any] = {}
     own: dict[str, Any] = {"model": {"id_or_path": request.model_name}}
     for name, block, key in _PLACES:

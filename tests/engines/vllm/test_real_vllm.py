@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +21,8 @@ from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.progress import Snapshot
 from autotuner.contracts.result import ExperimentSummary
 from autotuner.contracts.store import AttemptRow
+from autotuner.deploy.local import processes
+from autotuner.deploy.local.supervisor import PR_SET_CHILD_SUBREAPER
 from autotuner.services.settings import Settings, load_settings
 from autotuner.services.tasks import run_task
 from autotuner.store import open_store
@@ -73,23 +80,51 @@ def settings(tmp_path: Path) -> Settings:
 def nothing_is_left(environment: Path) -> Iterator[None]:
     """Whatever a start was, all its processes are gone when the task has ended.
 
-    It cannot be told whose a process is, so nobody else may start this vLLM meanwhile.
+    This process is given what loses its parent, so what a start leaves is below it, whatever it has erased of itself.
+    vLLM that somebody else starts in the same environment is not.
     """
-    before = processes_of(environment)
-    yield
-    assert processes_of(environment) <= before
+    system = ctypes.CDLL(None, use_errno=True)
+    assert system.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    try:
+        yield
+        assert processes_of(environment) == set()
+    finally:
+        system.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-def processes_of(environment: Path) -> set[str]:
-    """Processes that have a library of the environment in memory: vLLM's rename themselves and lose their arguments."""
+def processes_of(environment: Path) -> set[int]:
+    """Processes below this one that have a library of the environment in memory."""
     found = set()
-    for maps in Path("/proc").glob("[0-9]*/maps"):
+    this = processes.find(os.getpid())
+    assert this is not None
+    for process in processes.descendants(this):
         try:
-            if str(environment.resolve()) in maps.read_text(encoding="utf-8", errors="replace"):
-                found.add(maps.parent.name)
+            maps = Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8", errors="replace")
         except OSError:
-            continue  # it has ended meanwhile, or is none of ours
+            continue  # it has ended meanwhile
+        if str(environment.resolve()) in maps:
+            found.add(process.pid)
     return found
+
+
+def test_what_is_left_is_found_though_its_parent_is_gone(environment: Path) -> None:
+    """The check itself: an orphan of another session with a library of the environment in memory."""
+    library = next((environment / "lib").glob("python*/site-packages/torch/lib/libc10.so"))
+    sleeper = "import mmap, os, sys, time; os.setsid(); f = open(sys.argv[1], 'rb'); "
+    sleeper += "kept = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); print(os.getpid(), flush=True); time.sleep(600)"
+    starter = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', *sys.argv[1:]])"
+    with subprocess.Popen(
+        [sys.executable, "-c", starter, sleeper, str(library)], stdout=subprocess.PIPE, text=True
+    ) as started:
+        assert started.stdout is not None
+        orphan = int(started.stdout.readline())
+        assert started.wait() == 0
+        try:
+            assert processes_of(environment) == {orphan}
+        finally:
+            os.kill(orphan, signal.SIGKILL)
+            os.waitpid(orphan, 0)
+    assert processes_of(environment) == set()
 
 
 async def run_one(

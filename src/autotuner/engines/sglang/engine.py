@@ -58,11 +58,11 @@ class SglangEngine:
     @cached_property
     def catalogue(self) -> Catalogue:
         """Parameters of its server."""
-        return self._given or Shelf().get(self.name, self._version)
+        return (self._given or Shelf().get(self.name, self._version)).reserving(OWNED)
 
     @cached_property
     def _writer(self) -> CommandLine:
-        return CommandLine(self.catalogue, TABLE.rows, OWNED)
+        return CommandLine(self.catalogue, TABLE.rows)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -76,7 +76,7 @@ class SglangEngine:
             metrics_path="/metrics",
             metric_names=METRIC_NAMES,
             cache_reset_path="/flush_cache",
-            version_path="/get_server_info",
+            version_path="/server_info",
             version_field="version",
             log_patterns=LOG_PATTERNS,
             dialect="sglang",

@@ -1,4 +1,8 @@
-"""What SGLang writes when it fails. The first pattern that matches decides, so causes come first."""
+"""What SGLang writes when it fails. The first pattern that matches decides, so causes come first.
+
+The words are those of the sources of SGLang 0.5.23: the pools of srt/mem_cache and srt/model_executor, srt/managers,
+srt/entrypoints/engine.py, srt/server_args.py, srt/models/registry.py.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ _LESS_MEMORY = "lower mem_fraction_static or max_running_requests, or spread the
 
 LOG_PATTERNS = (
     LogPattern(
-        pattern=r"[Aa]ddress already in use|EADDRINUSE",
+        pattern=r"[Aa]ddress already in use|EADDRINUSE|Port is already in use\.|_port \d+ is already in use",
         kind=FailureClass.PORT,
         diagnosis="one of the server's ports was taken by another process",
         hint="nothing to do: the attempt is repeated on another port",
@@ -25,6 +29,18 @@ LOG_PATTERNS = (
         diagnosis="the weights leave no room for the KV cache",
         hint="raise mem_fraction_static, or spread the model over more GPUs (tp)",
         certain=True,
+    ),
+    LogPattern(
+        pattern=r"Error: The memory capacity is unbalanced\. Some GPUs may be occupied by other processes",
+        kind=FailureClass.OOM,
+        diagnosis="another process holds memory of a GPU",
+        hint="end it, or leave that GPU out",
+    ),
+    LogPattern(
+        pattern=r"(Prefill|Decode) out of memory\. Try to lower your batch size|alloc_req_slots runs out of memory",
+        kind=FailureClass.OOM,
+        diagnosis="the KV cache did not suffice while requests were computed",
+        hint="lower max_running_requests or chunked_prefill_size, or raise mem_fraction_static",
     ),
     LogPattern(
         pattern=r"CUDA out of memory|torch\.(cuda\.)?OutOfMemoryError|HIP out of memory",
@@ -52,19 +68,21 @@ LOG_PATTERNS = (
         hint="point runtime.python to the environment that has it",
     ),
     LogPattern(
-        pattern=r"Unsupported architectures|NotImplementedError|requires .*compute capability",
+        pattern=r"Model architectures .* (are not supported for now|failed to be inspected)|"
+        r"\bNotImplementedError(: |$)|requir(es|ing) compute capability",
         kind=FailureClass.UNSUPPORTED,
         diagnosis="this version of the engine, or this hardware, cannot do it",
         hint="the line in the log says what; leave the combination out of the search",
     ),
     LogPattern(
-        pattern=r"^AssertionError: |^ValueError: ",
+        pattern=r"^AssertionError(: |$)|^ValueError: ",
         kind=FailureClass.BAD_ARGUMENT,
         diagnosis="the engine refused this combination of parameters",
         hint="the line in the log says which; leave the combination out of the search",
     ),
     LogPattern(
-        pattern=r"Scheduler hit an exception|Received sigquit from a child process",
+        pattern=r"Scheduler hit an exception|Received sigquit from a child process|"
+        r"Rank \d+ scheduler died during initialization|Subprocess .* crashed with exit code",
         kind=FailureClass.CRASH,
         diagnosis="the engine's scheduler died",
         hint="this combination of parameters is one that the engine does not survive; leave it out",

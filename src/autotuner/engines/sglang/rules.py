@@ -7,6 +7,7 @@ from autotuner.contracts.neutral import PRESET
 from autotuner.engines.gpu_memory import memory_rule
 from autotuner.engines.gpu_rules import Values, gpu_rules, parallel, size
 from autotuner.engines.sglang.memory import FIELDS
+from autotuner.engines.sglang.neutral import PRESETS
 from autotuner.modelling.layout import Layout
 
 TP, PP, DP, ATTN_DP, DCP, CP, EP = (
@@ -55,10 +56,16 @@ def _dp_divides_tp(values: Values, context: PlanContext) -> str | None:
     tp, inside = size(values, TP), attention_dp(values)
     if tp % inside:
         return f"SGLang requires tp % dp == 0 with data-parallel attention: tp is {tp} and dp is {inside}"
-    strict = values.get(parallel("strict_dp")) is not False and values.get(parallel(PRESET)) is None
+    preset = PRESETS.get(str(values.get(parallel(PRESET))))
+    strict = values.get(parallel("strict_dp")) is not False and (preset is None or "dp" not in preset.fields)
     if strict and tp % replicas(values):
         return "SGLang requires tp % dp == 0"
     return None
+
+
+def _ep_divides_tp(values: Values, context: PlanContext) -> str | None:
+    tp, ep = size(values, TP), size(values, EP)
+    return f"SGLang shares the experts among the GPUs of tp: ep {ep} does not divide tp {tp}" if tp % ep else None
 
 
 RULES = (
@@ -68,5 +75,6 @@ RULES = (
         frozenset({TP, DP, ATTN_DP, DP_ATTENTION, parallel("strict_dp"), parallel(PRESET)}),
         _dp_divides_tp,
     ),
+    Rule("ep divides tp", frozenset({TP, EP}), _ep_divides_tp),
     memory_rule(FIELDS, (TP, PP, DP, ATTN_DP, DP_ATTENTION, DCP, CP, EP), layout),
 )

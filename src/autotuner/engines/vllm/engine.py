@@ -56,11 +56,11 @@ class VllmEngine:
     @cached_property
     def catalogue(self) -> Catalogue:
         """Parameters of its server."""
-        return self._given or Shelf().get(self.name, self._version)
+        return (self._given or Shelf().get(self.name, self._version)).reserving(OWNED)
 
     @cached_property
     def _writer(self) -> CommandLine:
-        return CommandLine(self.catalogue, TABLE.rows, OWNED)
+        return CommandLine(self.catalogue, TABLE.rows)
 
     @property
     def rules(self) -> tuple[Rule, ...]:

@@ -15,6 +15,7 @@ FIELDS = MemoryFields(
     quantization="quantization",
     no_graphs={"enforce_eager": True},
     elsewhere=("cpu_offload_gb", "offload_group_size", "kv_cache_memory_bytes", "num_gpu_blocks_override"),
+    replicas=("data_parallel_size",),
     # Without --max-model-len it refuses to start when its cache does not hold the model's longest context.
     whole_context=True,
 )

@@ -31,13 +31,14 @@ PRESETS = {
 
 
 def _expert_parallel(fields: Fields, context: PlanContext) -> Scalar:
-    """There is only a switch; the size is always tp × dp."""
+    """There is only a switch; the size is always tp × dp, and × cp where the prefill is shared."""
     asked = fields.get("ep")
-    size = int(fields.get("tp") or 1) * int(fields.get("dp") or 1)
+    tp, dp, cp = (int(fields.get(name) or 1) for name in ("tp", "dp", "cp"))
     if asked == 1:
         return False
-    if asked != size:
-        raise ValueError(f"vLLM's expert parallel size is always tp × dp, here {size}")
+    if asked != tp * dp * cp:
+        product = "tp × dp" if cp == 1 else "tp × dp × cp"
+        raise ValueError(f"vLLM's expert parallel size is always {product}, here {tp * dp * cp}")
     return True
 
 

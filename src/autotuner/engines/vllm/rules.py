@@ -1,10 +1,15 @@
-"""What vLLM refuses, beyond its parser."""
+"""What vLLM refuses, beyond its parser.
+
+After config/parallel.py, config/model.py and v1/worker/gpu/pcp_manager.py of 0.32 and 0.33. Neither refuses cp with dp.
+"""
 
 from __future__ import annotations
 
 from autotuner.contracts.engine import PlanContext, Rule
+from autotuner.contracts.values import MODEL_IN_RULES
 from autotuner.engines.gpu_memory import memory_rule
 from autotuner.engines.gpu_rules import Values, gpu_rules, size
+from autotuner.engines.neutral import model_facts
 from autotuner.engines.vllm.memory import FIELDS
 from autotuner.modelling.layout import Layout
 
@@ -19,21 +24,45 @@ def world_size(values: Values) -> int:
 
 
 def layout(values: Values) -> Layout:
-    """The parallel groups; expert parallelism is over tp × dp."""
-    tp, dp = size(values, TP), size(values, DP)
+    """The parallel groups; experts are shared by the GPUs of tp × cp × dp."""
+    tp, dp, cp = size(values, TP), size(values, DP), size(values, CP)
     return Layout(
         tp=tp,
         pp=size(values, PP),
         dp=dp,
-        cp=size(values, CP),
+        cp=cp,
         dcp=size(values, DCP),
-        moe_ep=tp * dp if values.get(EP) is True else 1,
+        moe_ep=tp * dp * cp if values.get(EP) is True else 1,
+        experts_over_cp=True,
     )
 
 
 def _dcp_divides_tp(values: Values, context: PlanContext) -> str | None:
-    tp, dcp = size(values, TP), size(values, DCP)
-    return None if tp % dcp == 0 else f"vLLM requires tp % dcp == 0: tp is {tp} and dcp is {dcp}"
+    tp, dcp, cp = size(values, TP), size(values, DCP), size(values, CP)
+    if cp == 1:
+        return None if tp % dcp == 0 else f"vLLM requires tp % dcp == 0: tp is {tp} and dcp is {dcp}"
+    allowed = sorted({1, cp, tp * cp})
+    if dcp in allowed:
+        return None
+    return f"with cp {cp} and tp {tp} vLLM takes dcp {' or '.join(map(str, allowed))}, and dcp is {dcp}"
+
+
+def _context_parallel_fits_model(values: Values, context: PlanContext) -> str | None:
+    """Models with latent attention have one head of keys and values, which every GPU of a tp group keeps."""
+    facts = model_facts(context)
+    if facts is None or facts.latent is not None:
+        return None
+    tp, dcp, heads = size(values, TP), size(values, DCP), facts.kv_heads
+    if size(values, CP) > 1:
+        return f"vLLM has cp for models with latent attention alone, and {context.model} has {facts.attention}"
+    if dcp > 1 and tp // heads < dcp:
+        return (
+            f"dcp shares the copies of the KV cache, and with tp {tp} and {heads} heads of keys and values there are "
+            f"{max(1, tp // heads)}, fewer than dcp {dcp}"
+        )
+    if (facts.heads // heads) % dcp:
+        return f"dcp {dcp} does not divide the {facts.heads // heads} query heads for each head of keys and values"
+    return None
 
 
 def _kv_cache_on_cpu(values: Values, context: PlanContext) -> str | None:
@@ -47,7 +76,8 @@ def _kv_cache_on_cpu(values: Values, context: PlanContext) -> str | None:
 
 RULES = (
     *gpu_rules((TP, PP, DP, DCP, CP, EP), world_size, layout, context="max_model_len"),
-    Rule("dcp divides tp", frozenset({TP, DCP}), _dcp_divides_tp),
+    Rule("dcp divides tp", frozenset({TP, DCP, CP}), _dcp_divides_tp),
+    Rule("context parallelism fits model", frozenset({TP, DCP, CP, MODEL_IN_RULES}), _context_parallel_fits_model),
     Rule(
         "KV cache on a CPU", frozenset({"kv_cache_dtype"}), _kv_cache_on_cpu, applies=lambda context: context.cpu_build
     ),
