@@ -167,12 +167,14 @@ async def check_silence_is_told(setup: Setup) -> None:
 
 
 async def check_wrong_model(setup: Setup) -> None:
-    """A server that answers, but serves another model than asked, is not taken for ready."""
+    """A server that answers, but serves another model than asked, is not taken for ready.
+
+    The tail of its log is not looked at: it runs, and what it said last may still be on its way into the log.
+    """
     wrong = (await failed_start(setup, "other")).failure
     assert wrong.kind is FailureClass.MISSING_MODEL
     assert wrong.certain
     assert "serves other instead of tiny" in wrong.diagnosis
-    assert "starting other" in wrong.log_tail
 
 
 async def check_stubborn_servers_end(setup: Setup) -> None:

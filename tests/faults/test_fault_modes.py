@@ -81,10 +81,10 @@ def test_each_way_to_misbehave(tmp_path: Path, mode: str, executor: str) -> None
         for word in expected.words:
             assert word in failure["diagnosis"]
         assert failure["hint"]
-        (counted,) = shown["failures"]
-        assert counted["kind"] == expected.kind
-        assert counted["starts"] == expected.starts
-        assert counted["phase"] in expected.phases
+        counted = shown["failures"]  # by class and phase; the starts need not have come equally far
+        assert {row["kind"] for row in counted} == {expected.kind}
+        assert sum(row["starts"] for row in counted) == expected.starts
+        assert {row["phase"] for row in counted} <= set(expected.phases)
         assert json.loads(ended.stderr)["error"]["why"] == failure["diagnosis"]
         again_starts = starts_of_another_run(commands, path, executor)
         assert again_starts >= expected.starts + 1, "a task that failed is tried again by hand"
