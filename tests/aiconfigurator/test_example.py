@@ -51,6 +51,20 @@ def test_the_example_by_engine(engine: str | None, flags: str) -> None:
         assert not task.losses
 
 
+def test_precisions_by_their_short_names() -> None:
+    short = {"tp": 4, "pp": 2, "dp": 1, "gemm": "fp8", "kvcache": "fp8"}
+    task = of_data({**EXAMPLE, "worker_config": short}, "vllm")
+    assert not task.losses
+    assert task.content.unknown == ()
+    long = document(of_data(EXAMPLE, "vllm"))
+    assert document(task).quant_config == long.quant_config
+    both = document(of_data({**EXAMPLE, "worker_config": {**short, "gemm_quant_mode": "bfloat16"}}, "vllm"))
+    assert (
+        both.quant_config.gemm_dtype
+        == document(of_data(changed(gemm_quant_mode="bfloat16"), "vllm")).quant_config.gemm_dtype
+    )
+
+
 def test_total_gpus_counts_data_parallel_ranks() -> None:
     assert document(of_data(changed(tp=2, pp=1, dp=4), "vllm")).system_config.total_gpus == 8
 

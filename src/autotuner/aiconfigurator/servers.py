@@ -60,7 +60,9 @@ def concrete(
     def one(size: str) -> tuple[int]:
         return (mapping.size(keys[size]) or 1,)
 
-    precision, places = precisions(mapping)
+    short, short_places = precisions(mapping, suffix="")
+    long, long_places = precisions(mapping)
+    precision, places = {**short, **long}, {**short_places, **long_places}
     return Server(
         role,
         tp=one("tp"),
