@@ -77,6 +77,14 @@ def test_duplicate_keys_name_both_lines(text: str) -> None:
     assert "line 3" in why
 
 
+def test_duplicate_keys_of_json_that_is_no_yaml_are_refused() -> None:
+    """YAML takes no key of more than 1024 characters on a line."""
+    long = "k" * 2000
+    assert refused(f'{{"{long}": 3, "a": 1, "a": 2}}')[1] == "the key 'a' is there twice"
+    assert refused(f'{{"{long}": 1, "{long}": 2}}')[1] == f"the key '{long[:40]}…' is there twice"
+    assert read(f'{{"{long}": 1}}', name="x") == {long: 1}
+
+
 @pytest.mark.parametrize(
     ("text", "place"), [("a: [1\nb: {", "line 2"), ("a:\n\tb: 1", "line 2, column 1"), ("a: b: c", "line 1, column 5")]
 )

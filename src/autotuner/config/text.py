@@ -102,23 +102,30 @@ def _indented_by_tab(text: str, mark: _Mark | None) -> bool:
 
 
 class _DuplicateKeyError(Exception):
-    pass
+    """A key of a JSON object that is there twice."""
 
 
 def _read_json(text: str) -> dict[str, Data] | list[Data] | None:
     """The data of a JSON text; None if it is not JSON, which leaves it to the YAML reader."""
 
     def pairs(items: list[tuple[str, Data]]) -> dict[str, Data]:
-        found = dict(items)
-        if len(found) != len(items):
-            raise _DuplicateKeyError
+        found: dict[str, Data] = {}
+        for key, value in items:
+            if key in found:
+                raise _DuplicateKeyError(key)
+            found[key] = value
         return found
 
     try:
         data = json.loads(text, object_pairs_hook=pairs, parse_int=lambda t: _integer(t, None))
-    except _DuplicateKeyError:
-        # Raw tabs can only be white space in JSON, so lines stay what they were.
-        _Composer(yaml.parse(text.replace("\t", " "), Loader=yaml.SafeLoader)).document()
+    except _DuplicateKeyError as error:
+        # As YAML it is refused with its line. Raw tabs can only be white space in JSON, so lines stay what they were.
+        try:
+            _Composer(yaml.parse(text.replace("\t", " "), Loader=yaml.SafeLoader)).document()
+        except yaml.YAMLError:  # not all of JSON is YAML: keys of more than 1024 characters are none there
+            key = str(error)
+            shown = key if len(key) <= 40 else f"{key[:40]}…"
+            raise _RefusedError(None, f"the key {shown!r} is there twice", "Keep one of the two") from None
         return None
     except RecursionError:
         raise _too_deep(None) from None
