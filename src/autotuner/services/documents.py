@@ -52,10 +52,10 @@ def read_document(
 ) -> TaskDocument:
     """The task document of a file (``-``: standard input), with ``--set`` changes; its name is the default task name.
 
-    Profiles that it names are merged below what it says. ``profiles``: others in place of these. ``settings``: where
-    profiles lie and which engines are known; None: the environment's. AutotunerError: MISSING_FILE, everything that
-    ``config.load.parse`` finds wrong, NOT_FOUND for an unknown name among ``profiles``, and what
-    ``assemble_document`` finds.
+    Profiles and stored presets that it names are merged below what it says. ``profiles``: others in place of its own.
+    ``settings``: where profiles and presets lie and which engines are known; None: the environment's. Not to be called
+    by a coroutine. AutotunerError: MISSING_FILE, everything that ``config.load.parse`` finds wrong, NOT_FOUND for a
+    preset, or for a name among ``profiles``, that there is not, and what ``assemble_document`` finds.
     """
     data, name = _read(path, sets)
     made = _assembled(data, name, profiles, settings)
