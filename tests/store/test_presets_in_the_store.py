@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 
 from autotuner.contracts.presets import PresetStore
 from autotuner.contracts.store import Store
-from autotuner.store import SqlStore, open_store, upgrade
+from autotuner.store import SqlStore, migrations, open_store, upgrade
+from autotuner.store.database import sync_engine
+from autotuner.store.location import parse_location
 from conformance.preset_store_suite import PresetStoreSuite, new_preset
 from conformance.store_suite import new_task
 
@@ -45,15 +47,22 @@ class TestPresetsOnPostgres(PresetStoreSuite):
             yield opened
 
 
+def downgrade(path: Path, revision: str) -> None:
+    engine = sync_engine(parse_location(str(path)), enforce_references=False)
+    try:
+        with engine.begin() as connection:
+            config = Config(attributes={"connection": connection})
+            config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+            command.downgrade(config, revision)
+    finally:
+        engine.dispose()
+
+
 async def test_a_store_without_presets_is_upgraded_with_its_tasks(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     async with open_store(str(path)) as store:
         task = await store.create_task(new_task())
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("DROP TABLE preset_revisions")
-        connection.execute("DROP TABLE parameter_presets")
-        connection.execute("UPDATE alembic_version SET version_num = '0002'")
-        connection.commit()
+    downgrade(path, "0002")
     kept = await upgrade(str(path))
     assert kept is not None
     assert kept.exists()

@@ -123,6 +123,12 @@ class TaskRecord(NewTask):
     error: dict[str, Any] | None = None
     stop_reason: str | None = None
     deleted_at: datetime | None = None
+    priority: int = Field(0, description="place in the queue: a greater number comes first")
+    queued_at: datetime | None = Field(None, description="since when it waits for a worker, or is one's")
+    worker_id: int | None = Field(None, description="the worker that has claimed it")
+    run: int = Field(1, description="how often it was begun from nothing")
+    run_of: int | None = Field(None, description="an archived run: the task whose run it was")
+    archived_at: datetime | None = Field(None, description="when this run was archived; None: the present one")
 
 
 class TaskState(Frozen):

@@ -41,6 +41,18 @@ class Task(Base):
         ),
         Index("ix_tasks_status_id", "status", "id"),
         Index("ix_tasks_deleted_at", "deleted_at"),
+        Index("ix_tasks_updated_at_id", "updated_at", "id"),
+        Index("ix_tasks_name_folded_id", "name_folded", "id"),
+        Index("ix_tasks_run_of", "run_of"),
+        # The queue; all other tasks are no part of it.
+        Index(
+            "ix_tasks_queue",
+            "priority",
+            "queued_at",
+            "id",
+            sqlite_where=text("queued_at IS NOT NULL"),
+            postgresql_where=text("queued_at IS NOT NULL"),
+        ),
         # A number that was given once is never given again, also after a purge: artefacts are filed under it.
         {"sqlite_autoincrement": True},
     )
@@ -64,6 +76,14 @@ class Task(Base):
     error: Mapped[dict[str, Any] | None] = mapped_column(Json)
     stop_reason: Mapped[str | None] = mapped_column(FreeText)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    priority: Mapped[int]
+    queued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # No constraint on the next two: SQLite could add it to a table with rows by a rebuild only.
+    worker_id: Mapped[int | None] = mapped_column(Key)
+    """The worker that has claimed it; who really runs it is told by its lock."""
+    run: Mapped[int]
+    run_of: Mapped[int | None] = mapped_column(Key)
+    archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class Experiment(Base):
@@ -74,6 +94,8 @@ class Experiment(Base):
         UniqueConstraint("task_id", "number"),
         UniqueConstraint("task_id", "identity"),
         Index(None, "task_id", "status"),
+        Index(None, "status", "id"),
+        Index(None, "task_id", "objective_score"),
         {"sqlite_autoincrement": True},
     )
 
@@ -199,4 +221,60 @@ class PresetRevisionEntry(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     reason: Mapped[str] = mapped_column(String(16))
     content: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Worker(Base):
+    """A process that claims tasks and runs them; it is gone when its row is."""
+
+    __tablename__ = "workers"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    name: Mapped[str] = mapped_column(FreeText)
+    host: Mapped[str] = mapped_column(FreeText)
+    pid: Mapped[int]
+    version: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    heartbeat_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class IdempotencyKey(Base):
+    """A request that made a task, so that the same request does not make a second one."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (Index(None, "created_at"),)
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request: Mapped[str] = mapped_column(String(128))
+    """Hash of what was asked."""
+    task_id: Mapped[int] = mapped_column(Key, ForeignKey("tasks.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class WebhookDelivery(Base):
+    """The end of a task that is told to an address of somebody's choice, once for each event and address."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        UniqueConstraint("webhook", "task_id", "seq"),
+        Index(
+            "ix_webhook_deliveries_due",
+            "next_at",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    webhook: Mapped[str] = mapped_column(String(255))
+    """Name of the webhook in the settings."""
+    task_id: Mapped[int] = mapped_column(Key, ForeignKey("tasks.id", ondelete="CASCADE"))
+    seq: Mapped[int] = mapped_column(Key)
+    state: Mapped[str] = mapped_column(String(16))
+    tries: Mapped[int]
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    error: Mapped[str | None] = mapped_column(FreeText)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

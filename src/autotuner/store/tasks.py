@@ -28,6 +28,8 @@ from autotuner.store.rows import append_event, lock_task, names, not_found, reco
 CHANGEABLE = frozenset(
     {"document", "parameters", "result", "error", "stop_reason", "elapsed_s", "started_at", "finished_at"}
 )
+ENDED = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
+"""With these a task leaves the queue: there is nothing more to do until somebody asks."""
 UNDELETABLE = frozenset({TaskStatus.RUNNING, TaskStatus.CANCELLING})
 
 
@@ -38,6 +40,8 @@ def create(session: Session, task: NewTask, now: datetime) -> TaskRecord:
         "status": TaskStatus.PENDING.value,
         "next_seq": 1,
         "elapsed_s": 0.0,
+        "priority": 0,
+        "run": 1,
         "created_at": now,
         "updated_at": now,
     }
@@ -107,6 +111,8 @@ def change(
     if unknown:
         raise ValueError(f"not changeable: {', '.join(unknown)}")
     values = {**fields, "status": status.value, "updated_at": now}
+    if status in ENDED:
+        values |= {"queued_at": None, "worker_id": None}
     _compare_and_set(session, task_id, expected, values, next_seq=next_seq)
     append_event(session, task_id, event, now)
     return get(session, task_id)
@@ -115,7 +121,7 @@ def change(
 def delete(session: Session, task_id: int, now: datetime) -> None:
     """Soft delete."""
     allowed = [status for status in TaskStatus if status not in UNDELETABLE]
-    _compare_and_set(session, task_id, allowed, {"deleted_at": now, "updated_at": now})
+    _compare_and_set(session, task_id, allowed, {"deleted_at": now, "updated_at": now, "queued_at": None})
     append_event(session, task_id, NewEvent(type=EventType.TASK_DELETED), now)
 
 

@@ -1,0 +1,133 @@
+"""Lists of what is stored: filtered, sorted and cut into pages by the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from pydantic import Field
+
+from autotuner.contracts.attempt import AttemptStatus, Failure
+from autotuner.contracts.store import ExperimentOrigin, ExperimentStatus, TaskStatus
+from autotuner.contracts.values import Frozen, Scalar
+
+Item = TypeVar("Item")
+
+MAX_SIZE = 200
+"""Items of a page."""
+MAX_DEPTH = 10_000
+"""The last item that a page may hold, and the greatest total that is counted exactly: what lies deeper is found by a
+filter, and costs the database nothing."""
+
+
+class Page(Frozen, Generic[Item]):
+    """A part of a list."""
+
+    items: tuple[Item, ...]
+    total: int = Field(description="how many items there are on all pages; at most 10000 are counted")
+    total_exact: bool = Field(True, description="False: there are more than ``total``")
+    page: int = Field(ge=1)
+    size: int = Field(ge=1, le=MAX_SIZE)
+
+
+class TaskQuery(Frozen):
+    """Which tasks, in which order."""
+
+    status: tuple[TaskStatus, ...] = Field((), description="one of these; all if empty")
+    queued: bool | None = Field(None, description="only tasks that are, or are not, in the queue")
+    search: str | None = Field(None, description="part of the name; case is ignored")
+    archived: bool = Field(False, description="archived runs instead of present ones")
+    deleted: bool = Field(False, description="deleted tasks that can be restored instead of present ones")
+    run_of: int | None = Field(None, description="the archived runs of this task")
+    sort: Literal["id", "name", "updated_at", "status"] = "id"
+    descending: bool = True
+    page: int = Field(1, ge=1)
+    size: int = Field(50, ge=1, le=MAX_SIZE)
+
+
+class TaskSummary(Frozen):
+    """A task as a list shows it: without its document and its result."""
+
+    id: int
+    name: str
+    status: TaskStatus
+    engine: str | None = Field(None, description="inference engine")
+    model: str | None = Field(None, description="name or path of the model")
+    objective: str | None = None
+    experiments: dict[ExperimentStatus, int] = Field(default_factory=dict, description="how many have each status")
+    best_score: float | None = Field(None, description="of a task that has ended: the winner's, natural units")
+    priority: int = 0
+    queued_at: datetime | None = None
+    worker_id: int | None = None
+    run: int = 1
+    run_of: int | None = None
+    elapsed_s: float = 0.0
+    stop_reason: str | None = None
+    error: dict[str, Any] | None = None
+    next_seq: int = Field(description="number of the next event")
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    deleted_at: datetime | None = None
+    archived_at: datetime | None = None
+
+
+class ExperimentQuery(Frozen):
+    """Which experiments, in which order."""
+
+    task_id: int | None = Field(None, description="of this task; of all tasks that are not deleted if None")
+    status: tuple[ExperimentStatus, ...] = ()
+    origin: ExperimentOrigin | None = None
+    slo_violation: bool | None = Field(None, description="only those that break the SLO, or keep it; with a task only")
+    sort: Literal["id", "number", "objective_score"] = Field("id", description="number and score: with a task only")
+    descending: bool = False
+    page: int = Field(1, ge=1)
+    size: int = Field(50, ge=1, le=MAX_SIZE)
+
+
+class ExperimentItem(Frozen):
+    """An experiment as a list shows it: its figures without the raw results."""
+
+    id: int
+    task_id: int
+    number: int
+    origin: ExperimentOrigin
+    label: str | None = None
+    status: ExperimentStatus
+    parameters: dict[str, Scalar]
+    metrics: dict[str, Any] | None = None
+    objective_score: float | None = None
+    slo: dict[str, Any] | None = None
+    failure: Failure | None = None
+    created_at: datetime
+    finished_at: datetime | None = None
+
+
+class AttemptItem(Frozen):
+    """A server start as a list shows it."""
+
+    id: int
+    number: int
+    reason: str
+    status: AttemptStatus
+    phase_seconds: dict[str, float] = Field(default_factory=dict)
+    failure: Failure | None = None
+    started_at: datetime
+    finished_at: datetime | None = None
+
+
+class ListingStore(Protocol):
+    """Lists. A page beyond MAX_DEPTH raises AutotunerError(INVALID_VALUE) that tells to filter."""
+
+    async def query_tasks(self, query: TaskQuery) -> Page[TaskSummary]:
+        """A page of tasks."""
+
+    async def query_experiments(self, query: ExperimentQuery) -> Page[ExperimentItem]:
+        """A page of experiments. AutotunerError: NOT_FOUND for an unknown task, INVALID_VALUE for a sort or filter that
+        needs a task.
+        """
+
+    async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:
+        """Some experiments, in the order of ``ids``. AutotunerError(NOT_FOUND)."""

@@ -1,0 +1,1 @@
+"""The service: REST, live events, pages. A router reads the request and calls one service."""

@@ -1,0 +1,81 @@
+"""The ASGI application: what stands before the routers, the routers, and what is open while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from autotuner.server import problems
+from autotuner.server.context import Context
+from autotuner.server.routers import system
+from autotuner.services.settings import Settings
+from autotuner.store.sql_store import open_store
+
+API = "/api"
+ROUTERS = (system.router,)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. Its lifespan opens the store. AutotunerError then: STORE_UNAVAILABLE, STORE_SCHEMA."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
+            app.state.context = Context(settings=settings, store=store)
+            yield
+
+    app = FastAPI(
+        title="inference-autotuner",
+        version=version("inference-autotuner"),
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    problems.add_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router, prefix=API)
+    app.add_middleware(_FinalSlash)
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """OpenAPI with the one form of errors: FastAPI's own form of a wrong request is never sent."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            schemas = made.setdefault("components", {}).setdefault("schemas", {})
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            described = problems.ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(described.pop("$defs", {}))
+            schemas["ProblemDetails"] = described
+            for path in made.get("paths", {}).values():
+                for operation in path.values():
+                    if "422" in operation.get("responses", {}):
+                        operation["responses"]["422"] = problems.documented(422)[422]
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to change it
+
+
+class _FinalSlash:
+    """Takes the final slash off a path of the API: calls answer with and without it, never by redirect."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] in {"http", "websocket"} and path.startswith(f"{API}/") and path.endswith("/"):
+            scope = {**scope, "path": path.rstrip("/")}
+        await self._app(scope, receive, send)

@@ -1,0 +1,31 @@
+"""What every request may use; made when the service starts, given back when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from autotuner.services.settings import Settings
+from autotuner.store.sql_store import SqlStore
+
+
+@dataclass(frozen=True)
+class Context:
+    """``store`` is open as long as the service runs."""
+
+    settings: Settings
+    store: SqlStore
+
+
+def _context(connection: HTTPConnection) -> Context:
+    context = connection.app.state.context
+    if not isinstance(context, Context):
+        raise TypeError("the service has no context")
+    return context
+
+
+Ctx = Annotated[Context, Depends(_context)]
+"""Parameter of a route, HTTP or WebSocket: the context."""

@@ -1,0 +1,1 @@
+"""The process that claims queued tasks and runs them."""

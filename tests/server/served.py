@@ -1,0 +1,43 @@
+"""A service for tests: the real application behind real HTTP, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[str]:
+    """Serve the application on a free port of the loopback; its address."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = _Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+        running = asyncio.create_task(server.serve([listening]))
+        up = asyncio.create_task(server.up.wait())
+        try:
+            await asyncio.wait([running, up], return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()
+                raise RuntimeError("the application did not start")
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            up.cancel()
+            server.should_exit = True
+            await running
+
+
+class _Server(uvicorn.Server):
+    """Tells when it serves."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
