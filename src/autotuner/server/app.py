@@ -9,25 +9,37 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from autotuner.server import problems
 from autotuner.server.context import Context
-from autotuner.server.routers import system
+from autotuner.server.live.feed import feeding
+from autotuner.server.live.metrics import LiveMetrics
+from autotuner.server.live.notices import reporting
+from autotuner.server.routers import live, logs, system
 from autotuner.services.settings import Settings
+from autotuner.store.location import parse_location
 from autotuner.store.sql_store import open_store
 
 API = "/api"
-ROUTERS = (system.router,)
+ROUTERS = (system.router, live.router, logs.router)
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The application. Its lifespan opens the store. AutotunerError then: STORE_UNAVAILABLE, STORE_SCHEMA."""
 
+    registry = CollectorRegistry()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
-            app.state.context = Context(settings=settings, store=store)
+        metrics = LiveMetrics(registry)
+        async with (
+            open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store,
+            feeding(store, parse_location(settings.database), metrics) as feed,
+            reporting(feed, store, settings),
+        ):
+            app.state.context = Context(settings=settings, store=store, feed=feed)
             yield
 
     app = FastAPI(

@@ -8,16 +8,18 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from autotuner.server.live.feed import Feed
 from autotuner.services.settings import Settings
 from autotuner.store.sql_store import SqlStore
 
 
 @dataclass(frozen=True)
 class Context:
-    """``store`` is open as long as the service runs."""
+    """``store`` is open as long as the service runs, and ``feed`` reads its events."""
 
     settings: Settings
     store: SqlStore
+    feed: Feed
 
 
 def _context(connection: HTTPConnection) -> Context:
