@@ -11,14 +11,22 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from autotuner.server import problems
+from autotuner.engines.registry import system_presets
+from autotuner.server import description, problems
 from autotuner.server.context import Context
-from autotuner.server.routers import system
+from autotuner.server.routers import aiconfigurator, engines, from_context, presets, profiles, system
 from autotuner.services.settings import Settings
 from autotuner.store.sql_store import open_store
 
 API = "/api"
-ROUTERS = (system.router,)
+ROUTERS = (
+    system.router,
+    from_context.router,
+    presets.router,
+    profiles.router,
+    engines.router,
+    aiconfigurator.router,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -27,6 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
+            await store.seed_presets(system_presets())
             app.state.context = Context(settings=settings, store=store)
             yield
 
@@ -51,7 +60,9 @@ def _describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            made = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            made = get_openapi(
+                title=app.title, version=app.version, description=description.DESCRIPTION, routes=app.routes
+            )
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
@@ -62,6 +73,7 @@ def _describe(app: FastAPI) -> None:
                 for operation in path.values():
                     if "422" in operation.get("responses", {}):
                         operation["responses"]["422"] = problems.documented(422)[422]
+            description.complete(made)
             app.openapi_schema = made
         return app.openapi_schema
 
