@@ -15,6 +15,7 @@ from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.presets import NewPreset, Preset, PresetContent, PresetRevision, RevisionReason
 from autotuner.contracts.quality import JudgedAnswers
 from autotuner.contracts.queue import NewWorker, WorkerRecord, WorkerState
+from autotuner.contracts.runs import ArchivedRun, CreatedTask
 from autotuner.contracts.store import (
     AttemptRow,
     Event,
@@ -29,7 +30,7 @@ from autotuner.contracts.store import (
     TaskStatus,
 )
 from autotuner.contracts.values import Scalar
-from autotuner.store import attempts, experiments, listing, presets, queue, tasks
+from autotuner.store import attempts, experiments, idempotency, listing, presets, queue, runs, tasks
 from autotuner.store.columns import utc_now
 from autotuner.store.database import BUSY_TIMEOUT_S, Database
 from autotuner.store.location import parse_location
@@ -69,8 +70,8 @@ async def open_store(
 
 
 class SqlStore:
-    """A ``contracts.store.Store``, ``contracts.queue.QueueStore``, ``contracts.presets.PresetStore`` and
-    ``contracts.listing.ListingStore``; see there for each method.
+    """A ``Store``, ``QueueStore``, ``RunStore``, ``ListingStore`` and ``PresetStore`` of ``autotuner.contracts``; see
+    there for each method.
 
     Made by ``open_store``, which owns the database.
 
@@ -350,6 +351,50 @@ class SqlStore:
     async def drop_workers(self, *, silent_s: float) -> int:
         """Remove workers that have been silent for long."""
         return await self._database.write(lambda session: queue.drop(session, self._clock(), silent_s=silent_s))
+
+    async def archive_run(
+        self, task_id: int, *, identity: Mapping[str, Any], fingerprint: str, drop: bool
+    ) -> ArchivedRun:
+        """Archive what a task has done, and begin its next run."""
+        return await self._database.write(
+            lambda session: runs.archive(
+                session, task_id, self._clock(), identity=identity, fingerprint=fingerprint, drop=drop
+            )
+        )
+
+    async def edit_task(self, task_id: int, values: Mapping[str, Any], *, next_seq: int) -> TaskRecord:
+        """Set what may be changed of a task that nobody runs."""
+        return await self._database.write(
+            lambda session: runs.edit(session, task_id, values, self._clock(), next_seq=next_seq)
+        )
+
+    async def restore_task(self, task_id: int, *, name: str | None = None) -> TaskRecord:
+        """Take back a deletion."""
+        return await self._database.write(lambda session: runs.restore(session, task_id, self._clock(), name=name))
+
+    async def deleted_tasks(self, *, before: datetime) -> list[TaskRecord]:
+        """Tasks and archived runs that were deleted before then."""
+        return await self._database.read(lambda session: runs.deleted(session, before=before))
+
+    async def purge_task(self, task_id: int) -> list[TaskRecord]:
+        """Remove a deleted task and its archived runs."""
+        return await self._database.write(lambda session: runs.purge(session, task_id))
+
+    async def create_task_once(self, task: NewTask, *, key: str, request: str, since: datetime) -> CreatedTask:
+        """Store a task, unless the key has made one."""
+        return await self._database.write(
+            lambda session: idempotency.create(session, task, self._clock(), key=key, request=request, since=since)
+        )
+
+    async def find_created(self, *, key: str, request: str, since: datetime) -> TaskRecord | None:
+        """The task that the key has made."""
+        return await self._database.read(
+            lambda session: idempotency.find(session, key=key, request=request, since=since)
+        )
+
+    async def drop_keys(self, *, before: datetime) -> int:
+        """Forget old keys."""
+        return await self._database.write(lambda session: idempotency.drop(session, before=before))
 
     async def seed_presets(self, new: Sequence[NewPreset]) -> None:
         """Store the system presets that are not there yet."""
