@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, WebSocket
+from fastapi.routing import iter_route_contexts
 from served import HEADERS, TOKEN, client, serving, settings_in
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import WebSocketRoute
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -21,36 +22,35 @@ from autotuner.server.app import create_app
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-def calls(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Method (or "WS") and a path of every call of the application."""
-    for route in routes:
-        inner = getattr(route, "routes", None)
-        path = prefix + getattr(route, "path", "")
-        if isinstance(route, Route):
-            for method in sorted((route.methods or set()) - {"HEAD"}):
-                yield method, re.sub(r"\{[^}]*\}", "1", path)
-        elif isinstance(route, WebSocketRoute):
-            yield "WS", re.sub(r"\{[^}]*\}", "1", path)
-        elif isinstance(route, Mount) and not inner:
-            yield "GET", f"{path}/something"
-        elif inner:
-            yield from calls(list(inner), path)
-
-
 def calls_of(app: FastAPI) -> list[tuple[str, str]]:
-    """All calls: those of the description are among them."""
-    found = list(dict.fromkeys(calls(list(app.routes))))
+    """Method (or "WS") and a path of every call of the application, whatever router it comes from."""
+    found: list[tuple[str, str]] = []
+    for route in iter_route_contexts(app.routes):
+        path = re.sub(r"\{[^}]*\}", "1", route.path or "")
+        methods = ["WS"] if isinstance(route.original_route, WebSocketRoute) else sorted(route.methods or {"GET"})
+        found += [(method, path) for method in methods if method != "HEAD"]
     described = {
         (method.upper(), re.sub(r"\{[^}]*\}", "1", path))
         for path, operations in app.openapi()["paths"].items()
         for method in operations
     }
-    return found + sorted(described - set(found))
+    assert described <= set(found)
+    return found
 
 
 @asynccontextmanager
 async def service(folder: Path) -> AsyncIterator[tuple[FastAPI, str]]:
     app = create_app(settings_in(folder))
+
+    @app.websocket("/api/ws/{name}")
+    async def listen(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.close()
+
+    @app.post("/api/write")
+    async def write() -> None:
+        return None
+
     async with serving(app) as address:
         yield app, address
 
@@ -86,7 +86,7 @@ async def test_every_call_is_refused(tmp_path: Path, wrong: str) -> None:
     headers, status = WRONG[wrong]
     async with service(tmp_path) as (app, address), httpx.AsyncClient(base_url=address) as http:
         found = calls_of(app)
-        assert len(found) >= 4
+        assert {("WS", "/api/ws/1"), ("POST", "/api/write"), ("GET", "/api/system/info")} <= set(found)
         for method, path in found:
             reading = method not in UNSAFE | {"WS"}
             if (path == "/api/system/live" and "Host" not in headers) or ("Origin" in headers and reading):
@@ -186,3 +186,12 @@ async def test_every_answer_tells_browsers_what_not_to_do(tmp_path: Path) -> Non
             assert answer.headers["referrer-policy"] == "no-referrer"
         assert (await http.get("/api/system/live")).json() == {"status": "live"}
         assert (await http.post("/api/system/live")).status_code == 401
+
+
+async def test_a_websocket_opens_for_programs_with_the_token_and_for_the_own_page(tmp_path: Path) -> None:
+    async with service(tmp_path) as (_, address), httpx.AsyncClient(base_url=address) as http:
+        assert await refusal(address, "/api/ws/1", dict(HEADERS)) == 101
+        cookie = (await http.get("/", params={"token": TOKEN})).headers["set-cookie"].partition(";")[0]
+        assert await refusal(address, "/api/ws/1", {"Cookie": cookie, "Origin": address}) == 101
+        assert await refusal(address, "/api/ws/1", {"Cookie": cookie}) == 403
+        assert await refusal(address, "/api/ws/1", {"Cookie": cookie, "Origin": "http://evil.test"}) == 403
