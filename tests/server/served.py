@@ -21,7 +21,7 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 def settings_in(folder: Path, **given: Any) -> Settings:
     """Settings of a service with a data folder of its own and the tests' token."""
-    usual: dict[str, Any] = {"data_dir": folder, "database": str(folder / "autotuner.db")}
+    usual: dict[str, Any] = {"data_dir": folder, "database": str(folder / "autotuner.db"), "token": TOKEN}
     return Settings(**{**usual, **given})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -15,6 +16,11 @@ from autotuner.engines.registry import system_presets
 from autotuner.server import description, problems
 from autotuner.server.context import Context
 from autotuner.server.routers import aiconfigurator, engines, from_context, presets, profiles, system
+from autotuner.server.security.body_limit import BodyLimit
+from autotuner.server.security.described import describe as describe_refusals
+from autotuner.server.security.guard import Guard
+from autotuner.server.security.headers import SecurityHeaders
+from autotuner.services.access_token import AccessToken
 from autotuner.services.settings import Settings
 from autotuner.store.sql_store import open_store
 
@@ -27,13 +33,20 @@ ROUTERS = (
     engines.router,
     aiconfigurator.router,
 )
+ARCHIVES: frozenset[tuple[str, str]] = frozenset()
+"""Method and path of the calls that take an archive, which may be larger than other bodies."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application. Its lifespan opens the store. AutotunerError then: STORE_UNAVAILABLE, STORE_SCHEMA."""
+    """The application. Its lifespan makes the token and opens the store.
+
+    AutotunerError then: STORE_UNAVAILABLE, STORE_SCHEMA, STORAGE.
+    """
+    token = AccessToken(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(token.ensure)
         async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
             await store.seed_presets(system_presets())
             app.state.context = Context(settings=settings, store=store)
@@ -50,9 +63,21 @@ def create_app(settings: Settings) -> FastAPI:
     problems.add_handlers(app)
     for router in ROUTERS:
         app.include_router(router, prefix=API)
-    app.add_middleware(_FinalSlash)
+    _add_middleware(app, settings, token)
     _describe(app)
     return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings, token: AccessToken) -> None:
+    """What a request meets before its route, the innermost first."""
+    app.add_middleware(_FinalSlash)
+    app.add_middleware(
+        BodyLimit,
+        usual=settings.max_body_bytes,
+        special=dict.fromkeys(ARCHIVES, settings.max_archive_bytes),
+    )
+    app.add_middleware(Guard, token=token, hosts=(settings.host, *settings.allowed_hosts))
+    app.add_middleware(SecurityHeaders)
 
 
 def _describe(app: FastAPI) -> None:
@@ -73,6 +98,7 @@ def _describe(app: FastAPI) -> None:
                 for operation in path.values():
                     if "422" in operation.get("responses", {}):
                         operation["responses"]["422"] = problems.documented(422)[422]
+            describe_refusals(made)
             description.complete(made)
             app.openapi_schema = made
         return app.openapi_schema
