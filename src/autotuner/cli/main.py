@@ -35,6 +35,8 @@ COMMANDS = {
     "verify": Lazy(f"{_IN}.verify:verify", READ, "Measure a winner again, with another client beside."),
     "export": Lazy(f"{_IN}.export:export", READ, "Write a task as a file of its own."),
     "deploy": Lazy(f"{_IN}.deploy:deploy", READ, "Write the files that start the winner."),
+    "serve": Lazy(f"{_IN}.serve:serve", SET_UP, "Serve the API and the page, and run queued tasks."),
+    "token": Lazy(f"{_IN}.serve:token", SET_UP, "Print the token of the service."),
     "client": Lazy(f"{_IN}.client:client", SET_UP, "Install and list benchmark clients."),
     "model": Lazy(f"{_IN}.model:model", SET_UP, "Make small models; show what a model needs on GPUs."),
     "engine": Lazy(f"{_IN}.engine:engine", SET_UP, "List the engines and their parameters."),

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from autotuner.server.metrics import Metrics
 from autotuner.services.settings import Settings
 from autotuner.store.sql_store import SqlStore
 
@@ -18,6 +19,7 @@ class Context:
 
     settings: Settings
     store: SqlStore
+    metrics: Metrics
 
 
 def _context(connection: HTTPConnection) -> Context:
