@@ -237,7 +237,8 @@ class Store(Protocol):
         """Set the status if it is one of ``expected`` (else StatusConflictError) and the given fields.
 
         With ``next_seq`` only if no event was stored since that was the task's (else StatusConflictError).
-        ``fields`` may hold document, parameters, result, error, stop_reason, elapsed_s, started_at, finished_at.
+        ``fields`` may hold document, parameters, fingerprint, identity, result, error, stop_reason, elapsed_s,
+        started_at, finished_at.
         """
 
     async def delete_task(self, task_id: int) -> None:

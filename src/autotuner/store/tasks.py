@@ -26,7 +26,18 @@ from autotuner.store.models import EventEntry, Task
 from autotuner.store.rows import append_event, lock_task, names, not_found, record, records, select_row
 
 CHANGEABLE = frozenset(
-    {"document", "parameters", "result", "error", "stop_reason", "elapsed_s", "started_at", "finished_at"}
+    {
+        "document",
+        "parameters",
+        "fingerprint",
+        "identity",
+        "result",
+        "error",
+        "stop_reason",
+        "elapsed_s",
+        "started_at",
+        "finished_at",
+    }
 )
 ENDED = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 """With these a task leaves the queue: there is nothing more to do until somebody asks."""

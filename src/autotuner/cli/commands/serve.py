@@ -57,11 +57,15 @@ async def _serve(state: State, settings: Settings, *, open_page: bool, worker: b
     import os
     from contextlib import AsyncExitStack
 
+    import structlog
+
     from autotuner.server import serving
     from autotuner.services.access_token import AccessToken
     from autotuner.services.logs import logging_to
     from autotuner.services.secret_values import known_secrets
+    from autotuner.services.settings import variable
     from autotuner.store.sql_store import open_store
+    from autotuner.worker.embedded import embedded_worker
 
     access = AccessToken(settings)
     async with AsyncExitStack() as stack:
@@ -80,6 +84,9 @@ async def _serve(state: State, settings: Settings, *, open_page: bool, worker: b
             if open_page:
                 click.launch(page)
 
+        os.environ.pop(variable("token"), None)  # none of what the worker starts needs it
+        if worker:
+            await stack.enter_async_context(embedded_worker(settings, structlog.get_logger("autotuner.worker")))
         await serving.serve(settings, socket, ready)
 
 
