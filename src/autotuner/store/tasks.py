@@ -36,7 +36,7 @@ UNDELETABLE = frozenset({TaskStatus.RUNNING, TaskStatus.CANCELLING})
 def create(session: Session, task: NewTask, now: datetime) -> TaskRecord:
     """Store a task and its first event."""
     row = task.model_dump() | {
-        "name_folded": _folded(task.name),
+        "name_folded": folded(task.name),
         "status": TaskStatus.PENDING.value,
         "next_seq": 1,
         "elapsed_s": 0.0,
@@ -89,7 +89,7 @@ def page(
     if status is not None:
         wanted.append(Task.status == status.value)
     if search:
-        wanted.append(Task.name_folded.contains(_folded(search), autoescape=True))
+        wanted.append(Task.name_folded.contains(folded(search), autoescape=True))
     total = session.execute(select(func.count()).select_from(Task).where(*wanted)).scalar_one()
     rows = session.execute(select_row(Task).where(*wanted).order_by(Task.id.desc()).offset(offset).limit(limit))
     return records(TaskRecord, rows.mappings()), total
@@ -159,5 +159,6 @@ def _compare_and_set(
         raise StatusConflictError(get(session, task_id).status.value)
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """A name as the search compares it."""
     return storable_text(name).casefold()
