@@ -39,7 +39,7 @@ class TaskQuery(Frozen):
     search: str | None = Field(None, description="part of the name; case is ignored")
     archived: bool = Field(False, description="archived runs instead of present ones")
     deleted: bool = Field(False, description="deleted tasks that can be restored instead of present ones")
-    run_of: int | None = Field(None, description="the archived runs of this task")
+    run_of: int | None = Field(None, description="the archived runs of this task; before the two above")
     sort: Literal["id", "name", "updated_at", "status"] = "id"
     descending: bool = True
     page: int = Field(1, ge=1)
@@ -79,9 +79,11 @@ class ExperimentQuery(Frozen):
 
     task_id: int | None = Field(None, description="of this task; of all tasks that are not deleted if None")
     status: tuple[ExperimentStatus, ...] = ()
-    origin: ExperimentOrigin | None = None
+    origin: ExperimentOrigin | None = Field(None, description="only those; with a task only")
     slo_violation: bool | None = Field(None, description="only those that break the SLO, or keep it; with a task only")
-    sort: Literal["id", "number", "objective_score"] = Field("id", description="number and score: with a task only")
+    sort: Literal["id", "number", "objective_score"] = Field(
+        "id", description="number and score: with a task only; those without a score come last"
+    )
     descending: bool = False
     page: int = Field(1, ge=1)
     size: int = Field(50, ge=1, le=MAX_SIZE)

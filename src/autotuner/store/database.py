@@ -8,7 +8,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, FromClause, create_engine, event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -226,6 +227,14 @@ def _configure_sqlite(engine: Engine, *, begin: str, enforce_references: bool = 
 
     event.listen(engine, "connect", pragmas)
     event.listen(engine, "begin", begin_transaction)
+    engine.dialect.statement_compiler = _WithIndexes
+
+
+class _WithIndexes(SQLiteCompiler):
+    """Writes the hints of a SELECT behind the names of its tables (``INDEXED BY …``), which SQLAlchemy leaves out."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        return text
 
 
 def _forbid_writing(connection: DBAPIConnection, _record: object) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
+from autotuner.contracts.listing import ExperimentItem, ExperimentQuery, Page, TaskQuery, TaskSummary
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.presets import NewPreset, Preset, PresetContent, PresetRevision, RevisionReason
 from autotuner.contracts.quality import JudgedAnswers
@@ -27,7 +28,7 @@ from autotuner.contracts.store import (
     TaskStatus,
 )
 from autotuner.contracts.values import Scalar
-from autotuner.store import attempts, experiments, presets, tasks
+from autotuner.store import attempts, experiments, listing, presets, tasks
 from autotuner.store.columns import utc_now
 from autotuner.store.database import BUSY_TIMEOUT_S, Database
 from autotuner.store.location import parse_location
@@ -67,7 +68,8 @@ async def open_store(
 
 
 class SqlStore:
-    """A ``contracts.store.Store`` and ``contracts.presets.PresetStore``; see there for each method.
+    """A ``contracts.store.Store``, ``contracts.presets.PresetStore`` and ``contracts.listing.ListingStore``; see there
+    for each method.
 
     Made by ``open_store``, which owns the database.
 
@@ -286,6 +288,18 @@ class SqlStore:
     async def events(self, task_id: int, *, since: int = 0, limit: int = 1000) -> list[Event]:
         """Stored events of a task with seq > since, in order."""
         return await self._database.read(lambda session: tasks.events(session, task_id, since=since, limit=limit))
+
+    async def query_tasks(self, query: TaskQuery) -> Page[TaskSummary]:
+        """A page of tasks."""
+        return await self._database.read(lambda session: listing.query_tasks(session, query))
+
+    async def query_experiments(self, query: ExperimentQuery) -> Page[ExperimentItem]:
+        """A page of experiments."""
+        return await self._database.read(lambda session: listing.query_experiments(session, query))
+
+    async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:
+        """Some experiments, in the order of ``ids``."""
+        return await self._database.read(lambda session: listing.get_experiments(session, ids))
 
     async def seed_presets(self, new: Sequence[NewPreset]) -> None:
         """Store the system presets that are not there yet."""

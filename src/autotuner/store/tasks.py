@@ -24,6 +24,7 @@ from autotuner.contracts.store import (
 from autotuner.store.columns import storable_text
 from autotuner.store.models import EventEntry, Task
 from autotuner.store.rows import append_event, lock_task, names, not_found, record, records, select_row
+from autotuner.store.shown import best_score, engine_of, shown_of_document
 
 CHANGEABLE = frozenset(
     {"document", "parameters", "result", "error", "stop_reason", "elapsed_s", "started_at", "finished_at"}
@@ -42,6 +43,8 @@ def create(session: Session, task: NewTask, now: datetime) -> TaskRecord:
         "elapsed_s": 0.0,
         "priority": 0,
         "run": 1,
+        "engine": engine_of(task.document, task.identity),
+        **shown_of_document(task.document),
         "created_at": now,
         "updated_at": now,
     }
@@ -111,6 +114,10 @@ def change(
     if unknown:
         raise ValueError(f"not changeable: {', '.join(unknown)}")
     values = {**fields, "status": status.value, "updated_at": now}
+    if "document" in fields:
+        values |= shown_of_document(fields["document"])
+    if "result" in fields:
+        values["best_score"] = best_score(fields["result"])
     if status in ENDED:
         values |= {"queued_at": None, "worker_id": None}
     _compare_and_set(session, task_id, expected, values, next_seq=next_seq)
