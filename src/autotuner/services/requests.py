@@ -72,7 +72,7 @@ async def wait_cancelled(store: Store, settings: Settings, task: TaskRecord, tel
                 place=task.name,
             )
         if not await is_taken(settings, task.id):
-            await _cancel_left_behind(store, settings, task)
+            await cancel_left_behind(store, settings, task)
         elif not told:
             tell("Waiting for the process that runs it to end its server.")
             told = True
@@ -162,8 +162,8 @@ async def _back_to_pending(store: Store, task: TaskRecord) -> None:
         return
 
 
-async def _cancel_left_behind(store: Store, settings: Settings, task: TaskRecord) -> None:
-    """End a task whose process is gone; nothing if somebody takes it first."""
+async def cancel_left_behind(store: Store, settings: Settings, task: TaskRecord) -> None:
+    """End a task that is being cancelled and whose process is gone; nothing if somebody takes it first."""
     try:
         async with taken(settings, task):
             if (await store.get_task_state(task.id)).status is not TaskStatus.CANCELLING:

@@ -14,6 +14,7 @@ from autotuner.contracts.listing import ExperimentItem, ExperimentQuery, Page, T
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.presets import NewPreset, Preset, PresetContent, PresetRevision, RevisionReason
 from autotuner.contracts.quality import JudgedAnswers
+from autotuner.contracts.queue import NewWorker, WorkerRecord, WorkerState
 from autotuner.contracts.store import (
     AttemptRow,
     Event,
@@ -28,7 +29,7 @@ from autotuner.contracts.store import (
     TaskStatus,
 )
 from autotuner.contracts.values import Scalar
-from autotuner.store import attempts, experiments, listing, presets, tasks
+from autotuner.store import attempts, experiments, listing, presets, queue, tasks
 from autotuner.store.columns import utc_now
 from autotuner.store.database import BUSY_TIMEOUT_S, Database
 from autotuner.store.location import parse_location
@@ -68,8 +69,8 @@ async def open_store(
 
 
 class SqlStore:
-    """A ``contracts.store.Store``, ``contracts.presets.PresetStore`` and ``contracts.listing.ListingStore``; see there
-    for each method.
+    """A ``contracts.store.Store``, ``contracts.queue.QueueStore``, ``contracts.presets.PresetStore`` and
+    ``contracts.listing.ListingStore``; see there for each method.
 
     Made by ``open_store``, which owns the database.
 
@@ -300,6 +301,55 @@ class SqlStore:
     async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:
         """Some experiments, in the order of ``ids``."""
         return await self._database.read(lambda session: listing.get_experiments(session, ids))
+
+    async def enqueue_task(
+        self, task_id: int, *, expected: Sequence[TaskStatus], status: TaskStatus, priority: int | None = None
+    ) -> TaskRecord:
+        """Put a task into the queue."""
+        return await self._database.write(
+            lambda session: queue.enqueue(
+                session, task_id, self._clock(), expected=expected, status=status, priority=priority
+            )
+        )
+
+    async def dequeue_task(self, task_id: int) -> TaskRecord:
+        """Take a task out of the queue."""
+        return await self._database.write(lambda session: queue.dequeue(session, task_id, self._clock()))
+
+    async def claim_task(
+        self, worker_id: int, *, silent_s: float, passed: frozenset[int] = frozenset()
+    ) -> TaskRecord | None:
+        """Claim the first task that is free."""
+        # Workers ask often and mostly for nothing, for which no writer has to wait.
+        waiting = partial(queue.waiting, silent_s=silent_s, passed=passed)
+        if await self._database.read(lambda session: waiting(session, worker_id, self._clock())) is None:
+            return None
+        claim = partial(queue.claim, silent_s=silent_s, passed=passed)
+        return await self._database.write(lambda session: claim(session, worker_id, self._clock()))
+
+    async def release_task(self, task_id: int, worker_id: int) -> None:
+        """Give a claim back."""
+        await self._database.write(lambda session: queue.release(session, task_id, worker_id))
+
+    async def register_worker(self, worker: NewWorker) -> WorkerRecord:
+        """Store a worker."""
+        return await self._database.write(lambda session: queue.register(session, worker, self._clock()))
+
+    async def beat(self, worker_id: int, state: WorkerState) -> None:
+        """Store that a worker lives."""
+        await self._database.write(lambda session: queue.beat(session, worker_id, self._clock(), state=state))
+
+    async def remove_worker(self, worker_id: int) -> None:
+        """A worker has ended."""
+        await self._database.write(lambda session: queue.remove(session, worker_id))
+
+    async def list_workers(self) -> list[WorkerRecord]:
+        """All workers by number."""
+        return await self._database.read(lambda session: queue.workers(session, self._clock()))
+
+    async def drop_workers(self, *, silent_s: float) -> int:
+        """Remove workers that have been silent for long."""
+        return await self._database.write(lambda session: queue.drop(session, self._clock(), silent_s=silent_s))
 
     async def seed_presets(self, new: Sequence[NewPreset]) -> None:
         """Store the system presets that are not there yet."""
