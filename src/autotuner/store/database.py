@@ -183,10 +183,10 @@ def sync_engine(
     enforce_references: bool = True,
     read_only: bool = False,
 ) -> Engine:
-    """An engine for work that blocks (schema, maintenance); its transactions write. The caller disposes of it.
+    """An engine for work that blocks (schema, maintenance, transfer of tasks). The caller disposes of it.
 
-    ``enforce_references`` False: SQLite doesn't look after foreign keys (PostgreSQL always does). ``read_only``: each
-    transaction sees one snapshot instead.
+    ``enforce_references`` False: SQLite doesn't look after foreign keys (PostgreSQL always does). ``read_only``: its
+    transactions are snapshots that write nothing and wait for no writer.
     """
     if location.path is not None:
         engine = create_engine(
