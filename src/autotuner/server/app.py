@@ -10,11 +10,14 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from autotuner.engines.registry import system_presets
 from autotuner.server import description, problems
 from autotuner.server.context import Context
+from autotuner.server.metrics import Metrics
+from autotuner.server.observed import Observed
 from autotuner.server.routers import aiconfigurator, engines, from_context, presets, profiles, system
 from autotuner.server.security.body_limit import BodyLimit
 from autotuner.server.security.described import describe as describe_refusals
@@ -43,13 +46,14 @@ def create_app(settings: Settings) -> FastAPI:
     AutotunerError then: STORE_UNAVAILABLE, STORE_SCHEMA, STORAGE.
     """
     token = AccessToken(settings)
+    metrics = Metrics(CollectorRegistry())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(token.ensure)
         async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
             await store.seed_presets(system_presets())
-            app.state.context = Context(settings=settings, store=store)
+            app.state.context = Context(settings=settings, store=store, metrics=metrics)
             yield
 
     app = FastAPI(
@@ -63,21 +67,22 @@ def create_app(settings: Settings) -> FastAPI:
     problems.add_handlers(app)
     for router in ROUTERS:
         app.include_router(router, prefix=API)
-    _add_middleware(app, settings, token)
+    _add_middleware(app, settings, token, metrics)
     _describe(app)
     return app
 
 
-def _add_middleware(app: FastAPI, settings: Settings, token: AccessToken) -> None:
+def _add_middleware(app: FastAPI, settings: Settings, token: AccessToken, metrics: Metrics) -> None:
     """What a request meets before its route, the innermost first."""
-    app.add_middleware(_FinalSlash)
     app.add_middleware(
         BodyLimit,
         usual=settings.max_body_bytes,
         special=dict.fromkeys(ARCHIVES, settings.max_archive_bytes),
     )
     app.add_middleware(Guard, token=token, hosts=(settings.host, *settings.allowed_hosts))
+    app.add_middleware(Observed, metrics=metrics)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(_FinalSlash)
 
 
 def _describe(app: FastAPI) -> None:

@@ -9,6 +9,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from autotuner.server.long_work import LongWork
+from autotuner.server.metrics import Metrics
 from autotuner.services.settings import Settings
 from autotuner.store.sql_store import SqlStore
 
@@ -19,6 +20,7 @@ class Context:
 
     settings: Settings
     store: SqlStore
+    metrics: Metrics
     long_work: LongWork = field(default_factory=LongWork)
 
 

@@ -34,11 +34,25 @@ SERVERS = ({"url": "/", "description": "this service"},)
 def complete(made: dict[str, Any]) -> None:
     """Say it in an OpenAPI document; groups without a call are left out."""
     made["servers"] = list(SERVERS)
+    for path in made.get("paths", {}).values():
+        for call in path.values():
+            for parameter in call.get("parameters", ()):
+                _leave_out_null(parameter.get("schema", {}))
     used = {tag for path in made.get("paths", {}).values() for call in path.values() for tag in call.get("tags", ())}
     made["tags"] = [tag for tag in TAGS if tag["name"] in used]
     schemas = made.get("components", {}).get("schemas", {})
     for block in _blocks(Block):
         _let_null_be_nothing(schemas.get(block.__name__, {}))
+
+
+def _leave_out_null(schema: dict[str, Any]) -> None:
+    """A parameter of a query or a header is there or not; none of them can be null."""
+    branches = [branch for branch in schema.get("anyOf", ()) if branch != {"type": "null"}]
+    if len(branches) == 1:
+        del schema["anyOf"]
+        schema.update({**branches[0], **schema})
+    elif branches:
+        schema["anyOf"] = branches
 
 
 def _blocks(base: type[Block]) -> Iterator[type[Block]]:

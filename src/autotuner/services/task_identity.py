@@ -14,7 +14,7 @@ from autotuner.config.identity import changed, fingerprint, identity
 from autotuner.config.load import to_data
 from autotuner.contracts.engine import Engine
 from autotuner.contracts.errors import AutotunerError, ErrorCode
-from autotuner.contracts.store import EventType, NewEvent, NewTask, StatusConflictError, Store, TaskRecord
+from autotuner.contracts.store import EventType, NewEvent, NewTask, Store, TaskRecord
 from autotuner.planning.plan import Plan
 from autotuner.services.export import flat_parameters
 from autotuner.services.host import describe_host
@@ -71,25 +71,22 @@ def check_same(task: TaskRecord, here: Mapping[str, Any]) -> None:
 
 
 async def settle(store: Store, task: TaskRecord, here: Mapping[str, Any]) -> TaskRecord:
-    """Store what the first start of a task adds to its identity, for a task that the caller holds.
+    """Make sure that a task, which the caller holds, goes on with what it has measured; before its first start it
+    becomes what is measured here.
 
-    AutotunerError(TASK_CHANGED) as ``check_same``.
+    AutotunerError(TASK_CHANGED) as ``check_same``; StatusConflictError when its status has changed since it was read.
     """
-    while True:
+    if task.started_at is not None:
         check_same(task, here)
-        if VERSION in task.identity:
-            return task
-        identity = settled(task.identity, here)
-        try:
-            return await store.change_task(
-                task.id,
-                NewEvent(type=EventType.TASK_UPDATED, data={"changed": ["identity"], VERSION: here[VERSION]}),
-                expected=(task.status,),
-                status=task.status,
-                fields={"identity": identity, "fingerprint": fingerprint(identity)},
-            )
-        except StatusConflictError:
-            task = await store.get_task(task.id)
+    if (task.started_at is not None and VERSION in task.identity) or task.identity == here:
+        return task
+    return await store.change_task(
+        task.id,
+        NewEvent(type=EventType.TASK_UPDATED, data={"status": task.status.value}),
+        expected=(task.status,),
+        status=task.status,
+        fields={"identity": dict(here), "fingerprint": fingerprint(here)},
+    )
 
 
 def new_task(document: TaskDocument, engine: Engine, described: Mapping[str, Any], *, name: str) -> NewTask:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from autotuner.config.document import TaskDocument
 from autotuner.config.problems import DocumentError
@@ -39,12 +39,7 @@ router = APIRouter(prefix="/engines", tags=["engines"])
 DocumentData = Annotated[dict[str, Any], DescribedBy(TaskDocument)]
 """A task document as plain data; the service says what is wrong with it."""
 
-EXAMPLE_DOCUMENT = {
-    "task_name": "preview",
-    "base_runtime": "simulated",
-    "model": {"id_or_path": "Qwen/Qwen3-32B-FP8"},
-    "parameters": {},
-}
+EXAMPLE_DOCUMENT = {"task_name": "first-look", "model": {"id_or_path": "tiny"}, "parameters": {"n_ubatch": [16, 32]}}
 
 
 class ParameterFilter(Paging):
@@ -67,7 +62,18 @@ class ParameterPage(Page[CatalogueParameter]):
 class ValidateRequest(Body):
     """A whole task document, or an engine's parameters alone."""
 
-    document: DocumentData | None = Field(None, description="a task document")
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"document": EXAMPLE_DOCUMENT},
+                {"base_runtime": "vllm", "parameters": {"tp": [1, 2], "max-num-seqs": [64, 256]}},
+            ]
+        }
+    )
+
+    document: dict[str, Any] | None = Field(
+        None, description="a task document; whatever it holds is looked at, and its schema is TaskDocument"
+    )
     base_runtime: Annotated[str, Field(min_length=1)] | None = Field(
         None, description="engine of the parameters; default: the default one"
     )
@@ -89,6 +95,8 @@ class ValidateRequest(Body):
 
 class PreviewRequest(Body):
     """A task that is to be looked at."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"document": EXAMPLE_DOCUMENT}]})
 
     document: DocumentData = Field(description="a task document")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Body, Response
+from fastapi.openapi.models import Example
 from pydantic import BaseModel, Field
 
 from autotuner.contracts.store import TaskRecord
@@ -15,6 +16,25 @@ from autotuner.services.context_tasks import create_from_context
 from autotuner.services.from_context import ContextRequest
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
+
+
+EXAMPLES: dict[str, Example] = {
+    "tiny": {
+        "summary": "A first try on this machine",
+        "value": {"model_name": "tiny", "base_runtime": "llamacpp", "profiles": ["quick-test"]},
+    },
+    "gpus": {
+        "summary": "Chat on two GPUs, before a launch",
+        "value": {
+            "model_name": "Qwen/Qwen3-0.6B",
+            "base_runtime": "vllm",
+            "deployment_mode": "local",
+            "profiles": ["low-latency", "production"],
+            "total_gpus": 2,
+            "gpu_type": "h200_sxm",
+        },
+    },
+}
 
 
 class ContextAnswer(BaseModel):
@@ -37,7 +57,9 @@ class ContextAnswer(BaseModel):
     summary="Make a task from a few facts",
 )
 async def from_context(
-    ctx: Ctx, response: Response, body: Annotated[dict[str, Any], DescribedBy(ContextRequest)]
+    ctx: Ctx,
+    response: Response,
+    body: Annotated[dict[str, Any], DescribedBy(ContextRequest), Body(openapi_examples=EXAMPLES)],
 ) -> ContextAnswer:
     """Make a task of a model, an engine, profiles and presets. It is pending; start it when you like.
 
