@@ -15,6 +15,8 @@ from autotuner.contracts.errors import AutotunerError, ErrorCode, http_status
 from autotuner.contracts.store import StatusConflictError
 
 MEDIA_TYPE = "application/problem+json"
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
+"""Of errors that a route or the framework raises by their status alone."""
 
 
 class FieldProblem(BaseModel):
@@ -143,7 +145,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> ProblemResponse:
-        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+        code = _CODES.get(error.status_code, "http_error")
         return problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
 
 

@@ -82,15 +82,21 @@ async def pause_task(store: TaskQueue, settings: Settings, task_id: int) -> Task
 
 
 async def resume_task(store: TaskQueue, settings: Settings, task_id: int) -> TaskRecord:
-    """Let a paused task go on: in the process that holds it, or with the next worker that is free.
+    """Let a paused task go on: in the process that holds it, or pending, with the next worker that is free.
 
     AutotunerError: NOT_FOUND, CONFLICT for one that is not paused.
     """
     task = await store.get_task(task_id)
-    if task.status is TaskStatus.PAUSED and task.queued_at is None and not await is_taken(settings, task.id):
-        # Queued first: while it is paused no worker takes it, and from then on it cannot be left without one.
+    if task.status is not TaskStatus.PAUSED or await is_taken(settings, task.id):
+        return await request_resume(store, task)
+    if task.queued_at is None:
+        # First: as long as it is paused no worker takes it, and afterwards it is never without a place in the queue.
         await _enqueue_unless_queued(store, task)
-    return await request_resume(store, task)
+    event = NewEvent(type=EventType.TASK_RESUMED, data={"status": TaskStatus.PENDING.value})
+    try:
+        return await store.change_task(task.id, event, expected=(TaskStatus.PAUSED,), status=TaskStatus.PENDING)
+    except StatusConflictError:
+        return await request_resume(store, task)  # tells what it is now
 
 
 async def retry_task(store: TaskQueue, settings: Settings, task_id: int, numbers: Sequence[int] = ()) -> TaskRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +20,17 @@ from autotuner.contracts.executor import Executor, ExecutorSession
 from autotuner.contracts.progress import Observer
 from autotuner.contracts.result import TaskResult
 from autotuner.contracts.search import SearchSetup, SearchStrategy
-from autotuner.contracts.store import NewTask, Store, TaskRecord, TaskStatus
-from autotuner.coordinator.loop import Coordinator
+from autotuner.contracts.store import (
+    EventType,
+    NewEvent,
+    NewTask,
+    StatusConflictError,
+    Store,
+    TaskRecord,
+    TaskStatus,
+)
+from autotuner.coordinator.loop import Coordinator, unforeseen
+from autotuner.coordinator.requests import PausedError
 from autotuner.coordinator.stored_result import from_stored
 from autotuner.engines.installed import version_warning
 from autotuner.planning.plan import Plan
@@ -32,11 +41,12 @@ from autotuner.services.left_behind import end_left_behind
 from autotuner.services.planning import check_ready, plan_document
 from autotuner.services.plugins import EXECUTORS, InstalledPlugins
 from autotuner.services.progress_file import ProgressFile, Tee
+from autotuner.services.requests import end_unrun
 from autotuner.services.settings import Settings
-from autotuner.services.task_lock import is_taken, taken
+from autotuner.services.task_lock import Hold, is_taken, taken
 from autotuner.services.writing import check_folder
 from autotuner.store.patience import Patient
-from autotuner.store.sql_store import open_store
+from autotuner.store.sql_store import SqlStore, open_store
 from autotuner.store.units import Guarded, Units
 
 NOTES = frozenset({"task_name", "description", "labels", "metadata", "profiles", "assembled"})
@@ -69,6 +79,51 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
     continued.
     """
     executor = EXECUTORS.load(settings.executor)()
+    plan, version = await _planned(document, settings, observer)
+    async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
+        task, plan = await _find_or_create(store, plan, version, new=new)
+        async with taken(settings, task) as hold:
+            task = await store.get_task(task.id)  # it may have ended while its lock was another's
+            finished = await _finished_result(store, task, plan)
+            if finished is not None:
+                return RunOutcome(task, finished, fresh=False, folder=settings.task_dir(task.id))
+            if task.status is TaskStatus.COMPLETED:
+                observer.on_message("The document of this finished task has changed: it goes on.")
+            return await _run_held(store, settings, task, plan, executor, hold, observer, queued=False)
+
+
+async def run_queued(store: SqlStore, settings: Settings, task_id: int, observer: Observer) -> RunOutcome | None:
+    """Run a task of the queue from where it stands; None when it is to be claimed anew: it is paused, has left the
+    queue, or is not what it was when it was claimed.
+
+    It stays in the queue until it has ended. What keeps it from being run is stored as its failure, and raised:
+    AutotunerError as of ``run_task``. It is no failure that another process runs it (TASK_BUSY), that the database
+    can't be used any more (STORE_UNAVAILABLE), or that this run is cancelled: it is pending then, or as it was.
+    """
+    task = await store.get_task(task_id)
+    try:
+        executor = EXECUTORS.load(settings.executor)()
+        document = await document_to_start(store, settings, task)
+        plan, version = await _planned(document, settings, observer)
+        async with taken(settings, task) as hold:
+            found = await store.get_task(task_id)
+            if found.queued_at is None or found.deleted_at is not None or not _same_document(found, task):
+                return None
+            await _identify(store, found, plan, version)
+            return await _run_held(store, settings, found, plan, executor, hold, observer, queued=True)
+    except PausedError:
+        return None
+    except AutotunerError as error:
+        if error.code not in (ErrorCode.TASK_BUSY, ErrorCode.STORE_UNAVAILABLE):
+            await _fail(store, settings, task, error)
+        raise
+    except Exception as error:
+        await _fail(store, settings, task, unforeseen(error))
+        raise
+
+
+async def _planned(document: TaskDocument, settings: Settings, observer: Observer) -> tuple[Plan, str]:
+    """The plan of a document that can be run here, and the version of its engine."""
     plan = await asyncio.to_thread(plan_document, document, settings)
     for note in document.assembled.notes if document.assembled is not None else ():
         observer.on_message(f"Warning: {note}")
@@ -76,35 +131,78 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
     warning = version_warning(plan.resolver.engine.catalogue, version)
     if warning is not None:
         observer.on_message(f"Warning: {warning}")
-    async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
-        task, plan = await _find_or_create(store, plan, version, new=new)
-        folder = settings.task_dir(task.id)
-        host = describe_host()  # before this process leaves the server's cores
-        async with taken(settings, task) as hold, AsyncExitStack() as stack:
-            stack.enter_context(off_cores(plan.cores.server))
-            task = await store.get_task(task.id)  # it may have ended while its lock was another's
-            finished = await _finished_result(store, task, plan)
-            if finished is not None:
-                return RunOutcome(task, finished, fresh=False, folder=folder)
-            if task.status is TaskStatus.COMPLETED:
-                observer.on_message("The document of this finished task has changed: it goes on.")
-            await asyncio.to_thread(check_folder, folder)
-            await end_left_behind(store, settings, task, observer)
-            told = Tee(observer, stack.enter_context(ProgressFile(folder)))
-            guarded = store.through(lambda units: Guarded(units, hold.check))
-            coordinator = Coordinator(
-                store=guarded,
-                patient=guarded.through(lambda units: patient(units, settings, told)),
-                plan=plan,
-                strategy=_strategy(document),
-                observer=told,
-                artefacts=folder,
-                host=host,
-                clock=time.monotonic,
-                now=lambda: datetime.now(UTC),
-            )
-            result = await coordinator.run(task, open_executor(executor, plan))
-            return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
+    return plan, version
+
+
+async def _run_held(
+    store: SqlStore,
+    settings: Settings,
+    task: TaskRecord,
+    plan: Plan,
+    executor: Executor,
+    hold: Hold,
+    observer: Observer,
+    *,
+    queued: bool,
+) -> RunOutcome:
+    """Run a task that is held, and that has been read since."""
+    folder = settings.task_dir(task.id)
+    host = describe_host()  # before this process leaves the server's cores
+    with ExitStack() as stack:
+        stack.enter_context(off_cores(plan.cores.server))
+        await asyncio.to_thread(check_folder, folder)
+        await end_left_behind(store, settings, task, observer)
+        told = Tee(observer, stack.enter_context(ProgressFile(folder)))
+        guarded = store.through(lambda units: Guarded(units, hold.check))
+        coordinator = Coordinator(
+            store=guarded,
+            patient=guarded.through(lambda units: patient(units, settings, told)),
+            plan=plan,
+            strategy=_strategy(plan.document),
+            observer=told,
+            artefacts=folder,
+            host=host,
+            clock=time.monotonic,
+            now=lambda: datetime.now(UTC),
+            queued=queued,
+        )
+        result = await coordinator.run(task, open_executor(executor, plan))
+        return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
+
+
+async def _identify(store: SqlStore, task: TaskRecord, plan: Plan, version: str) -> None:
+    """Make sure that a task goes on with what it has measured; before its first start it becomes what this host is."""
+    if task.started_at is not None:
+        check_same(task, plan, version)
+        return
+    described = _identity(plan, version)
+    if described != task.identity:
+        await store.change_task(
+            task.id,
+            NewEvent(type=EventType.TASK_UPDATED, data={"status": task.status.value}),
+            expected=(task.status,),
+            status=task.status,
+            fields={"identity": described, "fingerprint": fingerprint(described)},
+        )
+
+
+async def _fail(store: SqlStore, settings: Settings, task: TaskRecord, error: AutotunerError) -> None:
+    """Store why a task of the queue could not be run; nothing if that is stored, or if it is another's by now."""
+    try:
+        async with taken(settings, task):
+            found = await store.get_task(task.id)
+            if found.queued_at is not None and _same_document(found, task):
+                event = NewEvent(type=EventType.TASK_FAILED, message=str(error), data=error.as_dict())
+                await end_unrun(store, found, event, TaskStatus.FAILED, error)
+    except StatusConflictError:
+        return  # somebody asked for its end meanwhile
+    except AutotunerError as other:
+        if other.code is not ErrorCode.TASK_BUSY:
+            raise
+
+
+def _same_document(found: TaskRecord, task: TaskRecord) -> bool:
+    return (found.name, found.document) == (task.name, task.document)
 
 
 def patient(units: Units, settings: Settings, observer: Observer) -> Patient:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from autotuner.contracts.errors import AutotunerError, ErrorCode, StoreUnavailableError
 from autotuner.store.columns import decode_json, encode_json
 from autotuner.store.location import Location, sqlite_error, unavailable, unavailable_for_now
+from autotuner.store.wake import Sockets, appended, notify
 
 BUSY_TIMEOUT_S = 30.0
 BUSY_STEP_S = 0.1
@@ -38,6 +39,7 @@ class Database:
         self.location = location
         self._busy_timeout_s = busy_timeout_s
         self._write_lock = asyncio.Lock() if location.path is not None else None
+        self._sockets = Sockets(location.path) if location.path is not None else None
         if location.path is not None:
             step = min(BUSY_STEP_S, busy_timeout_s)
             self._writer = _async_sqlite(location, step, begin="BEGIN IMMEDIATE", pool_size=1)
@@ -62,8 +64,8 @@ class Database:
         """Run ``unit`` and commit, or roll back if it raises.
 
         Cancelling the caller ends the wait for other writers of a SQLite file; once the unit has begun it goes on to
-        its commit, and only then is the caller told. Raises StoreUnavailableError, which says whether it is certain
-        that nothing was changed.
+        its commit, and only then is the caller told. Whoever listens for events is woken by the commit of a unit that
+        appended some. Raises StoreUnavailableError, which says whether it is certain that nothing was changed.
         """
         with translated(self.location, self._busy_timeout_s):
             async with AsyncExitStack() as stack:
@@ -82,6 +84,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._sockets is not None:
+            self._sockets.close()
         for engine in self._owned:
             await engine.dispose()
 
@@ -101,8 +105,12 @@ class Database:
 
     async def _finish(self, session: AsyncSession, unit: Callable[[Session], T]) -> T:
         done = await session.run_sync(unit)
+        if self._sockets is None:
+            await session.run_sync(notify)
         with translated(self.location, self._busy_timeout_s, committing=True):
             await session.commit()
+        if self._sockets is not None:
+            self._sockets.wake(appended(session.info))
         return done
 
 

@@ -1,147 +1,241 @@
-"""All rows of one task, out of a database and into another one. Blocking functions, for a thread of their own."""
+"""The rows of one store into another, on whichever databases: all or none, and compared. Blocking functions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Any, Literal, get_args
+from secrets import randbits
 
-from sqlalchemy import func, insert, or_, select, update
-from sqlalchemy.orm import Session
+from pydantic import Field
+from sqlalchemy import Connection, MetaData, Table, delete, func, inspect, select, text
+from sqlalchemy.exc import DataError, IntegrityError
 
-from autotuner.contracts.store import NewEvent
+from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.values import Frozen
 from autotuner.store.database import BUSY_TIMEOUT_S, sync_engine, translated
-from autotuner.store.location import Location, parse_location
-from autotuner.store.models import Attempt, Base, EventEntry, Experiment, MeasurementEntry, Task
-from autotuner.store.rows import PORTIONS, append_event, not_found, select_row
-from autotuner.store.schema import ensure_schema
-from autotuner.store.sealed import sealed
-from autotuner.store.shown import best_score, engine_of, shown_of_document
-from autotuner.store.tasks import folded
+from autotuner.store.location import Location, file_is_sqlite, prepare_file, unavailable
+from autotuner.store.models import Base, ParameterPreset, Task, Worker
+from autotuner.store.raw_rows import Row, Tally, as_sqlite_keeps, raw_tables, read_rows, write_rows
+from autotuner.store.schema import read_state, require_head
+from autotuner.store.sealed import file_state, require_unchanged, sealed
 
-Part = Literal["experiments", "attempts", "measurements", "events"]
-"""What a task owns, in the order in which rows refer to each other."""
-PARTS: tuple[Part, ...] = get_args(Part)
-
-_TABLES: Mapping[Part, type[Base]] = {
-    "experiments": Experiment,
-    "attempts": Attempt,
-    "measurements": MeasurementEntry,
-    "events": EventEntry,
-}
+Tell = Callable[[str, int, int], None]
+"""Is told table, rows done, rows in all."""
 
 
-class StoredRows:
-    """The rows of one task as they are on one snapshot of the database; made by ``reading``."""
-
-    def __init__(self, session: Session, task_id: int) -> None:
-        self._session = session
-        self._task_id = task_id
-
-    def task(self) -> dict[str, Any]:
-        """The task. AutotunerError(NOT_FOUND) for one that is unknown or deleted."""
-        query = select_row(Task).where(Task.id == self._task_id, Task.deleted_at.is_(None))
-        row = self._session.execute(query).mappings().one_or_none()
-        if row is None:
-            raise not_found("task", self._task_id)
-        return dict(row)
-
-    def rows(self, part: Part) -> Iterator[dict[str, Any]]:
-        """Its rows of one table: experiments by number, events by seq, the others in the order of their storing."""
-        table = _TABLES[part]
-        order = {"experiments": "number", "events": "seq"}.get(part, "id")
-        owned = table.__table__.columns
-        query = select_row(table).where(owned.task_id == self._task_id).order_by(owned[order])
-        for row in self._session.execute(query, execution_options=PORTIONS).mappings():
-            yield dict(row)
+def quiet(table: str, done: int, total: int) -> None:
+    """Tells nobody."""
 
 
-class NewRows:
-    """Rows that are put into a database in one transaction; made by ``writing``."""
+LIVE_S = 60.0
+"""A worker whose last heartbeat is younger is at work."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
-    def is_free(self, name: str) -> bool:
-        """Whether no task that is not deleted has the name."""
-        query = select(Task.id).where(Task.name == name, Task.deleted_at.is_(None))
-        return self._session.execute(query).first() is None
+class TableCopy(Frozen):
+    """What was copied of a table; it was read back from the copy, and is the same there."""
 
-    def add_task(self, values: Mapping[str, Any]) -> int:
-        """Store a task with these columns; its number."""
-        document, engine = values["document"], engine_of(values["document"], values["identity"])
-        row = {**values, "name_folded": folded(values["name"]), "run": 1, "engine": engine}
-        row |= shown_of_document(document)
-        task_id: int = self._session.execute(insert(Task).values(row).returning(Task.id)).scalar_one()
-        return task_id
-
-    def add(self, part: Part, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-        """Store rows of one table in their order; the numbers that they have got (of events: their seq)."""
-        if not rows:
-            return []
-        table = _TABLES[part]
-        number = EventEntry.seq if part == "events" else table.__table__.columns.id
-        statement = insert(table).returning(number, sort_by_parameter_order=True)
-        values = [dict(row) for row in rows]
-        if part == "experiments":
-            values = [row | {"slo_violation": (row["slo"] or {}).get("slo_violation")} for row in values]
-        return list(self._session.execute(statement, values).scalars())
-
-    def set_jobs(self, jobs: Mapping[int, Mapping[str, Any]]) -> None:
-        """Store the jobs of attempts by their numbers: a job holds the number, which follows from the storing."""
-        if jobs:
-            self._session.execute(update(Attempt), [{"id": number, "job": dict(job)} for number, job in jobs.items()])
-
-    def set_result(self, task_id: int, result: Mapping[str, Any]) -> None:
-        """Store the result of a task, which holds the numbers of its experiments."""
-        values = {"result": dict(result), "best_score": best_score(result)}
-        self._session.execute(update(Task).where(Task.id == task_id).values(values))
-
-    def append_event(self, task_id: int, event: NewEvent, now: datetime) -> None:
-        """Write an event under the task's next number."""
-        append_event(self._session, task_id, event, now)
+    table: str
+    rows: int
+    checksum: str = Field(description="sum of the rows' BLAKE2 hashes, 128 bits in hexadecimal")
 
 
 @contextmanager
-def reading(database: str, task_id: int, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Iterator[StoredRows]:
-    """One snapshot of the store at that address. AutotunerError: STORE_UNAVAILABLE, STORE_SCHEMA, MISSING_EXTRA."""
-    location = parse_location(database)
-    location = sealed(location) or location
-    with translated(location, busy_timeout_s), _session(location, busy_timeout_s, read_only=True) as session:
-        yield StoredRows(session, task_id)
+def reading(
+    location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S, any_schema: bool = False
+) -> Iterator[Connection]:
+    """One snapshot of a store, which others go on writing to.
 
-
-@contextmanager
-def writing(database: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Iterator[NewRows]:
-    """One transaction on the store at that address: committed at the end, rolled back when the body raises.
-
-    AutotunerError: CONFLICT, STORE_SCHEMA, MISSING_EXTRA, STORE_UNAVAILABLE (``mend`` is None when it is not certain
-    that nothing was stored).
+    ``any_schema``: also an older one. AutotunerError: STORE_SCHEMA, STORE_UNAVAILABLE, MISSING_EXTRA.
     """
-    location = parse_location(database)
-    with translated(location, busy_timeout_s), _session(location, busy_timeout_s, read_only=False) as session:
-        yield NewRows(session)
-        with translated(location, busy_timeout_s, committing=True):
-            session.commit()
-
-
-def refers_to_folder(database: str, folder: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> bool:
-    """Whether any attempt has its files in ``folder`` or below it."""
-    location = parse_location(database)
-    place = Attempt.job["artefact_dir"].as_string()
-    with translated(location, busy_timeout_s), _session(location, busy_timeout_s, read_only=True) as session:
-        query = select(func.count()).select_from(Attempt)
-        query = query.where(or_(place == folder, place.startswith(f"{folder}/", autoescape=True)))
-        return session.execute(query).scalar_one() > 0
+    with translated(location, busy_timeout_s):
+        prepare_file(location, create=False)
+        if location.path is not None and not file_is_sqlite(location.path):
+            raise unavailable(location, "the file is not a SQLite database", "Give the path of another file")
+        read_only, before = sealed(location), file_state(location)
+        engine = sync_engine(read_only or location, busy_timeout_s=busy_timeout_s, read_only=True)
+        try:
+            with engine.connect() as connection:
+                state = read_state(connection)
+                if not (any_schema and state.current is not None):
+                    require_head(location, state)
+                yield connection
+        finally:
+            engine.dispose()
+        if read_only is not None:
+            require_unchanged(location, before)
 
 
 @contextmanager
-def _session(location: Location, busy_timeout_s: float, *, read_only: bool) -> Iterator[Session]:
-    ensure_schema(location, create=not read_only, busy_timeout_s=busy_timeout_s)
-    engine = sync_engine(location, busy_timeout_s=busy_timeout_s, read_only=read_only)
+def writing(location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Iterator[Connection]:
+    """One transaction on a store of the newest schema, beside which nobody writes; committed at the end, or undone.
+
+    AutotunerError: STORE_SCHEMA, STORE_UNAVAILABLE, MISSING_EXTRA.
+    """
+    with translated(location, busy_timeout_s):
+        engine = sync_engine(location, busy_timeout_s=busy_timeout_s)
+        try:
+            with engine.begin() as connection:
+                require_head(location, read_state(connection))
+                if location.path is None:
+                    names = ", ".join(table.name for table in Base.metadata.sorted_tables)
+                    connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
+                yield connection
+        finally:
+            engine.dispose()
+
+
+def same_database(one: Connection, other: Connection) -> bool:
+    """Whether two connections to PostgreSQL are to one database: one of them sees the other's lock."""
+    if one.dialect.name != "postgresql" or other.dialect.name != "postgresql":
+        return False
+    high, low = randbits(31), randbits(31)
+    one.execute(text("SELECT pg_advisory_xact_lock(:high, :low)"), {"high": high, "low": low})
+    held = text(
+        "SELECT EXISTS (SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+        "WHERE datname = current_database() AND locktype = 'advisory' AND objsubid = 2 "
+        "AND classid::bigint = :high AND objid::bigint = :low)"
+    )
+    return bool(other.execute(held, {"high": high, "low": low}).scalar_one())
+
+
+def holdings(connection: Connection) -> list[str]:
+    """What a store holds that is somebody's, such as "3 tasks"; not the presets that come with the program."""
+    own = ParameterPreset.is_system.is_(False)
+    queries = {
+        ("task", "tasks"): select(func.count()).select_from(Task),
+        ("preset of its own", "presets of its own"): select(func.count()).select_from(ParameterPreset).where(own),
+    }
+    found = {nouns: connection.execute(query).scalar_one() for nouns, query in queries.items()}
+    return [f"{count} {one if count == 1 else many}" for (one, many), count in found.items() if count]
+
+
+def task_numbers(location: Location) -> list[int]:
+    """Numbers of all tasks of a store, deleted ones too. AutotunerError as ``reading``."""
+    with reading(location) as connection:
+        return list(connection.execute(select(Task.id).order_by(Task.id)).scalars())
+
+
+def live_workers(connection: Connection, *, within_s: float = LIVE_S) -> list[str]:
+    """Names of the workers that are at work, by the database's clock."""
+    if connection.dialect.name == "sqlite":
+        age = "(julianday('now') - julianday(heartbeat_at)) * 86400"
+    else:
+        age = "extract(epoch FROM clock_timestamp() - heartbeat_at)"
+    query = select(Worker.name).where(text(f"{age} < :within")).order_by(Worker.id)
+    return list(connection.execute(query, {"within": within_s}).scalars())
+
+
+def empty(connection: Connection) -> None:
+    """Delete all rows."""
+    for table in reversed(Base.metadata.sorted_tables):
+        connection.execute(delete(table))
+
+
+def copy_rows(
+    source: Connection, place: Location, target: Connection, tell: Tell, *, metadata: MetaData = Base.metadata
+) -> list[TableCopy]:
+    """Add all rows of ``source``, the store at ``place``, to the empty tables of ``target``; read all of it back.
+
+    ``metadata``: the tables, which both have. The counters of numbers are carried over, too. AutotunerError: CONFLICT
+    for a row that the target refuses, STORAGE when what it holds differs from what was read, STORE_UNAVAILABLE for
+    the source. Then the caller's transaction has to be undone.
+    """
+    before, after = raw_tables(metadata, source), raw_tables(metadata, target)
+    with translated(place):
+        counts = {table.name: _count(source, table) for table in before}
+        given = {table.name: _counter(source, table) for table in before if _is_numbered(table)}
+    into_sqlite = target.dialect.name == "sqlite"
+    copies = []
+    for old, new in zip(before, after, strict=True):
+        kept = as_sqlite_keeps(old) if into_sqlite else None
+        read = Tally()
+        tell(old.name, 0, counts[old.name])
+        for portion in _read(source, old, place):
+            rows = portion if kept is None else list(map(kept, portion))
+            _write(target, new, rows)
+            read.add(rows)
+            tell(old.name, read.rows, counts[old.name])
+        copies.append(TableCopy(table=old.name, rows=read.rows, checksum=read.checksum))
+    for new, copy in zip(after, copies, strict=True):
+        _compare(target, new, copy)
+    for name, number in given.items():
+        _carry_counter(target, name, number)
+    return copies
+
+
+def _read(source: Connection, table: Table, place: Location) -> Iterator[list[Row]]:
+    with translated(place):
+        yield from read_rows(source, table)
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def _write(target: Connection, table: Table, rows: Sequence[Row]) -> None:
     try:
-        with Session(engine, expire_on_commit=False, autoflush=False) as session:
-            yield session
-    finally:
-        engine.dispose()
+        write_rows(target, table, rows)
+    except (DataError, IntegrityError) as error:
+        first = str(error.orig).strip().partition("\n")[0]
+        raise AutotunerError(
+            ErrorCode.CONFLICT,
+            "The copy was undone",
+            why=f"the other database refuses a row of {table.name} ({first})",
+            remedy="Run `autotuner db check` on the source",
+        ) from error
+
+
+def _compare(target: Connection, table: Table, copy: TableCopy) -> None:
+    found = Tally()
+    for portion in read_rows(target, table):
+        found.add(portion)
+    if (found.rows, found.checksum) != (copy.rows, copy.checksum):
+        raise AutotunerError(
+            ErrorCode.STORAGE,
+            "The copy was undone",
+            why=f"the rows of {table.name}, read back from it, are not those of the source "
+            f"({found.rows} and {copy.rows} rows)",
+            remedy="Check the disk of the copy and run `autotuner db check` on the source",
+        )
+
+
+def _is_numbered(table: Table) -> bool:
+    """Whether the database gives its rows their numbers."""
+    return list(table.primary_key.columns.keys()) == ["id"]
+
+
+def _carry_counter(target: Connection, table: str, given: int) -> None:
+    """A number that was given once is never given again, also if its row was deleted; 0: none was."""
+    if not given:
+        return
+    if target.dialect.name == "sqlite":
+        target.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), {"name": table})
+        target.execute(
+            text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :given)"), {"name": table, "given": given}
+        )
+    else:
+        values = {"name": _sequence(target, table), "given": given}
+        target.execute(text("SELECT setval(CAST(:name AS regclass), :given)"), values)
+
+
+def _counter(source: Connection, table: Table) -> int:
+    """The greatest number that was ever given, or is there."""
+    largest = source.execute(select(func.max(table.c.id))).scalar() or 0
+    if source.dialect.name == "sqlite":
+        query, name = text("SELECT max(seq) FROM sqlite_sequence WHERE name = :name"), table.name
+    else:
+        query, name = text("SELECT pg_sequence_last_value(CAST(:name AS regclass))"), _sequence(source, table.name)
+    return max(int(source.execute(query, {"name": name}).scalar() or 0), int(largest))
+
+
+def _sequence(connection: Connection, table: str) -> str:
+    """The sequence of a table's numbers, quoted where that is needed."""
+    return str(connection.execute(text("SELECT pg_get_serial_sequence(:name, 'id')"), {"name": table}).scalar_one())
+
+
+def reflected(connection: Connection) -> MetaData:
+    """The tables that a database made by revisions has, whatever the models say."""
+    metadata = MetaData()
+    ours = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
+    metadata.reflect(connection, only=ours)
+    return metadata

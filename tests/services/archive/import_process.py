@@ -12,7 +12,7 @@ from archived import settings_at
 
 from autotuner.services.archive import import_archive
 from autotuner.services.archive.staging import Staging
-from autotuner.store.transfer import NewRows
+from autotuner.store.task_rows import NewRows
 
 STEPS = {
     "files are unpacked": (NewRows, "add_task", True),

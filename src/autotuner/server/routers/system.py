@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -18,6 +19,18 @@ class Info(BaseModel):
 
     version: str = Field(description="of this program")
     database: str = Field(description="address of the store, without secrets")
+
+
+class Live(BaseModel):
+    """Somebody answers."""
+
+    status: Literal["live"] = "live"
+
+
+@router.get("/live")
+async def live() -> Live:
+    """Tell that the process answers: the only call that needs no token. What works is told by /api/system/health."""
+    return Live()
 
 
 @router.get("/info")

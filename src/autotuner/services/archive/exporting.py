@@ -34,7 +34,7 @@ from autotuner.services.settings import Settings
 from autotuner.services.task_lock import is_taken
 from autotuner.store.columns import encode_json
 from autotuner.store.migrations import HEAD
-from autotuner.store.transfer import PARTS, Part, StoredRows, reading
+from autotuner.store.task_rows import PARTS, Part, StoredRows, reading
 
 CHUNK = 1024 * 1024
 

@@ -20,7 +20,7 @@ from autotuner.services.archive.rewriting import UNENDED, Numbers
 from autotuner.services.archive.rows import ArchivedAttempt, ArchivedEvent, ArchivedExperiment, ArchivedMeasurement
 from autotuner.services.archive.staging import Staging, staging
 from autotuner.services.settings import Settings
-from autotuner.store.transfer import NewRows, writing
+from autotuner.store.task_rows import NewRows, writing
 
 OnConflict = Literal["rename", "refuse"]
 """What happens when there is a task of that name: the new one gets a free name (name-2, …), or nothing is imported."""

@@ -18,7 +18,7 @@ from pydantic import AwareDatetime, Field
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import Frozen
-from autotuner.store.transfer import Part
+from autotuner.store.task_rows import Part
 
 MEDIA_TYPE = "application/zip"
 FORMAT: Literal["inference-autotuner task"] = "inference-autotuner task"

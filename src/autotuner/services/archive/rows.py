@@ -14,7 +14,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus
 from autotuner.contracts.store import EventType, ExperimentOrigin, ExperimentStatus, TaskStatus
 from autotuner.contracts.values import Frozen
-from autotuner.store.transfer import Part
+from autotuner.store.task_rows import Part
 
 
 def _utc(time: datetime) -> datetime:

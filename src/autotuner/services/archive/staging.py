@@ -17,7 +17,7 @@ from typing import IO
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.services.settings import Settings
 from autotuner.services.writing import unwritable
-from autotuner.store.transfer import refers_to_folder
+from autotuner.store.task_rows import refers_to_folder
 
 _LOCK = ".imports.lock"
 _MARK = ".importing"

@@ -1,0 +1,1 @@
+"""Makes `served` importable in the folders below."""
