@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
+from autotuner.contracts.event_log import LogBounds
 from autotuner.contracts.listing import ExperimentItem, ExperimentQuery, Page, TaskQuery, TaskSummary
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.presets import NewPreset, Preset, PresetContent, PresetRevision, RevisionReason
@@ -30,7 +31,7 @@ from autotuner.contracts.store import (
     TaskStatus,
 )
 from autotuner.contracts.values import Scalar
-from autotuner.store import attempts, experiments, idempotency, listing, presets, queue, runs, tasks
+from autotuner.store import attempts, event_log, experiments, idempotency, listing, presets, queue, runs, tasks
 from autotuner.store.columns import utc_now
 from autotuner.store.database import BUSY_TIMEOUT_S, Database
 from autotuner.store.location import parse_location
@@ -352,6 +353,10 @@ class SqlStore:
         """Remove workers that have been silent for long."""
         return await self._database.write(lambda session: queue.drop(session, self._clock(), silent_s=silent_s))
 
+    async def tasks_before(self, task_id: int) -> int:
+        """How many queued tasks come before a queued one."""
+        return await self._database.read(lambda session: listing.tasks_before(session, task_id))
+
     async def archive_run(
         self, task_id: int, *, identity: Mapping[str, Any], fingerprint: str, drop: bool
     ) -> ArchivedRun:
@@ -395,6 +400,34 @@ class SqlStore:
     async def drop_keys(self, *, before: datetime) -> int:
         """Forget old keys."""
         return await self._database.write(lambda session: idempotency.drop(session, before=before))
+
+    async def log_bounds(self, task_id: int) -> LogBounds:
+        """Number of the first and last stored event of a task that is not deleted."""
+        return await self._database.read(lambda session: event_log.bounds(session, task_id))
+
+    async def log_positions(self, tasks: Collection[int] | None = None) -> dict[int, int]:
+        """Number of the last stored event of all tasks but archived runs, or of some."""
+        return await self._database.read(lambda session: event_log.positions(session, tasks))
+
+    async def log_starts(self, tasks: Collection[int]) -> dict[int, int]:
+        """Number of the first stored event of some tasks."""
+        return await self._database.read(lambda session: event_log.starts(session, tasks))
+
+    async def log_after(self, positions: Mapping[int, int], *, limit: int = 200) -> list[Event]:
+        """Events of tasks after the given numbers."""
+        return await self._database.read(lambda session: event_log.after(session, positions, limit))
+
+    async def log_task_of(self, experiment_id: int) -> int:
+        """The task of an experiment."""
+        return await self._database.read(lambda session: event_log.task_of(session, experiment_id))
+
+    async def log_experiment(self, task_id: int, number: int) -> int | None:
+        """The id of a task's experiment of that number."""
+        return await self._database.read(lambda session: event_log.experiment_of(session, task_id, number))
+
+    async def running_tasks(self, limit: int = 100) -> list[int]:
+        """Ids of tasks that run, or wait paused."""
+        return await self._database.read(lambda session: event_log.running(session, limit))
 
     async def seed_presets(self, new: Sequence[NewPreset]) -> None:
         """Store the system presets that are not there yet."""
