@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -17,7 +18,7 @@ from autotuner.server import problems
 from autotuner.server.context import Context
 from autotuner.server.metrics import Metrics
 from autotuner.server.observed import Observed
-from autotuner.server.routers import system
+from autotuner.server.routers import dashboard, system
 from autotuner.server.security.body_limit import BodyLimit
 from autotuner.server.security.described import describe as describe_refusals
 from autotuner.server.security.guard import Guard
@@ -27,7 +28,7 @@ from autotuner.services.settings import Settings
 from autotuner.store.sql_store import open_store
 
 API = "/api"
-ROUTERS = (system.router,)
+ROUTERS = (system.router, dashboard.router)
 ARCHIVES: frozenset[tuple[str, str]] = frozenset()
 """Method and path of the calls that take an archive, which may be larger than other bodies."""
 
@@ -44,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(token.ensure)
         async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
-            app.state.context = Context(settings=settings, store=store, metrics=metrics)
+            app.state.context = Context(settings=settings, store=store, metrics=metrics, started_at=datetime.now(UTC))
             yield
 
     app = FastAPI(
@@ -58,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.add_handlers(app)
     for router in ROUTERS:
         app.include_router(router, prefix=API)
+    app.include_router(system.metrics_router)
     _add_middleware(app, settings, token, metrics)
     _describe(app)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends
@@ -20,6 +21,7 @@ class Context:
     settings: Settings
     store: SqlStore
     metrics: Metrics
+    started_at: datetime
 
 
 def _context(connection: HTTPConnection) -> Context:

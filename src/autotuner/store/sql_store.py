@@ -11,6 +11,7 @@ from typing import Any
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
 from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.overview import Hour, Overview, StartPhases
 from autotuner.contracts.presets import NewPreset, Preset, PresetContent, PresetRevision, RevisionReason
 from autotuner.contracts.quality import JudgedAnswers
 from autotuner.contracts.queue import NewWorker, WorkerRecord, WorkerState
@@ -28,7 +29,7 @@ from autotuner.contracts.store import (
     TaskStatus,
 )
 from autotuner.contracts.values import Scalar
-from autotuner.store import attempts, experiments, presets, queue, tasks
+from autotuner.store import attempts, experiments, overview, presets, queue, tasks
 from autotuner.store.columns import utc_now
 from autotuner.store.database import BUSY_TIMEOUT_S, Database
 from autotuner.store.location import parse_location
@@ -370,3 +371,25 @@ class SqlStore:
     async def preset_revisions(self, preset_id: int) -> list[PresetRevision]:
         """All revisions of a preset, oldest first."""
         return await self._database.read(lambda session: presets.revisions(session, preset_id))
+
+    async def overview(self) -> Overview:
+        """How much there is of everything."""
+        return await self._database.read(overview.overview)
+
+    async def finished_by_hour(self, since: datetime) -> list[Hour]:
+        """Hours in which experiments ended."""
+        return await self._database.read(lambda session: overview.finished_by_hour(session, since))
+
+    async def newest_attempt(self) -> int:
+        """Number of the newest attempt."""
+        return await self._database.read(overview.newest_attempt)
+
+    async def start_phases(self, *, after: int, also: Sequence[int], limit: int) -> list[StartPhases]:
+        """How long the phases of starts took."""
+        return await self._database.read(
+            lambda session: overview.start_phases(session, after=after, also=also, limit=limit)
+        )
+
+    async def probe(self) -> None:
+        """Write, read and remove something."""
+        await self._database.write(lambda session: overview.probe(session, self._clock()))
