@@ -18,17 +18,18 @@ from autotuner.server import problems
 from autotuner.server.context import Context
 from autotuner.server.metrics import Metrics
 from autotuner.server.observed import Observed
-from autotuner.server.routers import dashboard, system
+from autotuner.server.routers import dashboard, system, webhooks
 from autotuner.server.security.body_limit import BodyLimit
 from autotuner.server.security.described import describe as describe_refusals
 from autotuner.server.security.guard import Guard
 from autotuner.server.security.headers import SecurityHeaders
 from autotuner.services.access_token import AccessToken
 from autotuner.services.settings import Settings
+from autotuner.services.webhooks.delivering import delivering
 from autotuner.store.sql_store import open_store
 
 API = "/api"
-ROUTERS = (system.router, dashboard.router)
+ROUTERS = (system.router, dashboard.router, webhooks.router)
 ARCHIVES: frozenset[tuple[str, str]] = frozenset()
 """Method and path of the calls that take an archive, which may be larger than other bodies."""
 
@@ -46,7 +47,8 @@ def create_app(settings: Settings) -> FastAPI:
         await asyncio.to_thread(token.ensure)
         async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
             app.state.context = Context(settings=settings, store=store, metrics=metrics, started_at=datetime.now(UTC))
-            yield
+            async with delivering(store, settings):
+                yield
 
     app = FastAPI(
         title="inference-autotuner",

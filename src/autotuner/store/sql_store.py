@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
+from autotuner.contracts.listing import Page
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.overview import Hour, Overview, StartPhases
 from autotuner.contracts.presets import NewPreset, Preset, PresetContent, PresetRevision, RevisionReason
@@ -29,7 +30,8 @@ from autotuner.contracts.store import (
     TaskStatus,
 )
 from autotuner.contracts.values import Scalar
-from autotuner.store import attempts, experiments, overview, presets, queue, tasks
+from autotuner.contracts.webhooks import Delivery, DeliveryState, TaskEnd
+from autotuner.store import attempts, experiments, overview, presets, queue, tasks, webhooks
 from autotuner.store.columns import utc_now
 from autotuner.store.database import BUSY_TIMEOUT_S, Database
 from autotuner.store.location import parse_location
@@ -393,3 +395,33 @@ class SqlStore:
     async def probe(self) -> None:
         """Write, read and remove something."""
         await self._database.write(lambda session: overview.probe(session, self._clock()))
+
+    async def add_deliveries(self, webhook: str, *, types: Sequence[str], since: datetime) -> int:
+        """Store the deliveries that are missing."""
+        return await self._database.write(
+            lambda session: webhooks.add(session, webhook, self._clock(), types=types, since=since)
+        )
+
+    async def take_delivery(self, names: Sequence[str], *, lease_s: float) -> Delivery | None:
+        """A delivery that is due."""
+        return await self._database.write(
+            lambda session: webhooks.take(session, self._clock(), webhooks=names, lease_s=lease_s)
+        )
+
+    async def settle_delivery(
+        self, delivery_id: int, *, state: DeliveryState, error: str | None = None, wait_s: float = 0.0
+    ) -> None:
+        """Store what became of a try."""
+        await self._database.write(
+            lambda session: webhooks.settle(
+                session, delivery_id, self._clock(), state=state, error=error, wait_s=wait_s
+            )
+        )
+
+    async def task_end(self, task_id: int, seq: int) -> TaskEnd | None:
+        """What a delivery tells."""
+        return await self._database.read(lambda session: webhooks.task_end(session, task_id, seq))
+
+    async def list_deliveries(self, webhook: str, *, page: int, size: int) -> Page[Delivery]:
+        """Deliveries of a webhook."""
+        return await self._database.read(lambda session: webhooks.page(session, webhook, page=page, size=size))
