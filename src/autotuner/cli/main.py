@@ -43,7 +43,7 @@ COMMANDS = {
     "engine": Lazy(f"{_IN}.engine:engine", SET_UP, "List the engines and their parameters."),
     "schema": Lazy(f"{_IN}.schema:schema", SET_UP, "Print the JSON Schema of task files."),
     "doctor": Lazy(f"{_IN}.doctor:doctor", SET_UP, "Tell what this machine can run, and why not."),
-    "db": Lazy(f"{_IN}.db:db", SET_UP, "Upgrade, back up and check the database."),
+    "db": Lazy(f"{_IN}.db:db", SET_UP, "Upgrade, back up, move and check the database."),
     "mock-server": Lazy(f"{_IN}.mock_server:mock_server", SET_UP, "Start a pretended inference server."),
     "completion": Lazy(f"{_IN}.completion:completion", SET_UP, "Print the completion script of a shell."),
 }

@@ -25,15 +25,15 @@ class DeliveryState(StrEnum):
 class Delivery(Frozen):
     """One event for one webhook."""
 
-    id: int
+    id: int = Field(description="number of the delivery")
     webhook: str = Field(description="name of the webhook in the settings")
-    task_id: int
+    task_id: int = Field(description="the task that ended")
     seq: int = Field(description="number of the event within its task")
-    state: DeliveryState
+    state: DeliveryState = Field(description="what became of it")
     tries: int = Field(description="how often it was sent")
     next_at: datetime = Field(description="pending: when it is sent next, UTC")
     error: str | None = Field(None, description="why the last try was none")
-    created_at: datetime
+    created_at: datetime = Field(description="when the end was noticed, UTC")
 
 
 class TaskEnd(Frozen):

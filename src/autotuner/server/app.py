@@ -14,11 +14,21 @@ from fastapi.openapi.utils import get_openapi
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from autotuner.server import problems
+from autotuner.engines.registry import system_presets
+from autotuner.server import description, problems
 from autotuner.server.context import Context
 from autotuner.server.metrics import Metrics
 from autotuner.server.observed import Observed
-from autotuner.server.routers import dashboard, system, webhooks
+from autotuner.server.routers import (
+    aiconfigurator,
+    dashboard,
+    engines,
+    from_context,
+    presets,
+    profiles,
+    system,
+    webhooks,
+)
 from autotuner.server.security.body_limit import BodyLimit
 from autotuner.server.security.described import describe as describe_refusals
 from autotuner.server.security.guard import Guard
@@ -29,7 +39,16 @@ from autotuner.services.webhooks.delivering import delivering
 from autotuner.store.sql_store import open_store
 
 API = "/api"
-ROUTERS = (system.router, dashboard.router, webhooks.router)
+ROUTERS = (
+    system.router,
+    dashboard.router,
+    from_context.router,
+    presets.router,
+    profiles.router,
+    engines.router,
+    aiconfigurator.router,
+    webhooks.router,
+)
 ARCHIVES: frozenset[tuple[str, str]] = frozenset()
 """Method and path of the calls that take an archive, which may be larger than other bodies."""
 
@@ -46,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(token.ensure)
         async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
+            await store.seed_presets(system_presets())
             app.state.context = Context(settings=settings, store=store, metrics=metrics, started_at=datetime.now(UTC))
             async with delivering(store, settings):
                 yield
@@ -85,7 +105,9 @@ def _describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            made = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            made = get_openapi(
+                title=app.title, version=app.version, description=description.DESCRIPTION, routes=app.routes
+            )
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
@@ -97,6 +119,7 @@ def _describe(app: FastAPI) -> None:
                     if "422" in operation.get("responses", {}):
                         operation["responses"]["422"] = problems.documented(422)[422]
             describe_refusals(made)
+            description.complete(made)
             app.openapi_schema = made
         return app.openapi_schema
 

@@ -11,7 +11,7 @@ from autotuner.telemetry.nvml import Nvml
 class GpuState(Frozen):
     """One GPU; null for what it does not tell."""
 
-    index: int
+    index: int = Field(description="number by which its driver knows it")
     name: str = Field(description="product name")
     utilization: float | None = Field(None, description="share of the time in which it was busy, 0 to 1")
     memory_used_bytes: float | None = Field(None, description="memory in use, bytes")

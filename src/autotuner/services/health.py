@@ -37,7 +37,7 @@ class HealthStatus(StrEnum):
 class Check(Frozen):
     """One thing that was looked at."""
 
-    status: HealthStatus
+    status: HealthStatus = Field(description="how well it works")
     reason: str = Field(description="what was found, one sentence")
     took_s: float = Field(description="how long the check took, seconds")
 
@@ -45,7 +45,7 @@ class Check(Frozen):
 class Health(Frozen):
     """All that was looked at; ``status`` is the worst."""
 
-    status: HealthStatus
+    status: HealthStatus = Field(description="the worst of the checks")
     checks: dict[str, Check] = Field(description="database, queue, disk, devices")
 
 

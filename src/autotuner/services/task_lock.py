@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -19,7 +20,8 @@ from autotuner.contracts.values import digest
 from autotuner.services.settings import Settings
 from autotuner.services.writing import unwritable
 from autotuner.store.location import parse_location
-from autotuner.store.session_lock import is_locked, session_lock
+from autotuner.store.session_lock import held_keys, is_locked, session_lock
+from autotuner.store.transfer import task_numbers
 
 TRIES, PAUSE_S = 5, 0.1
 """Another's hold may be that of ``is_taken``, or of a process that has just died."""
@@ -57,6 +59,18 @@ async def is_taken(settings: Settings, task_id: int) -> bool:
     if location.path is None:
         return await is_locked(location, _key(task_id))
     return await asyncio.to_thread(_is_locked, settings.lock_path(task_id))
+
+
+def held_tasks(settings: Settings) -> list[int]:
+    """Numbers of the tasks that a process holds, this one included. Blocks; errors as ``is_taken``."""
+    location = parse_location(settings.database)
+    if location.path is None:
+        keys = held_keys(location)
+        return [task_id for task_id in task_numbers(location) if _key(task_id) in keys] if keys else []
+    name = re.compile(re.escape(location.path.resolve().name) + r"\.task-(\d+)\.lock")
+    folder = settings.lock_path(0).parent
+    files = [path for path in folder.iterdir() if name.fullmatch(path.name)] if folder.is_dir() else []
+    return sorted(int(name.sub(r"\1", path.name)) for path in files if _is_locked(path))
 
 
 class _File:

@@ -10,7 +10,7 @@ from sqlalchemy import NullPool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from autotuner.store.database import finish_though_cancelled, translated
+from autotuner.store.database import finish_though_cancelled, sync_engine, translated
 from autotuner.store.location import Location, unavailable
 
 CHECK_S = 10.0
@@ -30,6 +30,11 @@ SELECT EXISTS (
     WHERE datname = current_database() AND locktype = 'advisory' AND granted AND objsubid = 1
       AND classid::bigint = :high AND objid::bigint = :low
 )
+"""
+
+_ALL_HELD = """
+SELECT classid::bigint, objid::bigint FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE datname = current_database() AND locktype = 'advisory' AND granted AND objsubid = 1
 """
 
 
@@ -97,6 +102,18 @@ async def is_locked(location: Location, key: int) -> bool:
     async with _connected(location) as connection:
         with translated(location):
             return bool((await connection.execute(text(_HELD), halves)).scalar_one())
+
+
+def held_keys(location: Location) -> set[int]:
+    """All such locks of the database that are held. Blocks. Raises as ``session_lock``."""
+    with translated(location):
+        engine = sync_engine(location)
+        try:
+            with engine.connect() as connection:
+                halves = [tuple(row) for row in connection.execute(text(_ALL_HELD))]
+        finally:
+            engine.dispose()
+    return {int.from_bytes((high << 32 | low).to_bytes(8), signed=True) for high, low in halves}
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ metrics_router = APIRouter(tags=["system"], include_in_schema=False)
 class Live(BaseModel):
     """Somebody answers."""
 
-    status: Literal["live"] = "live"
+    status: Literal["live"] = Field("live", description="always live")
 
 
 class Info(BaseModel):
@@ -41,13 +41,13 @@ class Info(BaseModel):
     started_at: datetime = Field(description="when this process began to serve, UTC")
 
 
-@router.get("/live", operation_id="live")
+@router.get("/live", operation_id="get_live", summary="Tell whether anybody answers")
 async def live() -> Live:
     """Tell that the process answers: the only call that needs no token. What works is told by /api/system/health."""
     return Live()
 
 
-@router.get("/info", operation_id="system_info")
+@router.get("/info", operation_id="get_info", summary="Show what runs here")
 async def info(ctx: Ctx) -> Info:
     """What runs here."""
     return Info(
@@ -62,7 +62,8 @@ async def info(ctx: Ctx) -> Info:
 
 @router.get(
     "/health",
-    operation_id="system_health",
+    operation_id="get_health",
+    summary="Check whether everything works",
     response_model=Health,
     responses={503: {"model": Health, "description": "the database cannot be used"}},
 )
@@ -76,7 +77,8 @@ async def system_health(ctx: Ctx) -> JSONResponse:
 @metrics_router.get("/metrics")
 @router.get(
     "/metrics",
-    operation_id="system_metrics",
+    operation_id="get_metrics",
+    summary="Figures for Prometheus",
     response_class=Response,
     responses={
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "text format of Prometheus"},
