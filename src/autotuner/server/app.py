@@ -19,6 +19,7 @@ from autotuner.server import description, problems
 from autotuner.server.context import Context
 from autotuner.server.metrics import Metrics
 from autotuner.server.observed import Observed
+from autotuner.server.page import routes as pages
 from autotuner.server.routers import (
     aiconfigurator,
     dashboard,
@@ -75,13 +76,14 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("inference-autotuner"),
         lifespan=lifespan,
         redirect_slashes=False,
-        docs_url="/docs",
+        docs_url=None,  # its page would load script from elsewhere; ours is made of the same document
         redoc_url=None,
     )
     problems.add_handlers(app)
     for router in ROUTERS:
         app.include_router(router, prefix=API)
     app.include_router(system.metrics_router)
+    app.include_router(pages.router)
     _add_middleware(app, settings, token, metrics)
     _describe(app)
     return app
