@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -18,23 +19,35 @@ from autotuner.server import description, problems
 from autotuner.server.context import Context
 from autotuner.server.metrics import Metrics
 from autotuner.server.observed import Observed
-from autotuner.server.routers import aiconfigurator, engines, from_context, presets, profiles, system
+from autotuner.server.routers import (
+    aiconfigurator,
+    dashboard,
+    engines,
+    from_context,
+    presets,
+    profiles,
+    system,
+    webhooks,
+)
 from autotuner.server.security.body_limit import BodyLimit
 from autotuner.server.security.described import describe as describe_refusals
 from autotuner.server.security.guard import Guard
 from autotuner.server.security.headers import SecurityHeaders
 from autotuner.services.access_token import AccessToken
 from autotuner.services.settings import Settings
+from autotuner.services.webhooks.delivering import delivering
 from autotuner.store.sql_store import open_store
 
 API = "/api"
 ROUTERS = (
     system.router,
+    dashboard.router,
     from_context.router,
     presets.router,
     profiles.router,
     engines.router,
     aiconfigurator.router,
+    webhooks.router,
 )
 ARCHIVES: frozenset[tuple[str, str]] = frozenset()
 """Method and path of the calls that take an archive, which may be larger than other bodies."""
@@ -53,8 +66,9 @@ def create_app(settings: Settings) -> FastAPI:
         await asyncio.to_thread(token.ensure)
         async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
             await store.seed_presets(system_presets())
-            app.state.context = Context(settings=settings, store=store, metrics=metrics)
-            yield
+            app.state.context = Context(settings=settings, store=store, metrics=metrics, started_at=datetime.now(UTC))
+            async with delivering(store, settings):
+                yield
 
     app = FastAPI(
         title="inference-autotuner",
@@ -67,6 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.add_handlers(app)
     for router in ROUTERS:
         app.include_router(router, prefix=API)
+    app.include_router(system.metrics_router)
     _add_middleware(app, settings, token, metrics)
     _describe(app)
     return app
