@@ -133,3 +133,6 @@ class ListingStore(Protocol):
 
     async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:
         """Some experiments, in the order of ``ids``. AutotunerError(NOT_FOUND)."""
+
+    async def tasks_before(self, task_id: int) -> int:
+        """How many queued tasks come before a queued one; 0 for one that is not queued. AutotunerError(NOT_FOUND)."""

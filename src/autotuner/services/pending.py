@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from autotuner.config.document import TaskDocument
-from autotuner.config.identity import fingerprint, identity
-from autotuner.config.load import to_data
-from autotuner.contracts.store import NewTask, Store, TaskRecord
-from autotuner.services.export import flat_parameters
+from autotuner.config.identity import identity
+from autotuner.contracts.store import Store, TaskRecord
 from autotuner.services.planning import engine_of
+from autotuner.services.task_identity import new_task
 
 
 async def create_pending(store: Store, document: TaskDocument) -> TaskRecord:
     """The task of a document, pending. AutotunerError(CONFLICT) if there is one of its name."""
-    described = identity(document)
-    return await store.create_task(
-        NewTask(
-            name=document.task_name or "task",
-            document=to_data(document),
-            parameters=flat_parameters(document, engine_of(document)),
-            fingerprint=fingerprint(described),
-            identity=described,
-        )
-    )
+    name = document.task_name or "task"
+    return await store.create_task(new_task(document, engine_of(document), identity(document), name=name))

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.dataclasses import dataclass
@@ -14,6 +14,9 @@ from pydantic.dataclasses import dataclass
 from autotuner.config.problems import nearest
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import Frozen, digest
+
+if TYPE_CHECKING:
+    from autotuner.contracts.store import TaskRecord
 
 PREFIX = "AUTOTUNER_"
 DATABASE = "autotuner.db"
@@ -164,6 +167,11 @@ class Settings:
             return self.artefacts_dir / f"task-{task_id}"
         key = location.shown if location.path is None else str(location.path.absolute())
         return self.artefacts_dir / f"database-{digest(key)[:8]}" / f"task-{task_id}"
+
+    def folder_of(self, task: TaskRecord) -> Path:
+        """Artefacts of one run of a task: those of a later run lie below, so none replaces those of another."""
+        whole = self.task_dir(task.run_of or task.id)
+        return whole if task.run == 1 else whole / f"run-{task.run}"
 
 
 _OTHER_NAMES = {

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
@@ -88,6 +88,21 @@ def get_experiments(session: Session, ids: Sequence[int]) -> list[ExperimentItem
     if missing is not None:
         raise not_found("experiment", missing)
     return [found[number] for number in ids]
+
+
+def tasks_before(session: Session, task_id: int) -> int:
+    """How many queued tasks come before a queued one."""
+    one = session.execute(select(Task.priority, Task.queued_at).where(Task.id == task_id)).first()
+    if one is None:
+        raise not_found("task", task_id)
+    if one.queued_at is None:
+        return 0
+    same = Task.priority == one.priority
+    earlier = or_(Task.queued_at < one.queued_at, and_(Task.queued_at == one.queued_at, Task.id < task_id))
+    first = select(func.count()).where(
+        Task.queued_at.is_not(None), Task.deleted_at.is_(None), or_(Task.priority > one.priority, and_(same, earlier))
+    )
+    return session.execute(_by_index(first, Task, "ix_tasks_queue")).scalar_one()
 
 
 def _tasks(query: TaskQuery) -> Ids:

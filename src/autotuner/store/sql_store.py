@@ -353,6 +353,10 @@ class SqlStore:
         """Remove workers that have been silent for long."""
         return await self._database.write(lambda session: queue.drop(session, self._clock(), silent_s=silent_s))
 
+    async def tasks_before(self, task_id: int) -> int:
+        """How many queued tasks come before a queued one."""
+        return await self._database.read(lambda session: listing.tasks_before(session, task_id))
+
     async def archive_run(
         self, task_id: int, *, identity: Mapping[str, Any], fingerprint: str, drop: bool
     ) -> ArchivedRun:
