@@ -53,7 +53,7 @@ class ParameterFilter(Paging):
 
 
 class ParameterPage(Page[CatalogueParameter]):
-    """Parameters of one version of an engine."""
+    """A page of the parameters of one version of an engine."""
 
     engine: str = Field(description="name of the engine")
     version: str = Field(description="of the engine whose parameters these are")

@@ -24,7 +24,7 @@ class Info(BaseModel):
 class Live(BaseModel):
     """Somebody answers."""
 
-    status: Literal["live"] = "live"
+    status: Literal["live"] = Field("live", description="always live")
 
 
 @router.get("/live")
