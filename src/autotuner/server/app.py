@@ -17,6 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from autotuner.engines.registry import system_presets
 from autotuner.server import description, problems
 from autotuner.server.context import Context
+from autotuner.server.live.feed import feeding
+from autotuner.server.live.metrics import LiveMetrics
+from autotuner.server.live.notices import reporting
 from autotuner.server.metrics import Metrics
 from autotuner.server.observed import Observed
 from autotuner.server.page import routes as pages
@@ -25,6 +28,8 @@ from autotuner.server.routers import (
     dashboard,
     engines,
     from_context,
+    live,
+    logs,
     presets,
     profiles,
     system,
@@ -37,6 +42,7 @@ from autotuner.server.security.headers import SecurityHeaders
 from autotuner.services.access_token import AccessToken
 from autotuner.services.settings import Settings
 from autotuner.services.webhooks.delivering import delivering
+from autotuner.store.location import parse_location
 from autotuner.store.sql_store import open_store
 
 API = "/api"
@@ -49,6 +55,8 @@ ROUTERS = (
     engines.router,
     aiconfigurator.router,
     webhooks.router,
+    live.router,
+    logs.router,
 )
 ARCHIVES: frozenset[tuple[str, str]] = frozenset()
 """Method and path of the calls that take an archive, which may be larger than other bodies."""
@@ -61,15 +69,22 @@ def create_app(settings: Settings) -> FastAPI:
     """
     token = AccessToken(settings)
     metrics = Metrics(CollectorRegistry())
+    live_metrics = LiveMetrics(metrics.registry)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(token.ensure)
-        async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
+        async with (
+            open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store,
+            feeding(store, parse_location(settings.database), live_metrics) as feed,
+            reporting(feed, store, settings),
+            delivering(store, settings),
+        ):
             await store.seed_presets(system_presets())
-            app.state.context = Context(settings=settings, store=store, metrics=metrics, started_at=datetime.now(UTC))
-            async with delivering(store, settings):
-                yield
+            app.state.context = Context(
+                settings=settings, store=store, feed=feed, metrics=metrics, started_at=datetime.now(UTC)
+            )
+            yield
 
     app = FastAPI(
         title="inference-autotuner",

@@ -73,9 +73,7 @@ def copy_store(settings: Settings, target: str, *, while_running: bool, tell: Te
             raise _busy(
                 running, old, "Wait for its end, stop it, or give --while-running: in the copy it will look left behind"
             )
-        with _empty_store(there) as into:
-            if same_database(source, into):
-                raise _same(new)
+        with _empty_store(there, source) as into:
             tables = copy_rows(source, old, into, tell)
             _require_unused(into, there)
     folders, unwritten = _copy_files(settings, there)
@@ -167,11 +165,13 @@ def _present(location: Location, settings: Settings) -> list[str]:
 
 
 @contextmanager
-def _empty_store(settings: Settings) -> Iterator[Connection]:
-    """A transaction on a store without anything, which is made if need be."""
+def _empty_store(settings: Settings, other: Connection) -> Iterator[Connection]:
+    """A transaction on a store without anything, which is made if need be, and is not that of ``other``."""
     location = parse_location(settings.database)
     _make_tables(location, settings)
     with writing(location, busy_timeout_s=settings.database_timeout_s) as connection:
+        if same_database(other, connection):
+            raise _same(location)
         if present := holdings(connection):
             raise AutotunerError(
                 ErrorCode.CONFLICT,
@@ -232,7 +232,7 @@ def _copy_files(old: Settings, new: Settings) -> tuple[int, AutotunerError | Non
         try:
             target.mkdir(parents=True, exist_ok=True)
             for file in source.iterdir():
-                if file.is_file() and not (target / file.name).exists():
+                if file.is_file():  # another of that name is of a database that is no more
                     shutil.copy2(file, target / file.name)
         except OSError as error:
             failed = failed or AutotunerError(
