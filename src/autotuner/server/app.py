@@ -18,7 +18,16 @@ from autotuner.server import description, problems
 from autotuner.server.context import Context
 from autotuner.server.metrics import Metrics
 from autotuner.server.observed import Observed
-from autotuner.server.routers import aiconfigurator, engines, from_context, presets, profiles, system
+from autotuner.server.routers import (
+    aiconfigurator,
+    engines,
+    from_context,
+    presets,
+    profiles,
+    system,
+    task_control,
+    tasks,
+)
 from autotuner.server.security.body_limit import BodyLimit
 from autotuner.server.security.described import describe as describe_refusals
 from autotuner.server.security.guard import Guard
@@ -31,6 +40,8 @@ API = "/api"
 ROUTERS = (
     system.router,
     from_context.router,
+    tasks.router,
+    task_control.router,
     presets.router,
     profiles.router,
     engines.router,
