@@ -10,14 +10,17 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 import pytest
 
 ADMIN = "tester"
+STARTS = 100
+"""Tries to start a server whose predecessor was killed."""
 
 
 def find_binaries() -> Path | None:
@@ -44,8 +47,10 @@ def absence() -> NoReturn:
 class PostgresServer:
     """A running server. Trusts everybody who reaches its socket; the socket's folder keeps others out."""
 
-    def __init__(self, socket_folder: Path) -> None:
-        self._socket_folder = socket_folder
+    def __init__(self, binaries: Path, folder: Path, account: pwd.struct_passwd | None) -> None:
+        self._binaries = binaries
+        self._socket_folder = folder
+        self._account = account
         self._databases = 0
 
     @classmethod
@@ -54,47 +59,77 @@ class PostgresServer:
         """Make a cluster, start it, and end and remove both. As root, everything runs as user ``postgres``."""
         folder = Path(tempfile.mkdtemp(prefix="pg-"))
         account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-        user = account.pw_uid if account else None
-        group = account.pw_gid if account else None
         if account is not None:
             os.chown(folder, account.pw_uid, account.pw_gid)
         try:
-            data = folder / "data"
-            options = ["--auth=trust", f"--username={ADMIN}", "--encoding=UTF8", "--locale=C", "--no-sync"]
-            subprocess.run(
-                [binaries / "initdb", f"--pgdata={data}", *options],
-                check=True,
-                capture_output=True,
-                user=user,
-                group=group,
-                extra_groups=[] if account else None,
-                cwd=folder,
-            )
-            settings = [f"unix_socket_directories={folder}", "listen_addresses=", "fsync=off", "max_connections=60"]
-            server = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *(word for setting in settings for word in ("-c", setting))],
-                stderr=subprocess.PIPE,
-                text=True,
-                user=user,
-                group=group,
-                extra_groups=[] if account else None,
-                cwd=folder,
-            )
+            made = cls(binaries, folder, account)
+            made._make_cluster()
+            made._start()
             try:
-                assert server.stderr is not None
-                _wait_until_ready(server.stderr)
-                drain = threading.Thread(target=server.stderr.read, daemon=True)  # so that the pipe never fills up
-                drain.start()
-                try:
-                    yield cls(folder)
-                finally:
-                    server.send_signal(signal.SIGQUIT)  # immediate shutdown: nothing in it is wanted any more
-                    drain.join(timeout=30)
+                yield made
             finally:
-                server.kill()  # does nothing to one that has ended
-                server.communicate()
+                made._process.send_signal(signal.SIGQUIT)  # immediate shutdown: nothing in it is wanted any more
+                made._drain.join(timeout=30)
+                made._end()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def crash(self) -> None:
+        """Kill the server with SIGKILL and start it again; its clients lose their connections."""
+        self._process.kill()
+        self._end()
+        self._start()
+
+    def _make_cluster(self) -> None:
+        options = ["--auth=trust", f"--username={ADMIN}", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        subprocess.run(
+            [self._binaries / "initdb", f"--pgdata={self._socket_folder / 'data'}", *options],
+            check=True,
+            capture_output=True,
+            **self._as_user(),
+        )
+
+    def _start(self) -> None:
+        settings = [
+            f"unix_socket_directories={self._socket_folder}",
+            "listen_addresses=",
+            "fsync=off",
+            "max_connections=60",
+        ]
+        words = [word for setting in settings for word in ("-c", setting)]
+        for left in reversed(range(STARTS)):
+            self._process = subprocess.Popen(
+                [self._binaries / "postgres", "-D", self._socket_folder / "data", *words],
+                stderr=subprocess.PIPE,
+                text=True,
+                **self._as_user(),
+            )
+            assert self._process.stderr is not None
+            try:
+                _wait_until_ready(self._process.stderr)
+                break
+            except RuntimeError:  # after a crash: processes of the dead server have not noticed yet
+                self._process.communicate()
+                if not left:
+                    raise
+                time.sleep(0.1)
+        self._drain = threading.Thread(target=self._process.stderr.read, daemon=True)  # so that the pipe never fills up
+        self._drain.start()
+
+    def _end(self) -> None:
+        self._process.kill()  # does nothing to one that has ended
+        self._drain.join()
+        self._process.communicate()
+
+    def _as_user(self) -> dict[str, Any]:
+        if self._account is None:
+            return {"cwd": self._socket_folder}
+        return {
+            "cwd": self._socket_folder,
+            "user": self._account.pw_uid,
+            "group": self._account.pw_gid,
+            "extra_groups": [],
+        }
 
     def url(self, database: str) -> str:
         """URL of a database of this server."""

@@ -84,7 +84,8 @@ def examples(operation: Mapping[str, Any], document: Mapping[str, Any]) -> list[
     found += [content["example"]] if "example" in content else []
     schema = resolved(content.get("schema", {}), document)
     branches = [resolved(branch, document) for branch in (schema, *schema.get("anyOf", ()))]
-    return found + [example for branch in branches for example in branch.get("examples", ())]
+    found += [example for branch in branches for example in branch.get("examples", ())]
+    return [example for number, example in enumerate(found) if example not in found[:number]]
 
 
 def resolved(part: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:

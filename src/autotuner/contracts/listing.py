@@ -24,11 +24,11 @@ filter, and costs the database nothing."""
 class Page(Frozen, Generic[Item]):
     """A part of a list."""
 
-    items: tuple[Item, ...]
+    items: tuple[Item, ...] = Field(description="what is on this page")
     total: int = Field(description="how many items there are on all pages; at most 10000 are counted")
     total_exact: bool = Field(True, description="False: there are more than ``total``")
-    page: int = Field(ge=1)
-    size: int = Field(ge=1, le=MAX_SIZE)
+    page: int = Field(ge=1, description="number of this page, from 1")
+    size: int = Field(ge=1, le=MAX_SIZE, description="most items of a page")
 
 
 class TaskQuery(Frozen):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -20,6 +21,7 @@ from autotuner.server.metrics import Metrics
 from autotuner.server.observed import Observed
 from autotuner.server.routers import (
     aiconfigurator,
+    dashboard,
     engines,
     from_context,
     presets,
@@ -27,6 +29,7 @@ from autotuner.server.routers import (
     system,
     task_control,
     tasks,
+    webhooks,
 )
 from autotuner.server.security.body_limit import BodyLimit
 from autotuner.server.security.described import describe as describe_refusals
@@ -34,11 +37,13 @@ from autotuner.server.security.guard import Guard
 from autotuner.server.security.headers import SecurityHeaders
 from autotuner.services.access_token import AccessToken
 from autotuner.services.settings import Settings
+from autotuner.services.webhooks.delivering import delivering
 from autotuner.store.sql_store import open_store
 
 API = "/api"
 ROUTERS = (
     system.router,
+    dashboard.router,
     from_context.router,
     tasks.router,
     task_control.router,
@@ -46,6 +51,7 @@ ROUTERS = (
     profiles.router,
     engines.router,
     aiconfigurator.router,
+    webhooks.router,
 )
 ARCHIVES: frozenset[tuple[str, str]] = frozenset()
 """Method and path of the calls that take an archive, which may be larger than other bodies."""
@@ -64,8 +70,9 @@ def create_app(settings: Settings) -> FastAPI:
         await asyncio.to_thread(token.ensure)
         async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
             await store.seed_presets(system_presets())
-            app.state.context = Context(settings=settings, store=store, metrics=metrics)
-            yield
+            app.state.context = Context(settings=settings, store=store, metrics=metrics, started_at=datetime.now(UTC))
+            async with delivering(store, settings):
+                yield
 
     app = FastAPI(
         title="inference-autotuner",
@@ -78,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.add_handlers(app)
     for router in ROUTERS:
         app.include_router(router, prefix=API)
+    app.include_router(system.metrics_router)
     _add_middleware(app, settings, token, metrics)
     _describe(app)
     return app

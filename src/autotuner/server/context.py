@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends
@@ -21,6 +22,7 @@ class Context:
     settings: Settings
     store: SqlStore
     metrics: Metrics
+    started_at: datetime
     long_work: LongWork = field(default_factory=LongWork)
 
 

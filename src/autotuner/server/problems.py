@@ -23,9 +23,9 @@ class FieldProblem(BaseModel):
     """One wrong field of a request."""
 
     place: str = Field(description="key path")
-    detail: str
-    code: str
-    remedy: str | None = None
+    detail: str = Field(description="what is wrong")
+    code: str = Field(description="stable code of the error")
+    remedy: str | None = Field(None, description="what to do")
 
 
 class ProblemDetails(BaseModel):
@@ -38,7 +38,7 @@ class ProblemDetails(BaseModel):
     status: int = Field(description="the HTTP status", examples=[404])
     code: str = Field(description="stable: programs may rely on it", examples=["not_found"])
     detail: str = Field(description="what happened", examples=["There is no task 7"])
-    why: str | None = None
+    why: str | None = Field(None, description="the reason")
     remedy: str | None = Field(None, description="what to do")
     place: str | None = Field(None, description="the field, file or object it is about")
     errors: list[FieldProblem] | None = Field(None, description="each wrong field, when there are several")

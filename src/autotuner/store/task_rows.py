@@ -17,6 +17,7 @@ from autotuner.store.models import Attempt, Base, EventEntry, Experiment, Measur
 from autotuner.store.rows import PORTIONS, append_event, not_found, select_row
 from autotuner.store.schema import ensure_schema
 from autotuner.store.sealed import sealed
+from autotuner.store.shown import best_score, engine_of, shown_of_document
 from autotuner.store.tasks import folded
 
 Part = Literal["experiments", "attempts", "measurements", "events"]
@@ -49,10 +50,9 @@ class StoredRows:
     def rows(self, part: Part) -> Iterator[dict[str, Any]]:
         """Its rows of one table: experiments by number, events by seq, the others in the order of their storing."""
         table = _TABLES[part]
-        order = {"experiments": Experiment.number, "events": EventEntry.seq}.get(
-            part, table.__table__.columns.get("id")
-        )
-        query = select_row(table).where(table.__table__.columns.task_id == self._task_id).order_by(order)
+        order = {"experiments": "number", "events": "seq"}.get(part, "id")
+        owned = table.__table__.columns
+        query = select_row(table).where(owned.task_id == self._task_id).order_by(owned[order])
         for row in self._session.execute(query, execution_options=PORTIONS).mappings():
             yield dict(row)
 
@@ -70,7 +70,9 @@ class NewRows:
 
     def add_task(self, values: Mapping[str, Any]) -> int:
         """Store a task with these columns; its number."""
-        row = {**values, "name_folded": folded(values["name"]), "run": 1}
+        document, engine = values["document"], engine_of(values["document"], values["identity"])
+        row = {**values, "name_folded": folded(values["name"]), "run": 1, "engine": engine}
+        row |= shown_of_document(document)
         task_id: int = self._session.execute(insert(Task).values(row).returning(Task.id)).scalar_one()
         return task_id
 
@@ -81,7 +83,10 @@ class NewRows:
         table = _TABLES[part]
         number = EventEntry.seq if part == "events" else table.__table__.columns.id
         statement = insert(table).returning(number, sort_by_parameter_order=True)
-        return list(self._session.execute(statement, [dict(row) for row in rows]).scalars())
+        values = [dict(row) for row in rows]
+        if part == "experiments":
+            values = [row | {"slo_violation": (row["slo"] or {}).get("slo_violation")} for row in values]
+        return list(self._session.execute(statement, values).scalars())
 
     def set_jobs(self, jobs: Mapping[int, Mapping[str, Any]]) -> None:
         """Store the jobs of attempts by their numbers: a job holds the number, which follows from the storing."""
@@ -90,7 +95,8 @@ class NewRows:
 
     def set_result(self, task_id: int, result: Mapping[str, Any]) -> None:
         """Store the result of a task, which holds the numbers of its experiments."""
-        self._session.execute(update(Task).where(Task.id == task_id).values(result=dict(result)))
+        values = {"result": dict(result), "best_score": best_score(result)}
+        self._session.execute(update(Task).where(Task.id == task_id).values(values))
 
     def append_event(self, task_id: int, event: NewEvent, now: datetime) -> None:
         """Write an event under the task's next number."""

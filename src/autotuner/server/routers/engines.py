@@ -39,7 +39,11 @@ router = APIRouter(prefix="/engines", tags=["engines"])
 DocumentData = Annotated[dict[str, Any], DescribedBy(TaskDocument)]
 """A task document as plain data; the service says what is wrong with it."""
 
-EXAMPLE_DOCUMENT = {"task_name": "first-look", "model": {"id_or_path": "tiny"}, "parameters": {"n_ubatch": [16, 32]}}
+EXAMPLE_DOCUMENT: dict[str, Any] = {
+    "task_name": "first-look",
+    "model": {"id_or_path": "tiny"},
+    "parameters": {"n_ubatch": [16, 32]},
+}
 
 
 class ParameterFilter(Paging):
@@ -53,7 +57,7 @@ class ParameterFilter(Paging):
 
 
 class ParameterPage(Page[CatalogueParameter]):
-    """Parameters of one version of an engine."""
+    """A page of the parameters of one version of an engine."""
 
     engine: str = Field(description="name of the engine")
     version: str = Field(description="of the engine whose parameters these are")

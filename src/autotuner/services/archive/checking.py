@@ -50,11 +50,12 @@ def check_rows(archive: Archive, now: datetime) -> Checked:
         _check_document(archive, task)
     folders: set[str] = set()
     experiments = _experiments(archive, numbers)
-    attempts = _attempts(archive, numbers, folders, now)
-    measurements = _measurements(archive, numbers)
+    owners: dict[int, int] = {}
+    attempts = _attempts(archive, numbers, owners, folders, now)
+    measurements = _measurements(archive, numbers, owners)
     events = _events(archive, numbers, task.next_seq)
     if task.result is not None:
-        with _place(archive, TASK):
+        with _place(archive, f"{TASK}, result"):
             TaskResult.model_validate(rewriting.result_row(task.result, numbers))
     return Checked(task, experiments, attempts, measurements, events, frozenset(folders))
 
@@ -75,6 +76,8 @@ def _experiments(archive: Archive, numbers: Numbers) -> int:
                 raise ValueError("its number, id or identity is not the next one of its task")
             numbers.experiments[row.id], numbers.number_of[row.id] = row.id, row.number
             identities.add(row.identity)
+            if not isinstance((row.slo or {}).get("slo_violation", False), bool):
+                raise ValueError("slo.slo_violation is neither true nor false")
             experiment = ExperimentRecord.model_validate(rewriting.experiment_row(row, numbers) | {"id": row.id})
             ledger = Ledger()
             ledger.put_experiment(experiment)
@@ -83,7 +86,7 @@ def _experiments(archive: Archive, numbers: Numbers) -> int:
     return count
 
 
-def _attempts(archive: Archive, numbers: Numbers, folders: set[str], now: datetime) -> int:
+def _attempts(archive: Archive, numbers: Numbers, owners: dict[int, int], folders: set[str], now: datetime) -> int:
     last = 0
     for row in archive.lines(LINES["attempts"], ArchivedAttempt):
         with _place(archive, f"attempt {row.id}"):
@@ -98,16 +101,18 @@ def _attempts(archive: Archive, numbers: Numbers, folders: set[str], now: dateti
             if folder in folders:
                 raise ValueError("its number is there twice")
             folders.add(folder)
-            numbers.attempts[row.id] = row.id
+            numbers.attempts[row.id], owners[row.id] = row.id, row.experiment_id
     return len(numbers.attempts)
 
 
-def _measurements(archive: Archive, numbers: Numbers) -> int:
+def _measurements(archive: Archive, numbers: Numbers, owners: dict[int, int]) -> int:
     count, last = 0, 0
     for row in archive.lines(LINES["measurements"], ArchivedMeasurement):
         with _place(archive, f"measurement {row.id}"):
             if row.id <= last:
                 raise ValueError("it is not in the order of the storing")
+            if owners[row.attempt_id] != row.experiment_id:
+                raise ValueError("its attempt is another experiment's")
             last = row.id
             MeasurementRow.model_validate(rewriting.measurement_row(row, numbers) | {"id": row.id})
         count += 1

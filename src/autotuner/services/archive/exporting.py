@@ -29,12 +29,12 @@ from autotuner.services.archive.layout import (
     check_bounds,
     is_plain,
 )
-from autotuner.services.archive.rows import ArchivedTask, columns
+from autotuner.services.archive.rows import KINDS, ArchivedTask, columns
 from autotuner.services.settings import Settings
 from autotuner.services.task_lock import is_taken
 from autotuner.store.columns import encode_json
 from autotuner.store.migrations import HEAD
-from autotuner.store.task_rows import PARTS, StoredRows, reading
+from autotuner.store.task_rows import PARTS, Part, StoredRows, reading
 
 CHUNK = 1024 * 1024
 
@@ -103,14 +103,10 @@ class _Writer:
         self.members.append(Member(path=path, size=size, sha256=sha256.hexdigest()))
 
 
-def _lines(stored: StoredRows, part: Any, note: Callable[[dict[str, Any]], None]) -> Iterator[bytes]:
+def _lines(stored: StoredRows, part: Part, note: Callable[[dict[str, Any]], None]) -> Iterator[bytes]:
     for row in stored.rows(part):
         note(row)
-        yield encode_json({name: _plain(value) for name, value in row.items() if name != "task_id"}).encode() + b"\n"
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+        yield encode_json(columns(KINDS[part], row)).encode() + b"\n"
 
 
 def _note(row: dict[str, Any], numbers: dict[int, int], folders: dict[str, Path]) -> None:

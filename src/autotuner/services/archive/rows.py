@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus
 from autotuner.contracts.store import EventType, ExperimentOrigin, ExperimentStatus, TaskStatus
 from autotuner.contracts.values import Frozen
+from autotuner.store.task_rows import Part
 
 
 def _utc(time: datetime) -> datetime:
@@ -112,6 +113,14 @@ class ArchivedEvent(Frozen):
     data: dict[str, Any]
 
 
-def columns(kind: type[BaseModel], row: Mapping[str, Any]) -> dict[str, Any]:
+KINDS: Mapping[Part, type[Frozen]] = {
+    "experiments": ArchivedExperiment,
+    "attempts": ArchivedAttempt,
+    "measurements": ArchivedMeasurement,
+    "events": ArchivedEvent,
+}
+
+
+def columns(kind: type[Frozen], row: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a row that an archive holds, as JSON."""
     return {name: row[name].isoformat() if isinstance(row[name], datetime) else row[name] for name in kind.model_fields}
