@@ -33,6 +33,8 @@ from autotuner.server.routers import (
     presets,
     profiles,
     system,
+    task_control,
+    tasks,
     webhooks,
 )
 from autotuner.server.security.body_limit import BodyLimit
@@ -50,6 +52,8 @@ ROUTERS = (
     system.router,
     dashboard.router,
     from_context.router,
+    tasks.router,
+    task_control.router,
     presets.router,
     profiles.router,
     engines.router,
