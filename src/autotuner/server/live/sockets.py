@@ -29,13 +29,13 @@ async def refuse(socket: WebSocket, response: Response) -> None:
         await socket.send_denial_response(response)
 
 
-async def converse(feed: Feed, socket: WebSocket, stream: Stream, *, drain_s: float = DRAIN_S) -> None:
+async def converse(feed: Feed, socket: WebSocket, stream: Stream) -> None:
     """Open the WebSocket and send the stream until one of both ends it."""
     with feed.counted("websocket"):
         await socket.accept()
         works = (
             asyncio.create_task(_listen(feed, socket, stream.subscriber)),
-            asyncio.create_task(_send_all(feed, socket, stream, drain_s)),
+            asyncio.create_task(_send_all(feed, socket, stream)),
         )
         try:
             await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
@@ -49,12 +49,12 @@ async def converse(feed: Feed, socket: WebSocket, stream: Stream, *, drain_s: fl
                 raise error
 
 
-async def _send_all(feed: Feed, socket: WebSocket, stream: Stream, drain_s: float) -> None:
+async def _send_all(feed: Feed, socket: WebSocket, stream: Stream) -> None:
     finished = FRAMES in socket.scope.get("extensions", {})
     sent = feed.metrics.frames.labels("websocket")
     async for frames in stream.frames:
         try:
-            async with asyncio.timeout(drain_s):
+            async with asyncio.timeout(DRAIN_S):
                 await _send(socket, frames, finished=finished)
         except TimeoutError:
             await _close(feed, socket, TRY_LATER, "slow_client", "it did not take what it was sent")

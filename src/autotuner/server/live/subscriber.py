@@ -21,11 +21,10 @@ class Subscriber:
     left out, up to the last one that was told.
     """
 
-    def __init__(self, resync: Callable[[str], Frame], *, only: int | None = None, most: int = MOST_WAITING) -> None:
+    def __init__(self, resync: Callable[[str], Frame], *, only: int | None = None) -> None:
         self.only = only
         self.ended = False
         self._resync = resync
-        self._most = most
         self._waiting: dict[Hashable, Frame] = {}
         self._number = 0
         self._later: dict[Hashable, Notice] = {}
@@ -34,7 +33,7 @@ class Subscriber:
 
     def put(self, frame: Frame) -> bool:
         """Add a frame; False when it and all others were given up for a resync."""
-        fits = len(self._waiting) < self._most
+        fits = len(self._waiting) < MOST_WAITING
         if not fits:
             self._waiting.clear()
             frame = self._resync(SLOW)
@@ -46,7 +45,7 @@ class Subscriber:
     def put_latest(self, key: Hashable, frame: Frame) -> None:
         """Add a frame in place of one with the same key that still waits."""
         self._waiting.pop(key, None)
-        if len(self._waiting) < self._most:
+        if len(self._waiting) < MOST_WAITING:
             self._waiting[key] = frame
             self._came.set()
 
