@@ -20,6 +20,7 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("run", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("tasks", sa.Column("run_of", KEY))
     op.add_column("tasks", sa.Column("archived_at", TIME))
+    op.add_column("tasks", sa.Column("held_by", KEY))
     op.create_index("ix_tasks_updated_at_id", "tasks", ["updated_at", "id"])
     op.create_index("ix_tasks_name_folded_id", "tasks", ["name_folded", "id"])
     op.create_index("ix_tasks_run_of", "tasks", ["run_of"])
@@ -93,5 +94,5 @@ def downgrade() -> None:
         ("ix_tasks_updated_at_id", "tasks"),
     ):
         op.drop_index(index, table)
-    for column in ("archived_at", "run_of", "run", "worker_id", "queued_at", "priority"):
+    for column in ("held_by", "archived_at", "run_of", "run", "worker_id", "queued_at", "priority"):
         op.drop_column("tasks", column)
