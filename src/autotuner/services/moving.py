@@ -25,6 +25,7 @@ from autotuner.store.transfer import (
     Tell,
     copy_rows,
     empty,
+    forget_holds,
     holdings,
     live_workers,
     quiet,
@@ -112,6 +113,7 @@ def _restore_rows(settings: Settings, location: Location, newest: Path, *, repla
             copy_to_file(into, location, kept, quiet)
         empty(into)
         copied = copy_rows(source, backup, into, tell)
+        forget_holds(into)
         _require_unused(into, settings)
     return Restored(next(table.rows for table in copied if table.table == "tasks"), kept)
 
