@@ -36,6 +36,7 @@ from autotuner.server.security.described import describe as describe_refusals
 from autotuner.server.security.guard import Guard
 from autotuner.server.security.headers import SecurityHeaders
 from autotuner.services.access_token import AccessToken
+from autotuner.services.housekeeping import kept_tidy
 from autotuner.services.settings import Settings
 from autotuner.services.webhooks.delivering import delivering
 from autotuner.store.sql_store import open_store
@@ -71,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
             await store.seed_presets(system_presets())
             app.state.context = Context(settings=settings, store=store, metrics=metrics, started_at=datetime.now(UTC))
-            async with delivering(store, settings):
+            async with delivering(store, settings), kept_tidy(store, settings):
                 yield
 
     app = FastAPI(
