@@ -14,6 +14,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from autotuner.server.live.websocket import WEBSOCKETS
 from autotuner.services.settings import Settings
 from autotuner.store import SqlStore
 
@@ -47,7 +48,7 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
     """Serve the application on a free port of the loopback; its address."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        server = _Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+        server = _Server(uvicorn.Config(app, log_level="warning", lifespan="on", **WEBSOCKETS), app)
         running = asyncio.create_task(server.serve([listening]))
         up = asyncio.create_task(server.up.wait())
         try:
@@ -65,10 +66,15 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
 class _Server(uvicorn.Server):
     """Tells when it serves."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
+        self._app = app
         self.up = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.up.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.context.feed.end()  # streams have no end of their own, and uvicorn waits for that
+        await super().shutdown(sockets)

@@ -17,13 +17,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from autotuner.engines.registry import system_presets
 from autotuner.server import description, problems
 from autotuner.server.context import Context
+from autotuner.server.live.feed import feeding
+from autotuner.server.live.metrics import LiveMetrics
+from autotuner.server.live.notices import reporting
 from autotuner.server.metrics import Metrics
 from autotuner.server.observed import Observed
+from autotuner.server.page import routes as pages
 from autotuner.server.routers import (
     aiconfigurator,
     dashboard,
     engines,
     from_context,
+    live,
+    logs,
     presets,
     profiles,
     system,
@@ -39,6 +45,7 @@ from autotuner.services.access_token import AccessToken
 from autotuner.services.housekeeping import kept_tidy
 from autotuner.services.settings import Settings
 from autotuner.services.webhooks.delivering import delivering
+from autotuner.store.location import parse_location
 from autotuner.store.sql_store import open_store
 
 API = "/api"
@@ -53,6 +60,8 @@ ROUTERS = (
     engines.router,
     aiconfigurator.router,
     webhooks.router,
+    live.router,
+    logs.router,
 )
 ARCHIVES: frozenset[tuple[str, str]] = frozenset()
 """Method and path of the calls that take an archive, which may be larger than other bodies."""
@@ -65,28 +74,37 @@ def create_app(settings: Settings) -> FastAPI:
     """
     token = AccessToken(settings)
     metrics = Metrics(CollectorRegistry())
+    live_metrics = LiveMetrics(metrics.registry)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(token.ensure)
-        async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
+        async with (
+            open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store,
+            feeding(store, parse_location(settings.database), live_metrics) as feed,
+            reporting(feed, store, settings),
+            delivering(store, settings),
+            kept_tidy(store, settings),
+        ):
             await store.seed_presets(system_presets())
-            app.state.context = Context(settings=settings, store=store, metrics=metrics, started_at=datetime.now(UTC))
-            async with delivering(store, settings), kept_tidy(store, settings):
-                yield
+            app.state.context = Context(
+                settings=settings, store=store, feed=feed, metrics=metrics, started_at=datetime.now(UTC)
+            )
+            yield
 
     app = FastAPI(
         title="inference-autotuner",
         version=version("inference-autotuner"),
         lifespan=lifespan,
         redirect_slashes=False,
-        docs_url="/docs",
+        docs_url=None,  # its page would load script from elsewhere; ours is made of the same document
         redoc_url=None,
     )
     problems.add_handlers(app)
     for router in ROUTERS:
         app.include_router(router, prefix=API)
     app.include_router(system.metrics_router)
+    app.include_router(pages.router)
     _add_middleware(app, settings, token, metrics)
     _describe(app)
     return app

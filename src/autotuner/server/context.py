@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from autotuner.server.live.feed import Feed
 from autotuner.server.long_work import LongWork
 from autotuner.server.metrics import Metrics
 from autotuner.services.settings import Settings
@@ -17,10 +18,13 @@ from autotuner.store.sql_store import SqlStore
 
 @dataclass(frozen=True)
 class Context:
-    """``store`` is open as long as the service runs. ``long_work`` runs what takes seconds."""
+    """``store`` is open as long as the service runs, and ``feed`` reads its events. ``long_work`` runs what takes
+    seconds.
+    """
 
     settings: Settings
     store: SqlStore
+    feed: Feed
     metrics: Metrics
     started_at: datetime
     long_work: LongWork = field(default_factory=LongWork)

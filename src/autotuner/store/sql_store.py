@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
-from autotuner.contracts.event_log import LogBounds
+from autotuner.contracts.event_log import AttemptFolder, LogBounds
 from autotuner.contracts.listing import ExperimentItem, ExperimentQuery, Page, TaskQuery, TaskSummary
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.overview import Hour, Overview, StartPhases
@@ -438,6 +438,10 @@ class SqlStore:
     async def log_experiment(self, task_id: int, number: int) -> int | None:
         """The id of a task's experiment of that number."""
         return await self._database.read(lambda session: event_log.experiment_of(session, task_id, number))
+
+    async def attempt_folders(self, task_id: int, *, last: int | None = None) -> list[AttemptFolder]:
+        """Where server starts of a task keep their files."""
+        return await self._database.read(lambda session: attempts.folders(session, task_id, last))
 
     async def running_tasks(self, limit: int = 100) -> list[int]:
         """Ids of tasks that run, or wait paused."""
