@@ -18,7 +18,16 @@ from autotuner.server import description, problems
 from autotuner.server.context import Context
 from autotuner.server.metrics import Metrics
 from autotuner.server.observed import Observed
-from autotuner.server.routers import aiconfigurator, engines, from_context, presets, profiles, system
+from autotuner.server.routers import (
+    aiconfigurator,
+    engines,
+    experiments,
+    from_context,
+    presets,
+    profiles,
+    results,
+    system,
+)
 from autotuner.server.security.body_limit import BodyLimit
 from autotuner.server.security.described import describe as describe_refusals
 from autotuner.server.security.guard import Guard
@@ -35,8 +44,10 @@ ROUTERS = (
     profiles.router,
     engines.router,
     aiconfigurator.router,
+    experiments.router,
+    results.router,
 )
-ARCHIVES: frozenset[tuple[str, str]] = frozenset()
+ARCHIVES = frozenset({("POST", f"{API}/tasks/import-archive")})
 """Method and path of the calls that take an archive, which may be larger than other bodies."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -16,12 +17,15 @@ from autotuner.store.sql_store import SqlStore
 
 @dataclass(frozen=True)
 class Context:
-    """``store`` is open as long as the service runs. ``long_work`` runs what takes seconds."""
+    """``store`` is open as long as the service runs. ``long_work`` runs what takes seconds; ``archives`` counts those
+    that are written or read, which may take minutes.
+    """
 
     settings: Settings
     store: SqlStore
     metrics: Metrics
     long_work: LongWork = field(default_factory=LongWork)
+    archives: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
 
 def _context(connection: HTTPConnection) -> Context:
