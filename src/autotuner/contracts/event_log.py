@@ -15,6 +15,15 @@ class LogBounds(NamedTuple):
     last: int
 
 
+class AttemptFolder(NamedTuple):
+    """Where a server start keeps its files. ``folder``: absolute; None as long as it is not known."""
+
+    experiment: int
+    attempt: int
+    reason: str
+    folder: str | None
+
+
 class EventLog(Protocol):
     """A store, as those see it who deliver events. Archived runs have no part in what concerns all tasks: their events
     were told when they were the task's own.
@@ -45,6 +54,9 @@ class EventLog(Protocol):
 
     async def get_task_state(self, task_id: int) -> TaskState:
         """Status and number of the next event of a task."""
+
+    async def attempt_folders(self, task_id: int, *, last: int | None = None) -> list[AttemptFolder]:
+        """Of a task's server starts in their order, or of the ``last`` few."""
 
     async def count_experiments(self, task_id: int) -> dict[ExperimentStatus, int]:
         """How many experiments of a task have each status."""

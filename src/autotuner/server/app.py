@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -16,17 +17,27 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from autotuner.engines.registry import system_presets
 from autotuner.server import description, problems
 from autotuner.server.context import Context
+from autotuner.server.live.feed import feeding
+from autotuner.server.live.metrics import LiveMetrics
+from autotuner.server.live.notices import reporting
 from autotuner.server.metrics import Metrics
 from autotuner.server.observed import Observed
+from autotuner.server.page import routes as pages
 from autotuner.server.routers import (
     aiconfigurator,
+    dashboard,
     engines,
     experiments,
     from_context,
+    live,
+    logs,
     presets,
     profiles,
     results,
     system,
+    task_control,
+    tasks,
+    webhooks,
 )
 from autotuner.server.security.body_limit import BodyLimit
 from autotuner.server.security.described import describe as describe_refusals
@@ -34,18 +45,26 @@ from autotuner.server.security.guard import Guard
 from autotuner.server.security.headers import SecurityHeaders
 from autotuner.services.access_token import AccessToken
 from autotuner.services.settings import Settings
+from autotuner.services.webhooks.delivering import delivering
+from autotuner.store.location import parse_location
 from autotuner.store.sql_store import open_store
 
 API = "/api"
 ROUTERS = (
     system.router,
+    dashboard.router,
     from_context.router,
+    tasks.router,
+    task_control.router,
     presets.router,
     profiles.router,
     engines.router,
     aiconfigurator.router,
     experiments.router,
     results.router,
+    webhooks.router,
+    live.router,
+    logs.router,
 )
 ARCHIVES = frozenset({("POST", f"{API}/tasks/import-archive")})
 """Method and path of the calls that take an archive, which may be larger than other bodies."""
@@ -58,13 +77,21 @@ def create_app(settings: Settings) -> FastAPI:
     """
     token = AccessToken(settings)
     metrics = Metrics(CollectorRegistry())
+    live_metrics = LiveMetrics(metrics.registry)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(token.ensure)
-        async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
+        async with (
+            open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store,
+            feeding(store, parse_location(settings.database), live_metrics) as feed,
+            reporting(feed, store, settings),
+            delivering(store, settings),
+        ):
             await store.seed_presets(system_presets())
-            app.state.context = Context(settings=settings, store=store, metrics=metrics)
+            app.state.context = Context(
+                settings=settings, store=store, feed=feed, metrics=metrics, started_at=datetime.now(UTC)
+            )
             yield
 
     app = FastAPI(
@@ -72,12 +99,14 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("inference-autotuner"),
         lifespan=lifespan,
         redirect_slashes=False,
-        docs_url="/docs",
+        docs_url=None,  # its page would load script from elsewhere; ours is made of the same document
         redoc_url=None,
     )
     problems.add_handlers(app)
     for router in ROUTERS:
         app.include_router(router, prefix=API)
+    app.include_router(system.metrics_router)
+    app.include_router(pages.router)
     _add_middleware(app, settings, token, metrics)
     _describe(app)
     return app

@@ -25,6 +25,7 @@ TAGS = (
     {"name": "engines", "description": "Inference engines: their parameters, and what becomes of a task with them."},
     {"name": "aiconfigurator", "description": "Files of NVIDIA's aiconfigurator: into tasks, and from them."},
     {"name": "dashboard", "description": "Everything at a glance: counts, queue, workers, GPUs."},
+    {"name": "webhooks", "description": "Addresses that are told how tasks end, and what became of that."},
     {"name": "system", "description": "The service itself: whether it works, and what it is."},
 )
 

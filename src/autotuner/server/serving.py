@@ -17,12 +17,11 @@ import uvicorn
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.deploy.local.processes import listener
 from autotuner.server.app import create_app
+from autotuner.server.live.websocket import WEBSOCKETS
 from autotuner.services.settings import Settings
 
 GRACE_S = 5
 """How long open requests may go on when the service ends, seconds."""
-WEBSOCKET_BYTES = 64 * 1024
-"""Largest message that a WebSocket may send."""
 
 
 async def serve(settings: Settings, listening: socket.socket, on_ready: Callable[[str], None]) -> None:
@@ -39,8 +38,8 @@ async def serve(settings: Settings, listening: socket.socket, on_ready: Callable
         access_log=False,  # it would log whole addresses, tokens in them too; the application logs requests itself
         server_header=False,
         proxy_headers=False,
-        ws_max_size=WEBSOCKET_BYTES,
         timeout_graceful_shutdown=GRACE_S,
+        **WEBSOCKETS,
     )
     async with app.router.lifespan_context(app):
         server = _Server(config, lambda: on_ready(address))
@@ -49,6 +48,7 @@ async def serve(settings: Settings, listening: socket.socket, on_ready: Callable
             await asyncio.shield(running)
         except asyncio.CancelledError:
             structlog.get_logger("autotuner.service").info("the service ends")
+            app.state.context.feed.end()  # streams have no end of their own, and the server waits for that
             server.should_exit = True
             await running
             raise

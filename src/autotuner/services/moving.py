@@ -25,6 +25,7 @@ from autotuner.store.transfer import (
     Tell,
     copy_rows,
     empty,
+    forget_holds,
     holdings,
     live_workers,
     quiet,
@@ -73,9 +74,7 @@ def copy_store(settings: Settings, target: str, *, while_running: bool, tell: Te
             raise _busy(
                 running, old, "Wait for its end, stop it, or give --while-running: in the copy it will look left behind"
             )
-        with _empty_store(there) as into:
-            if same_database(source, into):
-                raise _same(new)
+        with _empty_store(there, source) as into:
             tables = copy_rows(source, old, into, tell)
             _require_unused(into, there)
     folders, unwritten = _copy_files(settings, there)
@@ -114,6 +113,7 @@ def _restore_rows(settings: Settings, location: Location, newest: Path, *, repla
             copy_to_file(into, location, kept, quiet)
         empty(into)
         copied = copy_rows(source, backup, into, tell)
+        forget_holds(into)
         _require_unused(into, settings)
     return Restored(next(table.rows for table in copied if table.table == "tasks"), kept)
 
@@ -167,11 +167,13 @@ def _present(location: Location, settings: Settings) -> list[str]:
 
 
 @contextmanager
-def _empty_store(settings: Settings) -> Iterator[Connection]:
-    """A transaction on a store without anything, which is made if need be."""
+def _empty_store(settings: Settings, other: Connection) -> Iterator[Connection]:
+    """A transaction on a store without anything, which is made if need be, and is not that of ``other``."""
     location = parse_location(settings.database)
     _make_tables(location, settings)
     with writing(location, busy_timeout_s=settings.database_timeout_s) as connection:
+        if same_database(other, connection):
+            raise _same(location)
         if present := holdings(connection):
             raise AutotunerError(
                 ErrorCode.CONFLICT,
@@ -232,7 +234,7 @@ def _copy_files(old: Settings, new: Settings) -> tuple[int, AutotunerError | Non
         try:
             target.mkdir(parents=True, exist_ok=True)
             for file in source.iterdir():
-                if file.is_file() and not (target / file.name).exists():
+                if file.is_file():  # another of that name is of a database that is no more
                     shutil.copy2(file, target / file.name)
         except OSError as error:
             failed = failed or AutotunerError(

@@ -10,6 +10,7 @@ from typing import Any
 
 from autotuner.config.document import TaskDocument
 from autotuner.config.identity import changed, fingerprint
+from autotuner.config.load import to_data
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.runs import CreatedTask
 from autotuner.contracts.store import NewTask, Store, TaskRecord, TaskStatus
@@ -87,6 +88,22 @@ async def replace_document(
         before = task.model_dump()
         values = {key: value for key, value in values.items() if before[key] != value}
         return await store.edit_task(task.id, values, next_seq=task.next_seq) if values else task
+
+
+def notes_only(patch: Mapping[str, Any]) -> bool:
+    """Whether a patch of a document changes nothing that is asked of the task."""
+    return set(patch) <= {"task_name", "description", "labels", "metadata"}
+
+
+async def edit_notes(
+    store: SqlStore, settings: Settings, task: TaskRecord, document: TaskDocument, *, priority: int | None = None
+) -> TaskRecord:
+    """Store a document of which only notes have changed. Errors as of ``replace_document``."""
+    async with taken(settings, task):
+        values: dict[str, Any] = {"name": document.task_name or task.name, "document": to_data(document)}
+        if priority is not None:
+            values["priority"] = priority
+        return await store.edit_task(task.id, values, next_seq=task.next_seq)
 
 
 async def set_priority(store: SqlStore, settings: Settings, task: TaskRecord, priority: int) -> TaskRecord:

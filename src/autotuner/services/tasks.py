@@ -151,7 +151,7 @@ async def _run_held(
         await asyncio.to_thread(check_folder, folder)
         await end_left_behind(store, settings, task, observer)
         told = Tee(observer, stack.enter_context(ProgressFile(folder)))
-        guarded = store.through(lambda units: Guarded(units, hold.check))
+        guarded = store.through(lambda units: Guarded(units, hold))
         coordinator = Coordinator(
             store=guarded,
             patient=guarded.through(lambda units: patient(units, settings, told)),

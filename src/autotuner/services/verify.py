@@ -98,7 +98,7 @@ class _Verifying:
         host: dict[str, object],
     ) -> None:
         self._plain = store
-        guarded = store.through(lambda units: Guarded(units, hold.check))
+        guarded = store.through(lambda units: Guarded(units, hold))
         self._store: Store = guarded.through(lambda units: patient(units, settings, observer))
         self._settings = settings
         self._observer = observer

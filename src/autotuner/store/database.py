@@ -201,7 +201,12 @@ def sync_engine(
             event.listen(engine, "connect", _forbid_writing)
         return engine
     with translated(location, busy_timeout_s):
-        engine = create_engine(location.url, connect_args={"connect_timeout": 10})
+        engine = create_engine(
+            location.url,
+            json_serializer=encode_json,
+            json_deserializer=decode_json,
+            connect_args={"connect_timeout": 10},
+        )
     _configure_postgres(engine, busy_timeout_s)
     if read_only:
         return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

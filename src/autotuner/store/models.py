@@ -96,6 +96,8 @@ class Task(Base):
     run: Mapped[int]
     run_of: Mapped[int | None] = mapped_column(Key)
     archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    held_by: Mapped[int | None] = mapped_column(Key)
+    """PostgreSQL: a number that the last who took its lock has drawn; see ``session_lock``."""
     # For lists, which do not read documents and results.
     engine: Mapped[str | None] = mapped_column(FreeText)
     model: Mapped[str | None] = mapped_column(FreeText)

@@ -55,6 +55,7 @@ def _to_ourselves(path: Path, busy_timeout_s: float) -> Iterator[bool]:
             old.execute("BEGIN EXCLUSIVE")
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF in _DAMAGED:
+                old.close()  # now, because it may remove a log, and later that would be the new file's
                 yield False
                 return
             if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

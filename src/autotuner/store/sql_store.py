@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
-from autotuner.contracts.event_log import LogBounds
+from autotuner.contracts.event_log import AttemptFolder, LogBounds
 from autotuner.contracts.listing import ExperimentItem, ExperimentQuery, Page, TaskQuery, TaskSummary
 from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.overview import Hour, Overview, StartPhases
 from autotuner.contracts.presets import NewPreset, Preset, PresetContent, PresetRevision, RevisionReason
 from autotuner.contracts.quality import JudgedAnswers
 from autotuner.contracts.queue import NewWorker, WorkerRecord, WorkerState
@@ -31,7 +32,20 @@ from autotuner.contracts.store import (
     TaskStatus,
 )
 from autotuner.contracts.values import Scalar
-from autotuner.store import attempts, event_log, experiments, idempotency, listing, presets, queue, runs, tasks
+from autotuner.contracts.webhooks import Delivery, DeliveryState, TaskEnd
+from autotuner.store import (
+    attempts,
+    event_log,
+    experiments,
+    idempotency,
+    listing,
+    overview,
+    presets,
+    queue,
+    runs,
+    tasks,
+    webhooks,
+)
 from autotuner.store.columns import utc_now
 from autotuner.store.database import BUSY_TIMEOUT_S, Database
 from autotuner.store.location import parse_location
@@ -425,6 +439,10 @@ class SqlStore:
         """The id of a task's experiment of that number."""
         return await self._database.read(lambda session: event_log.experiment_of(session, task_id, number))
 
+    async def attempt_folders(self, task_id: int, *, last: int | None = None) -> list[AttemptFolder]:
+        """Where server starts of a task keep their files."""
+        return await self._database.read(lambda session: attempts.folders(session, task_id, last))
+
     async def running_tasks(self, limit: int = 100) -> list[int]:
         """Ids of tasks that run, or wait paused."""
         return await self._database.read(lambda session: event_log.running(session, limit))
@@ -465,3 +483,55 @@ class SqlStore:
     async def preset_revisions(self, preset_id: int) -> list[PresetRevision]:
         """All revisions of a preset, oldest first."""
         return await self._database.read(lambda session: presets.revisions(session, preset_id))
+
+    async def overview(self) -> Overview:
+        """How much there is of everything."""
+        return await self._database.read(overview.overview)
+
+    async def finished_by_hour(self, since: datetime) -> list[Hour]:
+        """Hours in which experiments ended."""
+        return await self._database.read(lambda session: overview.finished_by_hour(session, since))
+
+    async def newest_attempt(self) -> int:
+        """Number of the newest attempt."""
+        return await self._database.read(overview.newest_attempt)
+
+    async def start_phases(self, *, after: int, also: Sequence[int], limit: int) -> list[StartPhases]:
+        """How long the phases of starts took."""
+        return await self._database.read(
+            lambda session: overview.start_phases(session, after=after, also=also, limit=limit)
+        )
+
+    async def probe(self) -> None:
+        """Write, read and remove something."""
+        await self._database.write(lambda session: overview.probe(session, self._clock()))
+
+    async def add_deliveries(self, webhook: str, *, types: Sequence[str], since: datetime) -> int:
+        """Store the deliveries that are missing."""
+        return await self._database.write(
+            lambda session: webhooks.add(session, webhook, self._clock(), types=types, since=since)
+        )
+
+    async def take_delivery(self, names: Sequence[str], *, lease_s: float) -> Delivery | None:
+        """A delivery that is due."""
+        return await self._database.write(
+            lambda session: webhooks.take(session, self._clock(), webhooks=names, lease_s=lease_s)
+        )
+
+    async def settle_delivery(
+        self, delivery_id: int, *, state: DeliveryState, error: str | None = None, wait_s: float = 0.0
+    ) -> None:
+        """Store what became of a try."""
+        await self._database.write(
+            lambda session: webhooks.settle(
+                session, delivery_id, self._clock(), state=state, error=error, wait_s=wait_s
+            )
+        )
+
+    async def task_end(self, task_id: int, seq: int) -> TaskEnd | None:
+        """What a delivery tells."""
+        return await self._database.read(lambda session: webhooks.task_end(session, task_id, seq))
+
+    async def list_deliveries(self, webhook: str, *, page: int, size: int) -> Page[Delivery]:
+        """Deliveries of a webhook."""
+        return await self._database.read(lambda session: webhooks.page(session, webhook, page=page, size=size))

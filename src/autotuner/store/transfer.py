@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from secrets import randbits
 
 from pydantic import Field
-from sqlalchemy import Connection, MetaData, Table, delete, func, inspect, select, text
+from sqlalchemy import Connection, MetaData, Table, delete, func, inspect, select, text, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
@@ -123,6 +123,11 @@ def live_workers(connection: Connection, *, within_s: float = LIVE_S) -> list[st
         age = "extract(epoch FROM clock_timestamp() - heartbeat_at)"
     query = select(Worker.name).where(text(f"{age} < :within")).order_by(Worker.id)
     return list(connection.execute(query, {"within": within_s}).scalars())
+
+
+def forget_holds(connection: Connection) -> None:
+    """Nobody who held a task before can take it up again as if nothing had happened."""
+    connection.execute(update(Task).values(held_by=None))
 
 
 def empty(connection: Connection) -> None:

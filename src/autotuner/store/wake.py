@@ -36,6 +36,7 @@ SUN_PATH_BYTES = 100
 """A socket's address holds some bytes more, and not equally many everywhere."""
 _APPENDED = "appended"
 _NAME_BYTES = 8
+_ANY_SEQ = 10**18 - 1
 
 
 def note_appended(session: Session, task_id: int, seq: int) -> None:
@@ -108,6 +109,10 @@ class Wakes:
         for task_id, seq in told.items():
             self._told[task_id] = max(seq, self._told.get(task_id, 0))
         self._came.set()
+
+    def ask(self, task_id: int | None = None) -> None:
+        """Have a task, or everything, looked at soon, as if something were known to have been appended."""
+        self.tell(b"*" if task_id is None else _encode({task_id: _ANY_SEQ}))
 
     def __aiter__(self) -> Wakes:
         return self

@@ -96,9 +96,7 @@ async def test_logs_are_read_in_parts(service: Service) -> None:
     parts = b""
     asked = {"attempt": 1, "limit": 100}
     while len(parts) < size:
-        part = await service.ask.get(
-            "/api/experiments/1/logs", params={"attempt": 1, "offset": len(parts), "limit": 100}
-        )
+        part = await service.ask.get("/api/experiments/1/logs", params=asked | {"offset": len(parts)})
         assert int(part.headers["x-log-offset"]) == len(parts)
         parts += part.content
     assert parts == text

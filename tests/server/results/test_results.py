@@ -129,10 +129,8 @@ async def test_bad_uploads_change_nothing(service: Service, source: Source) -> N
         assert (await store.list_tasks())[1] == 1
 
 
-async def test_an_archive_that_is_too_large_is_refused(
-    source: Source, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    settings = settings_in(tmp_path_factory.mktemp("small"), max_archive_bytes=2048)
+async def test_an_archive_that_is_too_large_is_refused(source: Source, tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, max_archive_bytes=2048)
     async with serving(create_app(settings)) as address, client(address) as ask:
         answer = await ask.post("/api/tasks/import-archive", files=upload(source.archive))
         assert answer.status_code == 413

@@ -154,10 +154,7 @@ def copy(state: State, target: str, source: str | None, while_running: bool) -> 
         if copied.running:
             say(f"Task {', '.join(map(str, copied.running))} ran meanwhile: in the copy nobody runs it.")
         if copied.folders:
-            say(
-                f"Reports of {copied.folders} tasks were copied too. The servers' logs stay in "
-                f"{settings.artefacts_dir}: keep that folder."
-            )
+            say(f"Reports were copied, too. Logs of servers stay in {settings.artefacts_dir}: keep that folder.")
     if copied.unwritten is not None:
         raise copied.unwritten
 

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from starlette.responses import HTMLResponse
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>inference-autotuner: token needed</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"></head>
-<body><main><h1>The token is needed</h1>
-<p>{why} Open the address that <code>autotuner serve</code> prints, or enter the token
-that <code>autotuner token</code> prints.</p>
-<form method="get" action="/"><label>Token <input name="token" type="password" autocomplete="off" required></label>
-<button>Open</button></form></main></body></html>
-"""
+from autotuner.services.report.markup import tag
 
 
 def signed_out(*, tried: bool) -> HTMLResponse:
-    """The page that asks for the token. ``tried``: there was one, and it was wrong."""
+    """The page that asks for the token; it needs no other file. ``tried``: there was one, and it was wrong."""
     why = "The token in the address is wrong or no longer holds." if tried else "This browser is not known here."
-    return HTMLResponse(_PAGE.format(why=why), status_code=401, headers={"WWW-Authenticate": "Bearer"})
+    content = tag(
+        "main",
+        tag("h1", "The token is needed"),
+        tag("p", f"{why} Open the address that ", tag("code", "autotuner serve"), " prints, or enter the token that ",
+            tag("code", "autotuner token"), " prints."),
+        tag(
+            "form",
+            tag("label", "Token ", tag("input", name="token", type="password", autocomplete="off", required=True)),
+            " ",
+            tag("button", "Open"),
+            method="get",
+            action="/",
+        ),
+    )  # fmt: skip
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", "Token needed · inference-autotuner"),
+    )
+    text = f"<!doctype html>\n{tag('html', head, tag('body', content), lang='en').text}\n"
+    return HTMLResponse(text, status_code=401, headers={"WWW-Authenticate": "Bearer"})

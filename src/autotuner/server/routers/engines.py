@@ -39,7 +39,11 @@ router = APIRouter(prefix="/engines", tags=["engines"])
 DocumentData = Annotated[dict[str, Any], DescribedBy(TaskDocument)]
 """A task document as plain data; the service says what is wrong with it."""
 
-EXAMPLE_DOCUMENT = {"task_name": "first-look", "model": {"id_or_path": "tiny"}, "parameters": {"n_ubatch": [16, 32]}}
+EXAMPLE_DOCUMENT: dict[str, Any] = {
+    "task_name": "first-look",
+    "model": {"id_or_path": "tiny"},
+    "parameters": {"n_ubatch": [16, 32]},
+}
 
 
 class ParameterFilter(Paging):

@@ -1,5 +1,7 @@
 """What a service needs: the queue, workers, runs of a task, repeated requests, webhooks, and indexes for its lists."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -32,6 +34,7 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("run", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("tasks", sa.Column("run_of", KEY))
     op.add_column("tasks", sa.Column("archived_at", TIME))
+    op.add_column("tasks", sa.Column("held_by", KEY))
     for name in ("engine", "model", "objective"):
         op.add_column("tasks", sa.Column(name, sa.Text()))
     op.add_column("tasks", sa.Column("best_score", sa.Double()))
@@ -114,8 +117,13 @@ def downgrade() -> None:
     op.drop_column("experiments", "slo_violation")
     for column in ("best_score", "objective", "model", "engine"):
         op.drop_column("tasks", column)
-    for column in ("archived_at", "run_of", "run", "worker_id", "queued_at", "priority"):
+    for column in ("held_by", "archived_at", "run_of", "run", "worker_id", "queued_at", "priority"):
         op.drop_column("tasks", column)
+
+
+def _part(document: dict[str, Any], block: str) -> dict[str, Any]:
+    found = document.get(block)
+    return found if isinstance(found, dict) else {}
 
 
 def _fill() -> None:
@@ -137,8 +145,8 @@ def _fill() -> None:
             .where(tasks.c.id == task_id)
             .values(
                 engine=row["identity"].get("engine") or document.get("base_runtime"),
-                model=_words((document.get("model") or {}).get("id_or_path")),
-                objective=_words((document.get("optimization") or {}).get("objective")),
+                model=_words(_part(document, "model").get("id_or_path")),
+                objective=_words(_part(document, "optimization").get("objective")),
                 best_score=winner.get("score") if isinstance(winner.get("score"), int | float) else None,
             )
         )
