@@ -134,5 +134,8 @@ class ListingStore(Protocol):
     async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:
         """Some experiments, in the order of ``ids``. AutotunerError(NOT_FOUND)."""
 
+    async def optimization_of(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """The block ``optimization`` of some tasks' documents; tasks that are not there are left out."""
+
     async def tasks_before(self, task_id: int) -> int:
         """How many queued tasks come before a queued one; 0 for one that is not queued. AutotunerError(NOT_FOUND)."""

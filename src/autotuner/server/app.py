@@ -27,11 +27,13 @@ from autotuner.server.routers import (
     aiconfigurator,
     dashboard,
     engines,
+    experiments,
     from_context,
     live,
     logs,
     presets,
     profiles,
+    results,
     system,
     task_control,
     tasks,
@@ -59,11 +61,13 @@ ROUTERS = (
     profiles.router,
     engines.router,
     aiconfigurator.router,
+    experiments.router,
+    results.router,
     webhooks.router,
     live.router,
     logs.router,
 )
-ARCHIVES: frozenset[tuple[str, str]] = frozenset()
+ARCHIVES = frozenset({("POST", f"{API}/tasks/import-archive")})
 """Method and path of the calls that take an archive, which may be larger than other bodies."""
 
 
