@@ -447,6 +447,10 @@ class SqlStore:
         """Ids of tasks that run, or wait paused."""
         return await self._database.read(lambda session: event_log.running(session, limit))
 
+    async def optimization_of(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """The block ``optimization`` of some tasks' documents."""
+        return await self._database.read(lambda session: listing.optimization_of(session, ids))
+
     async def seed_presets(self, new: Sequence[NewPreset]) -> None:
         """Store the system presets that are not there yet."""
         if await self._database.read(lambda session: presets.missing(session, new)):
