@@ -96,8 +96,8 @@ class Failure(Frozen):
 class Command(Frozen):
     """How a server is started: an argument list (never a shell line) and what is added to the environment."""
 
-    argv: tuple[str, ...]
-    env: dict[str, str] = Field(default_factory=dict)
+    argv: tuple[str, ...] = Field(description="the program and its arguments")
+    env: dict[str, str] = Field(default_factory=dict, description="variables that are added to the environment")
     files: dict[str, str] = Field(
         default_factory=dict,
         description="name → text of files that are written into the attempt's folder before the start; the argument "

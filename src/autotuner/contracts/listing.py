@@ -24,11 +24,11 @@ filter, and costs the database nothing."""
 class Page(Frozen, Generic[Item]):
     """A part of a list."""
 
-    items: tuple[Item, ...]
+    items: tuple[Item, ...] = Field(description="what is on this page")
     total: int = Field(description="how many items there are on all pages; at most 10000 are counted")
     total_exact: bool = Field(True, description="False: there are more than ``total``")
-    page: int = Field(ge=1)
-    size: int = Field(ge=1, le=MAX_SIZE)
+    page: int = Field(ge=1, description="number of this page, from 1")
+    size: int = Field(ge=1, le=MAX_SIZE, description="most items of a page")
 
 
 class TaskQuery(Frozen):
@@ -39,7 +39,7 @@ class TaskQuery(Frozen):
     search: str | None = Field(None, description="part of the name; case is ignored")
     archived: bool = Field(False, description="archived runs instead of present ones")
     deleted: bool = Field(False, description="deleted tasks that can be restored instead of present ones")
-    run_of: int | None = Field(None, description="the archived runs of this task")
+    run_of: int | None = Field(None, description="the archived runs of this task; before the two above")
     sort: Literal["id", "name", "updated_at", "status"] = "id"
     descending: bool = True
     page: int = Field(1, ge=1)
@@ -79,9 +79,11 @@ class ExperimentQuery(Frozen):
 
     task_id: int | None = Field(None, description="of this task; of all tasks that are not deleted if None")
     status: tuple[ExperimentStatus, ...] = ()
-    origin: ExperimentOrigin | None = None
+    origin: ExperimentOrigin | None = Field(None, description="only those; with a task only")
     slo_violation: bool | None = Field(None, description="only those that break the SLO, or keep it; with a task only")
-    sort: Literal["id", "number", "objective_score"] = Field("id", description="number and score: with a task only")
+    sort: Literal["id", "number", "objective_score"] = Field(
+        "id", description="number and score: with a task only; those without a score come last"
+    )
     descending: bool = False
     page: int = Field(1, ge=1)
     size: int = Field(50, ge=1, le=MAX_SIZE)
@@ -131,3 +133,6 @@ class ListingStore(Protocol):
 
     async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:
         """Some experiments, in the order of ``ids``. AutotunerError(NOT_FOUND)."""
+
+    async def tasks_before(self, task_id: int) -> int:
+        """How many queued tasks come before a queued one; 0 for one that is not queued. AutotunerError(NOT_FOUND)."""

@@ -25,18 +25,18 @@ class NewWorker(Frozen):
     """A process that wants to claim tasks."""
 
     name: str = Field(description="unique among the workers that live, such as <host>-<pid>")
-    host: str
-    pid: int
+    host: str = Field(description="name of its host")
+    pid: int = Field(description="its process on that host")
     version: str = Field(description="of this program")
 
 
 class WorkerRecord(NewWorker):
     """A stored worker. Times are UTC, by the database's clock."""
 
-    id: int
-    state: WorkerState
-    started_at: datetime
-    heartbeat_at: datetime
+    id: int = Field(description="its number; never given again")
+    state: WorkerState = Field(description="what it does")
+    started_at: datetime = Field(description="when it came")
+    heartbeat_at: datetime = Field(description="when it was heard of last")
     silent_s: float = Field(description="seconds since its last heartbeat, by the database's clock")
 
 

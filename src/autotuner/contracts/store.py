@@ -222,7 +222,7 @@ class Store(Protocol):
     async def list_tasks(
         self, *, status: TaskStatus | None = None, search: str | None = None, offset: int = 0, limit: int = 50
     ) -> tuple[list[TaskRecord], int]:
-        """Undeleted tasks, newest first, and how many there are in all."""
+        """Undeleted tasks without archived runs, newest first, and how many there are in all."""
 
     async def change_task(
         self,
@@ -237,7 +237,7 @@ class Store(Protocol):
         """Set the status if it is one of ``expected`` (else StatusConflictError) and the given fields.
 
         With ``next_seq`` only if no event was stored since that was the task's (else StatusConflictError).
-        ``fields`` may hold document, parameters, fingerprint, identity, result, error, stop_reason, elapsed_s,
+        ``fields`` may hold document, parameters, identity, fingerprint, result, error, stop_reason, elapsed_s,
         started_at, finished_at.
         """
 

@@ -106,7 +106,7 @@ class Coordinator:
         """
         begun = self._clock()
         before = task.elapsed_s
-        requests = Requests(self._store, task.id, since=task.next_seq, clock=self._clock)
+        requests = Requests(self._store, task.id, patient=self._patient, since=task.next_seq, clock=self._clock)
 
         def elapsed() -> float:
             return before + self._clock() - begun - requests.paused_s
@@ -271,7 +271,7 @@ class Coordinator:
                 return await self._store_completed(run, stop_reason, state)
 
     async def _store_completed(self, run: Run, stop_reason: str, state: TaskState) -> TaskResult:
-        task, elapsed_s = await self._store.get_task(run.task_id), run.elapsed()
+        task, elapsed_s = await self._patient.get_task(run.task_id), run.elapsed()
         ended = task.model_copy(
             update={"status": TaskStatus.COMPLETED, "stop_reason": stop_reason, "error": None, "result": None}
         )

@@ -30,7 +30,7 @@ from autotuner.services.planning import check_ready
 class PlannedParameter(Frozen):
     """One parameter and where its value comes from."""
 
-    name: str
+    name: str = Field(description="canonical name")
     value: object = Field(description="the value, or the list or range that is searched, as in the document")
     origin: str = Field(
         description="searched, fixed (in the document), engine default, or from and the settings that it follows from"
@@ -54,9 +54,9 @@ class PlannedLayer(Frozen):
 class PlannedCommand(Frozen):
     """A configuration and the command that it becomes."""
 
-    label: str
-    parameters: dict[str, Scalar]
-    command: Command
+    label: str = Field(description="what it is: the baseline, a reference, one of those searched")
+    parameters: dict[str, Scalar] = Field(description="values of the searched parameters")
+    command: Command = Field(description="how the server is started")
     layout: str = Field("", description="how the server is spread over GPUs; empty: not known")
     remarks: tuple[str, ...] = Field((), description="what is known of it beforehand, such as its memory")
 
@@ -65,7 +65,7 @@ class PlanCounts(Frozen):
     """How many configurations there are."""
 
     combinations: int | None = Field(description="before constraints; null with a continuous parameter")
-    valid: int | None
+    valid: int | None = Field(description="that break no constraint; null with a continuous parameter")
     distinct: int | None = Field(description="that also differ in what is launched")
     exact: bool = Field(description="false: valid and distinct are estimates")
     excluded: dict[str, int] = Field(description="reason → combinations")

@@ -9,10 +9,8 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from autotuner.config.document import TaskDocument
-from autotuner.config.identity import changed, fingerprint, identity
 from autotuner.config.load import to_data, validate
 from autotuner.contracts.client import ClientError
 from autotuner.contracts.errors import AutotunerError, ErrorCode
@@ -23,7 +21,6 @@ from autotuner.contracts.search import SearchSetup, SearchStrategy
 from autotuner.contracts.store import (
     EventType,
     NewEvent,
-    NewTask,
     StatusConflictError,
     Store,
     TaskRecord,
@@ -35,7 +32,6 @@ from autotuner.coordinator.stored_result import from_stored
 from autotuner.engines.installed import version_warning
 from autotuner.planning.plan import Plan
 from autotuner.search.registry import make_strategy
-from autotuner.services.export import flat_parameters
 from autotuner.services.host import describe_host, off_cores
 from autotuner.services.left_behind import end_left_behind
 from autotuner.services.planning import check_ready, plan_document
@@ -43,6 +39,7 @@ from autotuner.services.plugins import EXECUTORS, InstalledPlugins
 from autotuner.services.progress_file import ProgressFile, Tee
 from autotuner.services.requests import end_unrun
 from autotuner.services.settings import Settings
+from autotuner.services.task_identity import check_same, identity_here, new_task, settle
 from autotuner.services.task_lock import Hold, is_taken, taken
 from autotuner.services.writing import check_folder
 from autotuner.store.patience import Patient
@@ -86,9 +83,10 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
             task = await store.get_task(task.id)  # it may have ended while its lock was another's
             finished = await _finished_result(store, task, plan)
             if finished is not None:
-                return RunOutcome(task, finished, fresh=False, folder=settings.task_dir(task.id))
+                return RunOutcome(task, finished, fresh=False, folder=settings.folder_of(task))
             if task.status is TaskStatus.COMPLETED:
                 observer.on_message("The document of this finished task has changed: it goes on.")
+            task = await settle(store, task, identity_here(plan, version))
             return await _run_held(store, settings, task, plan, executor, hold, observer, queued=False)
 
 
@@ -109,7 +107,7 @@ async def run_queued(store: SqlStore, settings: Settings, task_id: int, observer
             found = await store.get_task(task_id)
             if found.queued_at is None or found.deleted_at is not None or not _same_document(found, task):
                 return None
-            await _identify(store, found, plan, version)
+            found = await settle(store, found, identity_here(plan, version))
             return await _run_held(store, settings, found, plan, executor, hold, observer, queued=True)
     except PausedError:
         return None
@@ -146,14 +144,14 @@ async def _run_held(
     queued: bool,
 ) -> RunOutcome:
     """Run a task that is held, and that has been read since."""
-    folder = settings.task_dir(task.id)
+    folder = settings.folder_of(task)
     host = describe_host()  # before this process leaves the server's cores
     with ExitStack() as stack:
         stack.enter_context(off_cores(plan.cores.server))
         await asyncio.to_thread(check_folder, folder)
         await end_left_behind(store, settings, task, observer)
         told = Tee(observer, stack.enter_context(ProgressFile(folder)))
-        guarded = store.through(lambda units: Guarded(units, hold.check))
+        guarded = store.through(lambda units: Guarded(units, hold))
         coordinator = Coordinator(
             store=guarded,
             patient=guarded.through(lambda units: patient(units, settings, told)),
@@ -168,22 +166,6 @@ async def _run_held(
         )
         result = await coordinator.run(task, open_executor(executor, plan))
         return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
-
-
-async def _identify(store: SqlStore, task: TaskRecord, plan: Plan, version: str) -> None:
-    """Make sure that a task goes on with what it has measured; before its first start it becomes what this host is."""
-    if task.started_at is not None:
-        check_same(task, plan, version)
-        return
-    described = _identity(plan, version)
-    if described != task.identity:
-        await store.change_task(
-            task.id,
-            NewEvent(type=EventType.TASK_UPDATED, data={"status": task.status.value}),
-            expected=(task.status,),
-            status=task.status,
-            fields={"identity": described, "fingerprint": fingerprint(described)},
-        )
 
 
 async def _fail(store: SqlStore, settings: Settings, task: TaskRecord, error: AutotunerError) -> None:
@@ -268,19 +250,6 @@ def _strategy(document: TaskDocument) -> Callable[[SearchSetup], SearchStrategy]
     return make
 
 
-def check_same(task: TaskRecord, plan: Plan, version: str) -> None:
-    """AutotunerError(TASK_CHANGED) when the plan would measure something else here than the stored task did."""
-    differences = changed(task.identity, _identity(plan, version))
-    if differences:
-        raise AutotunerError(
-            ErrorCode.TASK_CHANGED,
-            f"the task {task.name!r} exists and measures something else",
-            why="; ".join(differences),
-            remedy="Run it with --new to make another task, or give it another task_name",
-            place="task_name",
-        )
-
-
 async def _find_or_create(store: Store, plan: Plan, version: str, *, new: bool) -> tuple[TaskRecord, Plan]:
     """The stored task of the plan's name, and the plan; with ``new`` a new one and the plan under its new name."""
     name = plan.task_name
@@ -289,34 +258,20 @@ async def _find_or_create(store: Store, plan: Plan, version: str, *, new: bool) 
         name = await _free_name(store, name)
         plan = replace(plan, task_name=name, document=plan.document.model_copy(update={"task_name": name}))
         known = None
-    described = _identity(plan, version)
+    described = identity_here(plan, version)
     if known is None:
-        document = to_data(plan.document)
-        made = NewTask(
-            name=name,
-            document=document,
-            parameters=flat_parameters(plan.document, plan.resolver.engine),
-            fingerprint=fingerprint(described),
-            identity=described,
-        )
+        made = new_task(plan.document, plan.resolver.engine, described, name=name)
         return await store.create_task(made), plan
-    check_same(known, plan, version)
+    if known.archived_at is not None:
+        raise AutotunerError(
+            ErrorCode.CONFLICT,
+            f"{name!r} is an archived run of task {known.run_of}",
+            why="it shows what that task had done before it was begun anew",
+            remedy="Run that task, or give this one another task_name",
+            place="task_name",
+        )
+    check_same(known, described)
     return known, plan
-
-
-def _identity(plan: Plan, version: str) -> dict[str, Any]:
-    """What must not change between two runs: the document's part, what its dataset and its prompts hold, the engine,
-    and the hardware that it runs on here.
-    """
-    described = {**identity(plan.document), "engine": plan.engine, "engine_version": version}
-    if plan.workload.dataset is not None:
-        described["dataset"] = plan.workload.dataset.sha256
-    if plan.quality is not None and plan.quality.prompts.path is not None:
-        described["prompts"] = plan.quality.prompts.sha256
-    if not plan.predicted and plan.endpoint_url is None:
-        host = describe_host()
-        described["hardware"] = {key: host[key] for key in ("cpu_model", "cores")}
-    return described
 
 
 async def _free_name(store: Store, name: str) -> str:

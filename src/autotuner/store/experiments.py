@@ -95,27 +95,28 @@ def of_task(session: Session, task_id: int, *, bulk: bool = True) -> list[Experi
     """All experiments of a task, by number; without ``bulk`` their metrics lack ``raw_results``."""
     query = select_row(Experiment).where(Experiment.task_id == task_id).order_by(Experiment.number)
     if not bulk:
-        query = select_row(Experiment, but=["metrics"]).add_columns(_lean_metrics(session))
+        query = select_row(Experiment, but=["metrics"]).add_columns(lean_metrics(session))
         query = query.where(Experiment.task_id == task_id).order_by(Experiment.number)
     rows = session.execute(query, execution_options=PORTIONS).mappings()
-    found = records(ExperimentRecord, rows if bulk else map(_lean, rows))
+    found = records(ExperimentRecord, rows if bulk else map(lean, rows))
     if not found:
         get_task(session, task_id)
     return found
 
 
-def _lean_metrics(session: Session) -> ColumnElement[Any]:
-    """The metrics without RAW where the database can do that without sorting their names; ``_lean`` does the rest."""
+def lean_metrics(session: Session) -> ColumnElement[Any]:
+    """The metrics without RAW where the database can do that without sorting their names; ``lean`` does the rest."""
     if session.get_bind().dialect.name != "sqlite":
         return Experiment.__table__.columns.metrics
     return func.json_remove(Experiment.metrics, f"$.{RAW}", type_=Json).label("metrics")
 
 
-def _lean(row: RowMapping) -> dict[str, Any]:
-    lean: dict[str, Any] = dict(row)
-    if lean["metrics"] is not None:
-        lean["metrics"].pop(RAW, None)
-    return lean
+def lean(row: RowMapping) -> dict[str, Any]:
+    """A row of ``lean_metrics`` without RAW."""
+    without: dict[str, Any] = dict(row)
+    if without["metrics"] is not None:
+        without["metrics"].pop(RAW, None)
+    return without
 
 
 def counts(session: Session, task_id: int) -> dict[ExperimentStatus, int]:
@@ -155,6 +156,7 @@ def finish(
             objective_score=objective_score,
             penalised_score=penalised_score,
             slo=None if slo is None else dict(slo),
+            slo_violation=None if slo is None else slo.get("slo_violation"),
             failure=json_of(failure),
             finished_at=now,
         )

@@ -110,7 +110,7 @@ async def _show(state: State, name: str | None) -> None:
         found = await named_task(store, name)
         counts = {status.value: count for status, count in (await store.count_experiments(found.id)).items()}
         failures = await failed_starts(store, found)
-    folder = settings.task_dir(found.id)
+    folder = settings.folder_of(found)
     if state.json:
         kept = found.model_dump(mode="json", exclude={"result", "fingerprint", "next_seq", "deleted_at"})
         failed = [count.model_dump(mode="json") for count in failures]
@@ -158,7 +158,7 @@ async def _delete(state: State, name: str) -> None:
     async with open_stored(settings) as store:
         found = await named_task(store, name)
         await delete_task(store, settings, found)
-    folder = settings.task_dir(found.id)
+    folder = settings.folder_of(found)
     if state.json:
         say_json({"deleted": found.name, "id": found.id, "folder": str(folder)})
     else:
