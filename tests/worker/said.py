@@ -8,8 +8,7 @@ from collections.abc import MutableMapping
 from typing import Any, NoReturn
 
 import structlog
-
-from autotuner.worker.log import Log
+from structlog.typing import FilteringBoundLogger
 
 
 class Said:
@@ -17,7 +16,7 @@ class Said:
 
     def __init__(self) -> None:
         self.entries: list[MutableMapping[str, Any]] = []
-        self.log: Log = structlog.wrap_logger(
+        self.log: FilteringBoundLogger = structlog.wrap_logger(
             None, processors=[self._keep], wrapper_class=structlog.make_filtering_bound_logger(logging.INFO)
         )
 
