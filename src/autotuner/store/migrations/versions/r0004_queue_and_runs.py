@@ -33,6 +33,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_experiments_status_id", "experiments", ["status", "id"])
     op.create_index("ix_experiments_task_id_objective_score", "experiments", ["task_id", "objective_score"])
+    failed, retried = sa.text("status = 'failed'"), sa.text("type = 'experiment_retried'")
+    op.create_index(
+        "ix_attempts_failed", "attempts", ["task_id", "experiment_id"], sqlite_where=failed, postgresql_where=failed
+    )
+    op.create_index("ix_events_retried", "events", ["task_id", "seq"], sqlite_where=retried, postgresql_where=retried)
     op.create_table(
         "workers",
         sa.Column("id", KEY, nullable=False),
@@ -86,6 +91,8 @@ def downgrade() -> None:
     for table in ("webhook_deliveries", "idempotency_keys", "workers"):
         op.drop_table(table)
     for index, table in (
+        ("ix_events_retried", "events"),
+        ("ix_attempts_failed", "attempts"),
         ("ix_experiments_task_id_objective_score", "experiments"),
         ("ix_experiments_status_id", "experiments"),
         ("ix_tasks_queue", "tasks"),
