@@ -11,13 +11,15 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 import pytest
 
 ADMIN = "tester"
+STARTS = 100
+"""Tries to start a server whose predecessor was killed."""
 
 
 def find_binaries() -> Path | None:
@@ -44,8 +46,10 @@ def absence() -> NoReturn:
 class PostgresServer:
     """A running server. Trusts everybody who reaches its socket; the socket's folder keeps others out."""
 
-    def __init__(self, socket_folder: Path) -> None:
-        self._socket_folder = socket_folder
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self._binaries = binaries
+        self._folder = folder
+        self._account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         self._databases = 0
 
     @classmethod
@@ -53,52 +57,70 @@ class PostgresServer:
     def running(cls, binaries: Path) -> Iterator[PostgresServer]:
         """Make a cluster, start it, and end and remove both. As root, everything runs as user ``postgres``."""
         folder = Path(tempfile.mkdtemp(prefix="pg-"))
-        account = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-        user = account.pw_uid if account else None
-        group = account.pw_gid if account else None
-        if account is not None:
-            os.chown(folder, account.pw_uid, account.pw_gid)
+        made = cls(binaries, folder)
+        if made._account is not None:
+            os.chown(folder, made._account.pw_uid, made._account.pw_gid)
         try:
-            data = folder / "data"
             options = ["--auth=trust", f"--username={ADMIN}", "--encoding=UTF8", "--locale=C", "--no-sync"]
             subprocess.run(
-                [binaries / "initdb", f"--pgdata={data}", *options],
+                [binaries / "initdb", f"--pgdata={folder / 'data'}", *options],
                 check=True,
                 capture_output=True,
-                user=user,
-                group=group,
-                extra_groups=[] if account else None,
                 cwd=folder,
+                **made._user(),
             )
-            settings = [f"unix_socket_directories={folder}", "listen_addresses=", "fsync=off", "max_connections=60"]
-            server = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *(word for setting in settings for word in ("-c", setting))],
-                stderr=subprocess.PIPE,
-                text=True,
-                user=user,
-                group=group,
-                extra_groups=[] if account else None,
-                cwd=folder,
-            )
+            made.start()
             try:
-                assert server.stderr is not None
-                _wait_until_ready(server.stderr)
-                drain = threading.Thread(target=server.stderr.read, daemon=True)  # so that the pipe never fills up
-                drain.start()
-                try:
-                    yield cls(folder)
-                finally:
-                    server.send_signal(signal.SIGQUIT)  # immediate shutdown: nothing in it is wanted any more
-                    drain.join(timeout=30)
+                yield made
             finally:
-                server.kill()  # does nothing to one that has ended
-                server.communicate()
+                made._process.send_signal(signal.SIGQUIT)  # immediate shutdown: nothing in it is wanted any more
+                made._drain.join(timeout=30)
+                made._process.kill()  # does nothing to one that has ended
+                made._process.communicate()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def crash(self) -> None:
+        """Kill the server with SIGKILL and start it again; its clients lose their connections."""
+        self.kill()
+        self.start()
+
+    def start(self) -> None:
+        """Start the server, also after ``kill``; returns when it takes connections."""
+        settings = [f"unix_socket_directories={self._folder}", "listen_addresses=", "fsync=off", "max_connections=60"]
+        words = [word for setting in settings for word in ("-c", setting)]
+        self._process = subprocess.Popen(
+            [self._binaries / "postgres", "-D", self._folder / "data", *words],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self._folder,
+            **self._user(),
+        )
+        assert self._process.stderr is not None
+        _wait_until_ready(self._process.stderr)
+        # So that the pipe never fills up.
+        self._drain = threading.Thread(target=self._process.stderr.read, daemon=True)
+        self._drain.start()
+
+    def kill(self) -> None:
+        """SIGKILL for the server and all its processes, as they are."""
+        children = _children(self._process.pid)
+        self._process.kill()
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        self._process.wait()
+        self._drain.join(timeout=30)  # the pipe ends with the last of them
+        (self._folder / "data" / "postmaster.pid").unlink()  # names a process that may be another's by now
+
+    def _user(self) -> dict[str, Any]:
+        if self._account is None:
+            return {}
+        return {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
+
     def url(self, database: str) -> str:
         """URL of a database of this server."""
-        return f"postgresql://{ADMIN}@/{database}?host={self._socket_folder}"
+        return f"postgresql://{ADMIN}@/{database}?host={self._folder}"
 
     def new_database(self) -> str:
         """Create an empty database; returns its URL."""
@@ -109,6 +131,11 @@ class PostgresServer:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return self.url(name)
+
+
+def _children(parent: int) -> list[int]:
+    """Processes that a process has started."""
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
 def _wait_until_ready(log: IO[str]) -> None:

@@ -6,11 +6,41 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import httpx
 import uvicorn
 from fastapi import FastAPI
 
 from autotuner.server.live.websocket import WEBSOCKETS
+from autotuner.services.settings import Settings
+from autotuner.store import SqlStore
+
+TOKEN = "token-of-the-tests-0123456789"
+HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def settings_in(folder: Path, **given: Any) -> Settings:
+    """Settings of a service with a data folder of its own and the tests' token."""
+    usual: dict[str, Any] = {"data_dir": folder, "database": str(folder / "autotuner.db"), "token": TOKEN}
+    return Settings(**{**usual, **given})
+
+
+def client(address: str, **given: Any) -> httpx.AsyncClient:
+    """A client that has the token."""
+    return httpx.AsyncClient(base_url=address, headers=HEADERS, **given)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that is asked by real HTTP. ``store``: another opening of its store."""
+
+    http: httpx.AsyncClient
+    store: SqlStore
+    settings: Settings
+    address: str
 
 
 @asynccontextmanager

@@ -224,12 +224,6 @@ async def test_a_backup_is_taken_while_the_store_is_in_use(tmp_path: Path) -> No
     assert left <= {"x.db", "x.db-wal", "x.db-shm", "copy.db"}  # nothing half-written
 
 
-async def test_postgres_is_backed_up_by_its_own_tool(tmp_path: Path) -> None:
-    with pytest.raises(AutotunerError, match="pg_dump") as caught:
-        await backup("postgresql://u@h/d", tmp_path / "x")
-    assert caught.value.code is ErrorCode.UNSUPPORTED
-
-
 async def test_check_finds_dangling_references(tmp_path: Path) -> None:
     url = str(tmp_path / "x.db")
     await fill(url)

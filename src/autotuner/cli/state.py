@@ -46,7 +46,9 @@ pass_state = click.make_pass_decorator(State, ensure=True)
 
 
 def keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
-    """Callback of an option that is a field of ``State``."""
+    """Callback of an option that is a field of ``State``; a usage error for an empty text (an unset variable)."""
+    if value == "":
+        raise click.BadParameter("it is empty.", ctx, parameter)
     if value and parameter.name is not None:
         setattr(ctx.ensure_object(State), parameter.name, value)
 

@@ -24,14 +24,20 @@ class CancelRequestedError(Exception):
     """Another process asked for the end of the task; what was under way has cleaned up."""
 
 
+class PausedError(Exception):
+    """Somebody has paused a task of the queue; whoever ran it has nothing to do until it is resumed."""
+
+
 class Requests:
     """Hears what is asked of one task. ``since``: number of the first event that it has not seen yet.
 
+    ``patient``: the store, by a way that waits for a database that cannot be used; for what must be known to go on.
     ``clock``: monotonic seconds.
     """
 
-    def __init__(self, store: Store, task_id: int, *, since: int, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, task_id: int, *, patient: Store, since: int, clock: Callable[[], float]) -> None:
         self._store = store
+        self._patient = patient
         self._task_id = task_id
         self._clock = clock
         self._next_seq = since
@@ -89,16 +95,16 @@ class Requests:
 
     async def state(self) -> TaskState:
         """The task's state now. AutotunerError when the store cannot be read."""
-        return await self._store.get_task_state(self._task_id)
+        return await self._patient.get_task_state(self._task_id)
 
     async def retried(self) -> list[ExperimentRecord]:
         """Experiments that were opened again since this was last asked, as they are stored now."""
         found: dict[int, ExperimentRecord] = {}
-        while events := await self._store.events(self._task_id, since=self._next_seq - 1):
+        while events := await self._patient.events(self._task_id, since=self._next_seq - 1):
             self._next_seq = events[-1].seq + 1
             for event in events:
                 if event.type is EventType.EXPERIMENT_RETRIED and event.experiment_id is not None:
-                    found[event.experiment_id] = await self._store.get_experiment(event.experiment_id)
+                    found[event.experiment_id] = await self._patient.get_experiment(event.experiment_id)
         return list(found.values())
 
     async def _watch(self, over: asyncio.Event) -> None:
@@ -115,7 +121,7 @@ class Requests:
     async def _look(self) -> None:
         # A database that cannot be read for a moment must not end a run: the status stays what it was.
         with suppress(AutotunerError):
-            self._status = (await self.state()).status
+            self._status = (await self._store.get_task_state(self._task_id)).status
         if self._status is TaskStatus.PAUSED:
             self._not_paused.clear()
         else:

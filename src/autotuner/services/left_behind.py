@@ -9,7 +9,7 @@ from autotuner.contracts.progress import Observer
 from autotuner.contracts.store import AttemptRow, Store, TaskRecord
 from autotuner.services.plugins import InstalledPlugins
 from autotuner.services.settings import Settings
-from autotuner.services.task_lock import is_taken
+from autotuner.services.task_lock import abandoned
 
 UNENDED = frozenset({AttemptStatus.PENDING, AttemptStatus.DEPLOYING, AttemptStatus.BENCHMARKING})
 
@@ -24,7 +24,7 @@ async def end_left_behind(store: Store, settings: Settings, task: TaskRecord, ob
     if await end_servers_of(store, task):
         observer.on_message("An earlier run of this task was killed and had left a server: it was ended.")
     for attempt in unended:
-        if attempt.task_id == task.id or await is_taken(settings, attempt.task_id):
+        if attempt.task_id == task.id or not await abandoned(settings, attempt.task_id):
             continue
         try:
             if await _clean(attempt):

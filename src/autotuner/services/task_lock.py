@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
+
+from sqlalchemy.orm import Session
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.store import TaskRecord
@@ -19,17 +22,16 @@ from autotuner.contracts.values import digest
 from autotuner.services.settings import Settings
 from autotuner.services.writing import unwritable
 from autotuner.store.location import parse_location
-from autotuner.store.session_lock import is_locked, session_lock
+from autotuner.store.session_lock import held_keys, is_locked, session_lock
+from autotuner.store.transfer import task_numbers
+from autotuner.store.units import Guard
 
 TRIES, PAUSE_S = 5, 0.1
 """Another's hold may be that of ``is_taken``, or of a process that has just died."""
 
 
-class Hold(Protocol):
-    """A task that this process holds."""
-
-    async def check(self) -> None:
-        """StoreUnavailableError when it holds it no longer, so that nothing more may be written."""
+class Hold(Guard, Protocol):
+    """A task that this process holds: a guard that raises StoreUnavailableError when it holds it no longer."""
 
 
 @asynccontextmanager
@@ -59,10 +61,37 @@ async def is_taken(settings: Settings, task_id: int) -> bool:
     return await asyncio.to_thread(_is_locked, settings.lock_path(task_id))
 
 
+async def abandoned(settings: Settings, task_id: int) -> bool:
+    """Whether no process holds the task; one that has lost its hold can then no longer have it back, nor write.
+
+    Errors as ``is_taken``.
+    """
+    location = parse_location(settings.database)
+    if location.path is not None:
+        return not await is_taken(settings, task_id)
+    async with session_lock(location, _key(task_id), task_id) as lock:
+        return lock is not None
+
+
+def held_tasks(settings: Settings) -> list[int]:
+    """Numbers of the tasks that a process holds, this one included. Blocks; errors as ``is_taken``."""
+    location = parse_location(settings.database)
+    if location.path is None:
+        keys = held_keys(location)
+        return [task_id for task_id in task_numbers(location) if _key(task_id) in keys] if keys else []
+    name = re.compile(re.escape(location.path.resolve().name) + r"\.task-(\d+)\.lock")
+    folder = settings.lock_path(0).parent
+    files = [path for path in folder.iterdir() if name.fullmatch(path.name)] if folder.is_dir() else []
+    return sorted(int(name.sub(r"\1", path.name)) for path in files if _is_locked(path))
+
+
 class _File:
     """A locked file, which is given back by nothing but the end of its holder."""
 
     async def check(self) -> None:
+        """It is held."""
+
+    def fence(self, session: Session) -> None:
         """It is held."""
 
 
@@ -71,7 +100,7 @@ async def _hold(settings: Settings, task_id: int) -> AsyncIterator[Hold | None]:
     """One try; None when another process has it."""
     location = parse_location(settings.database)
     if location.path is None:
-        async with session_lock(location, _key(task_id)) as lock:
+        async with session_lock(location, _key(task_id), task_id) as lock:
             yield lock
     else:
         with _locked(settings.lock_path(task_id)) as got:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 
@@ -14,20 +15,32 @@ def copy_sqlite(source: Path, target: Path) -> None:
     Readers and writers of ``source`` go on; the copy holds its last commit. Raises FileExistsError, OSError and
     sqlite3.Error.
     """
+    # mode=rw: a missing source is an error, not an empty database
+    with (
+        appearing(target) as part,
+        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True)) as old,
+        closing(sqlite3.connect(part)) as new,
+    ):
+        old.backup(new)
+        new.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
+
+
+@contextmanager
+def appearing(target: Path) -> Iterator[Path]:
+    """An empty file for its owner alone, which is ``target``, on disk, if the context ends well, and else is gone.
+
+    Raises FileExistsError if there is a ``target`` by then, and OSError.
+    """
     part = free_name(target.with_name(f"{target.name}.part"))
     try:
-        # mode=rw: a missing source is an error, not an empty database
-        with (
-            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True)) as old,
-            closing(sqlite3.connect(part)) as new,
-        ):
-            old.backup(new)
-            new.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
-        _sync(part)
+        part.touch(mode=0o600, exist_ok=False)
+        yield part
+        sync(part)
         _give_name(part, target)
-        _sync(target.parent)
+        sync(target.parent)
     finally:
-        part.unlink(missing_ok=True)
+        for beside in ("", "-journal", "-wal", "-shm"):
+            part.with_name(part.name + beside).unlink(missing_ok=True)
 
 
 def _give_name(part: Path, target: Path) -> None:
@@ -50,7 +63,8 @@ def free_name(path: Path) -> Path:
     return candidate
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, FromClause, create_engine, event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -176,11 +177,16 @@ def translated(
 
 
 def sync_engine(
-    location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S, enforce_references: bool = True
+    location: Location,
+    *,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+    enforce_references: bool = True,
+    read_only: bool = False,
 ) -> Engine:
-    """An engine for work that blocks (schema, maintenance); its transactions write. The caller disposes of it.
+    """An engine for work that blocks (schema, maintenance, transfer of tasks). The caller disposes of it.
 
-    ``enforce_references`` False: SQLite doesn't look after foreign keys (PostgreSQL always does).
+    ``enforce_references`` False: SQLite doesn't look after foreign keys (PostgreSQL always does). ``read_only``: its
+    transactions are snapshots that write nothing and wait for no writer.
     """
     if location.path is not None:
         engine = create_engine(
@@ -189,11 +195,21 @@ def sync_engine(
             json_serializer=encode_json,
             json_deserializer=decode_json,
         )
-        _configure_sqlite(engine, begin="BEGIN IMMEDIATE", enforce_references=enforce_references)
+        begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+        _configure_sqlite(engine, begin=begin, enforce_references=enforce_references)
+        if read_only:
+            event.listen(engine, "connect", _forbid_writing)
         return engine
     with translated(location, busy_timeout_s):
-        engine = create_engine(location.url, connect_args={"connect_timeout": 10})
+        engine = create_engine(
+            location.url,
+            json_serializer=encode_json,
+            json_deserializer=decode_json,
+            connect_args={"connect_timeout": 10},
+        )
     _configure_postgres(engine, busy_timeout_s)
+    if read_only:
+        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return engine
 
 
@@ -224,6 +240,14 @@ def _configure_sqlite(engine: Engine, *, begin: str, enforce_references: bool = 
 
     event.listen(engine, "connect", pragmas)
     event.listen(engine, "begin", begin_transaction)
+    engine.dialect.statement_compiler = _WithIndexes
+
+
+class _WithIndexes(SQLiteCompiler):
+    """Writes the hints of a SELECT behind the names of its tables (``INDEXED BY …``), which SQLAlchemy leaves out."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        return text
 
 
 def _forbid_writing(connection: DBAPIConnection, _record: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -78,15 +79,22 @@ def state_of(location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> S
         return _state(location, busy_timeout_s)
 
 
-def upgrade_schema(location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Path | None:
+Keep = Callable[[Connection, str], Path]
+"""Backs a database up whose revision is given, through a connection that keeps writers off it; says where."""
+
+
+def upgrade_schema(
+    location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S, keep: Keep | None = None
+) -> Path | None:
     """Bring the schema to the newest revision in one transaction; returns the backup's path, if one was taken.
 
-    A SQLite file that has tables of ours is copied to ``<file>.backup-<revision>`` first, under the write lock.
+    What has tables of ours is backed up first, under a lock against writing: by ``keep``; without it a SQLite file is
+    copied to ``<file>.backup-<revision>``, and of PostgreSQL no backup is taken.
     Raises AutotunerError: STORE_SCHEMA for a newer revision or somebody else's tables; STORE_UNAVAILABLE.
     """
     with translated(location, busy_timeout_s):
         prepare_file(location, create=True)
-        return _upgrade(location, busy_timeout_s)
+        return _upgrade(location, busy_timeout_s, keep)
 
 
 def _state(location: Location, busy_timeout_s: float) -> SchemaState:
@@ -108,11 +116,11 @@ def _state(location: Location, busy_timeout_s: float) -> SchemaState:
         return SchemaState(current=row[0] if row else None, head=HEAD)
 
 
-def _upgrade(location: Location, busy_timeout_s: float) -> Path | None:
+def _upgrade(location: Location, busy_timeout_s: float, keep: Keep | None = None) -> Path | None:
     if location.path is not None:
         if not file_is_sqlite(location.path):
             raise unavailable(location, "the file is not a SQLite database", "Give the path of another file")
-        _set_wal(location.path, busy_timeout_s)
+        set_wal(location.path, busy_timeout_s)
     # A revision that rebuilds a table drops the old one, and with references enforced SQLite would then delete the
     # rows that refer to it; they are checked at the end instead.
     engine = sync_engine(location, busy_timeout_s=busy_timeout_s, enforce_references=False)
@@ -120,12 +128,12 @@ def _upgrade(location: Location, busy_timeout_s: float) -> Path | None:
         with engine.begin() as connection:
             if location.path is None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-            return _upgrade_locked(location, connection)
+            return _upgrade_locked(location, connection, keep)
     finally:
         engine.dispose()
 
 
-def _upgrade_locked(location: Location, connection: Connection) -> Path | None:
+def _upgrade_locked(location: Location, connection: Connection, keep: Keep | None) -> Path | None:
     state = read_state(connection)
     if state.current == state.head:
         return None
@@ -133,19 +141,17 @@ def _upgrade_locked(location: Location, connection: Connection) -> Path | None:
         require_head(location, state)
     backup: Path | None = None
     if state.current is None:
-        foreign = sorted(name for name in inspect(connection).get_table_names() if not name.startswith("sqlite_"))
-        if foreign and foreign != [VERSION_TABLE]:
-            raise AutotunerError(
-                ErrorCode.STORE_SCHEMA,
-                "The database is not a store",
-                why=f"it holds tables of something else ({', '.join(foreign[:5])})",
-                remedy="Give another file or database; `autotuner db upgrade` adds no tables beside foreign ones",
-                place=location.shown,
-            )
+        _refuse_foreign(location, inspect(connection).get_table_names())
+    elif keep is not None:
+        if location.path is None:
+            names = inspect(connection).get_table_names()
+            quoted = ", ".join(map(connection.dialect.identifier_preparer.quote, names))
+            connection.execute(text(f"LOCK TABLE {quoted} IN SHARE ROW EXCLUSIVE MODE"))
+        backup = keep(connection, state.current)
     elif location.path is not None:
         backup = free_name(location.path.with_name(f"{location.path.name}.backup-{state.current}"))
         copy_sqlite(location.path, backup)
-    _run_revisions(connection)
+    run_revisions(connection)
     if location.path is not None and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
         raise AutotunerError(
             ErrorCode.STORE_SCHEMA,
@@ -157,7 +163,30 @@ def _upgrade_locked(location: Location, connection: Connection) -> Path | None:
     return backup
 
 
-def _run_revisions(connection: Connection) -> None:
+def require_no_foreign_tables(location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+    """AutotunerError(STORE_SCHEMA) if a database without our tables has others."""
+    with translated(location, busy_timeout_s):
+        engine = sync_engine(location, busy_timeout_s=busy_timeout_s, read_only=True)
+        try:
+            _refuse_foreign(location, inspect(engine).get_table_names())
+        finally:
+            engine.dispose()
+
+
+def _refuse_foreign(location: Location, tables: Sequence[str]) -> None:
+    foreign = sorted(name for name in tables if not name.startswith("sqlite_"))
+    if foreign and foreign != [VERSION_TABLE]:
+        raise AutotunerError(
+            ErrorCode.STORE_SCHEMA,
+            "The database is not a store",
+            why=f"it holds tables of something else ({', '.join(foreign[:5])})",
+            remedy="Give another file or database; nothing is put beside foreign tables or in their place",
+            place=location.shown,
+        )
+
+
+def run_revisions(connection: Connection, revision: str = "head") -> None:
+    """Bring the database of an open transaction to a revision, by default to the newest."""
     # Imported here: Alembic is slow to load and only an upgrade needs it.
     from alembic import command
     from alembic.config import Config
@@ -166,10 +195,10 @@ def _run_revisions(connection: Connection) -> None:
     # A value of a Config is interpolated like one of an .ini file.
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     with _ALEMBIC:
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
-def _set_wal(path: Path, busy_timeout_s: float) -> None:
+def set_wal(path: Path, busy_timeout_s: float) -> None:
     """Switch the file to write-ahead logging. SQLite doesn't wait when two try that at once, so this does."""
     deadline = time.monotonic() + busy_timeout_s
     with closing(sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)) as connection:

@@ -1,8 +1,8 @@
-"""What runs units of work, and the check that may stand before each that writes."""
+"""What runs units of work, and the guard that may stand before each that writes."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from sqlalchemy.orm import Session
@@ -20,17 +20,32 @@ class Units(Protocol):
         """Run ``unit`` on one snapshot of the database."""
 
 
-class Guarded:
-    """Runs units with those of another; ``check`` comes before each that writes and raises if it must not be."""
+class Guard(Protocol):
+    """What must hold whenever something is written."""
 
-    def __init__(self, units: Units, check: Callable[[], Awaitable[None]]) -> None:
+    async def check(self) -> None:
+        """Raise if nothing must be written now."""
+
+    def fence(self, session: Session) -> None:
+        """Raise in a unit if it must not be committed; what it finds holds until the commit."""
+
+
+class Guarded:
+    """Runs units with those of another, those that write behind a guard."""
+
+    def __init__(self, units: Units, guard: Guard) -> None:
         self._units = units
-        self._check = check
+        self._guard = guard
 
     async def write(self, unit: Callable[[Session], T]) -> T:
-        """Check, then write."""
-        await self._check()
-        return await self._units.write(unit)
+        """Check, then write behind the fence."""
+
+        def fenced(session: Session) -> T:
+            self._guard.fence(session)
+            return unit(session)
+
+        await self._guard.check()
+        return await self._units.write(fenced)
 
     async def read(self, unit: Callable[[Session], T]) -> T:
         """Read."""
