@@ -14,10 +14,9 @@ from autotuner.contracts.attempt import AttemptReason
 from autotuner.contracts.store import EventType, NewEvent, TaskRecord, TaskStatus
 from autotuner.server.app import create_app
 from autotuner.server.routers import logs
-from autotuner.services.settings import Settings
 from autotuner.store import SqlStore
 from conformance.store_suite import add_experiment, job_of, new_task, run_task
-from server.served import serving
+from server.served import client, serving, settings_in
 
 
 class Site:
@@ -56,11 +55,11 @@ class Site:
 @pytest.fixture
 async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     monkeypatch.setattr(logs, "LOOK_S", 0.02)
-    app = create_app(Settings(data_dir=tmp_path, database=str(tmp_path / "autotuner.db")))
-    async with serving(app) as address, httpx.AsyncClient(base_url=address, timeout=60) as client:
+    app = create_app(settings_in(tmp_path))
+    async with serving(app) as address, client(address, timeout=60) as http:
         store = app.state.context.store
         task = await run_task(store, await store.create_task(new_task()))
-        yield Site(store, client, task, tmp_path)
+        yield Site(store, http, task, tmp_path)
 
 
 async def test_all_logs_come_in_the_order_of_the_starts_each_below_a_line_that_names_it(site: Site) -> None:
