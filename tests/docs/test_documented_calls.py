@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +34,9 @@ class Call:
         return self.place
 
 
-def calls() -> Iterator[Call]:
+def calls(guide: Path = GUIDE) -> Iterator[Call]:
     """Commands of the shell blocks: lines that end in a backslash, an open quotation mark or a here-document go on."""
-    for language, first, lines in blocks(GUIDE.read_text(encoding="utf-8")):
+    for language, first, lines in blocks(guide.read_text(encoding="utf-8")):
         if language != "sh":
             continue
         held: list[str] = []
@@ -46,7 +47,7 @@ def calls() -> Iterator[Call]:
             if line.endswith("\\") or text.count("'") % 2 or (marker and line != marker[1]):
                 continue
             found = EXPECTED.search(text)
-            yield Call(f"api.md:{number}", EXPECTED.sub("", text), found[1] if found else None)
+            yield Call(f"{guide.name}:{number}", EXPECTED.sub("", text), found[1] if found else None)
             held = []
 
 
@@ -56,6 +57,13 @@ CALLS = list(calls())
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
     """A folder to call from, and the environment with the service's address and token."""
+    with serve(tmp_path_factory) as served:
+        yield served
+
+
+@contextmanager
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A service with an empty data folder."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     folder = tmp_path_factory.mktemp("calls")
