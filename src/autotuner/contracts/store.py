@@ -258,8 +258,13 @@ class Store(Protocol):
     async def get_experiment(self, experiment_id: int) -> ExperimentRecord:
         """One experiment."""
 
-    async def list_experiments(self, task_id: int, *, bulk: bool = True) -> list[ExperimentRecord]:
-        """All experiments of a task, by number; without ``bulk`` their metrics lack ``raw_results``."""
+    async def list_experiments(
+        self, task_id: int, *, bulk: bool = True, failed: bool = False
+    ) -> list[ExperimentRecord]:
+        """All experiments of a task, by number; without ``bulk`` their metrics lack ``raw_results``.
+
+        ``failed``: only those that failed, or of which a start failed.
+        """
 
     async def count_experiments(self, task_id: int) -> dict[ExperimentStatus, int]:
         """How many experiments of a task have each status; those that none has are left out."""
@@ -328,15 +333,21 @@ class Store(Protocol):
         """
 
     async def list_attempts(
-        self, task_id: int, *, experiment_id: int | None = None, bulk: bool = True
+        self, task_id: int, *, experiment_id: int | None = None, bulk: bool = True, failed: bool = False
     ) -> list[AttemptRow]:
-        """Attempts in the order of their start; without ``bulk`` they come without job and host."""
+        """Attempts in the order of their start; without ``bulk`` they come without job and host.
+
+        ``failed``: all those of the experiments that failed, or of which a start failed.
+        """
 
     async def list_commands(self, task_id: int) -> dict[int, tuple[str, ...]]:
         """By attempt, the arguments of the server that it starts; attempts that start none are left out."""
 
     async def list_measurements(self, task_id: int, *, experiment_id: int | None = None) -> list[MeasurementRow]:
         """Measurements in the order in which they were stored."""
+
+    async def list_openings(self, task_id: int) -> dict[int, list[int]]:
+        """By experiment that was opened again, how many starts it had before each time."""
 
     async def events(self, task_id: int, *, since: int = 0, limit: int = 1000) -> list[Event]:
         """Stored events of a task with seq > since, in order."""
