@@ -9,6 +9,7 @@ from pydantic import Field
 
 from autotuner.contracts.queue import WorkerRecord, WorkerState
 from autotuner.contracts.store import ExperimentStatus, TaskRecord, TaskStatus
+from autotuner.services.health import is_live
 from autotuner.services.report.json_export import finite
 from autotuner.services.score_units import score_units
 from autotuner.services.settings import Settings
@@ -24,8 +25,6 @@ BLOCKS = (
     "scheduling_config",
     "advanced_tuning_config",
 )
-SILENT_S = 20.0
-"""A worker that has been silent for longer is not counted as alive, seconds."""
 
 
 class TaskView(TaskRecord):
@@ -79,7 +78,7 @@ async def view(store: SqlStore, settings: Settings, task: TaskRecord) -> TaskVie
 async def _waiting(store: SqlStore, task: TaskRecord) -> str:
     if task.status is TaskStatus.PAUSED:
         return "it is paused; resume it"
-    workers = [worker for worker in await store.list_workers() if worker.silent_s <= SILENT_S]
+    workers = [worker for worker in await store.list_workers() if is_live(worker)]
     return why_waiting(task, workers, before=await store.tasks_before(task.id))
 
 
