@@ -98,7 +98,7 @@ async def get_subscribers(task_id: Id, ctx: Ctx) -> Subscribers:
 # ---- server-sent events
 
 
-@router.get("/sse/tasks/{task_id}", response_class=EventStream, responses=_streams(404))
+@router.get("/sse/tasks/{task_id}", status_code=200, response_class=EventStream, responses=_streams(404))
 async def stream_task(
     task_id: Id, ctx: Ctx, asked: Annotated[Since, Query()], last_event_id: LastId = None
 ) -> EventStream:
@@ -107,7 +107,7 @@ async def stream_task(
     return _event_stream(ctx, await _task(ctx, task_id, since))
 
 
-@router.get("/sse/experiments/{experiment_id}", response_class=EventStream, responses=_streams(404))
+@router.get("/sse/experiments/{experiment_id}", status_code=200, response_class=EventStream, responses=_streams(404))
 async def stream_experiment(
     experiment_id: Id, ctx: Ctx, asked: Annotated[Since, Query()], last_event_id: LastId = None
 ) -> EventStream:
@@ -116,7 +116,7 @@ async def stream_experiment(
     return _event_stream(ctx, await _experiment(ctx, experiment_id, since))
 
 
-@router.get("/sse", response_class=EventStream, responses=_streams())
+@router.get("/sse", status_code=200, response_class=EventStream, responses=_streams())
 async def stream_all(ctx: Ctx, asked: Annotated[SinceCursor, Query()], last_event_id: LastId = None) -> EventStream:
     """The events of all tasks as server-sent events: it has no end."""
     return _event_stream(ctx, _everything(ctx, last_event_id or asked.since))
