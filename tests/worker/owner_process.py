@@ -6,19 +6,20 @@ import asyncio
 import os
 import signal
 import sys
-from pathlib import Path
 
+import structlog
+
+from autotuner.services.logs import logging_to
 from autotuner.services.settings import load_settings
 from autotuner.worker.embedded import embedded_worker
-from autotuner.worker.log import open_log
 
 
 async def main(data_dir: str) -> None:
     settings = load_settings({**os.environ, "AUTOTUNER_DATA_DIR": data_dir})
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    with open_log(Path(data_dir) / "owner", console=False) as log:
-        async with embedded_worker(settings, log):
+    with logging_to(settings, "owner", secrets=frozenset, console=False):
+        async with embedded_worker(settings, structlog.get_logger("owner")):
             await stop.wait()
 
 

@@ -34,7 +34,12 @@ def settings_of(folder: Path, database: str | None = None) -> Settings:
 
 def predictions(iterations: int = 4, *sets: str) -> dict[str, Any]:
     """A document of predictions: whole starts, though of no server."""
-    wanted = [f"optimization.max_iterations={iterations}", "optimization.confirm.starts=2", *sets]
+    wanted = [
+        f"optimization.max_iterations={iterations}",
+        "optimization.strategy=random",
+        "optimization.confirm.starts=2",
+        *sets,
+    ]
     return to_data(demo_document(sets=wanted))
 
 

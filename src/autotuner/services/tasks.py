@@ -107,7 +107,10 @@ async def run_queued(store: SqlStore, settings: Settings, task_id: int, observer
             found = await store.get_task(task_id)
             if found.queued_at is None or found.deleted_at is not None or not _same_document(found, task):
                 return None
-            found = await settle(store, found, identity_here(plan, version))
+            try:
+                found = await settle(store, found, identity_here(plan, version))
+            except StatusConflictError:
+                return None  # it was cancelled or paused just now
             return await _run_held(store, settings, found, plan, executor, hold, observer, queued=True)
     except PausedError:
         return None

@@ -10,8 +10,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
-from autotuner.services.settings import PREFIX, Settings
-from autotuner.worker.log import Log
+from structlog.typing import FilteringBoundLogger
+
+from autotuner.services.settings import Settings, variable
 
 GRACE_S = 60.0
 """How long the child may take to hand its task over when it is told to end, seconds; then it is killed, which ends its
@@ -26,7 +27,9 @@ LAST_WORDS_S = 1.0
 
 
 @asynccontextmanager
-async def embedded_worker(settings: Settings, log: Log, *, grace_s: float = GRACE_S) -> AsyncIterator[EmbeddedWorker]:
+async def embedded_worker(
+    settings: Settings, log: FilteringBoundLogger, *, grace_s: float = GRACE_S
+) -> AsyncIterator[EmbeddedWorker]:
     """Keep one worker process of these settings while the context lasts.
 
     It has a session of its own, so a signal to the terminal's processes is not meant for it, and ends by itself,
@@ -51,7 +54,7 @@ class EmbeddedWorker:
     def __init__(
         self,
         settings: Settings,
-        log: Log,
+        log: FilteringBoundLogger,
         owner_fd: int,
         *,
         grace_s: float,
@@ -156,8 +159,8 @@ async def _read(stream: asyncio.StreamReader | None, said: bytearray) -> None:
 def _environment(settings: Settings) -> dict[str, str]:
     """Not on the command line, where every user of the host could read an address with its password."""
     given = {
-        f"{PREFIX}DATA_DIR": str(settings.data_dir),
-        f"{PREFIX}DATABASE_URL": settings.database,
-        f"{PREFIX}EXECUTOR": settings.executor,
+        "data_dir": str(settings.data_dir),
+        "database": settings.database,
+        "executor": settings.executor,
     }
-    return {**os.environ, **given}
+    return {**os.environ, **{variable(field): value for field, value in given.items()}}

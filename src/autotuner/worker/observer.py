@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from structlog.typing import FilteringBoundLogger
+
 from autotuner.contracts.attempt import AttemptReason
 from autotuner.contracts.progress import Snapshot
 from autotuner.contracts.result import ExperimentSummary
-from autotuner.worker.log import Log
 
 
 class LoggingObserver:
     """Logs messages and the ends of starts; snapshots go to the task's own progress file."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
 
     def on_snapshot(self, snapshot: Snapshot) -> None:

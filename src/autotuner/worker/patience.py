@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from structlog.typing import FilteringBoundLogger
+
 from autotuner.contracts.errors import StoreUnavailableError
-from autotuner.worker.log import Log
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
 T = TypeVar("T")
@@ -19,7 +20,7 @@ class Patience:
     Only for work that may be done twice: whether the first time it was is not always known.
     """
 
-    def __init__(self, log: Log, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(self, log: FilteringBoundLogger, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._log = log
         self._sleep = sleep
 

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
+from structlog.typing import FilteringBoundLogger
+
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.queue import NewWorker, QueueStore, WorkerState
-from autotuner.worker.log import Log
 from autotuner.worker.patience import Patience
 
 BEAT_S = 5.0
@@ -34,7 +35,7 @@ def this_process(name: str | None = None) -> NewWorker:
 class Presence:
     """The row of a worker that lives."""
 
-    def __init__(self, store: QueueStore, worker: NewWorker, log: Log) -> None:
+    def __init__(self, store: QueueStore, worker: NewWorker, log: FilteringBoundLogger) -> None:
         self._store = store
         self._worker = worker
         self._log = log

@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NoReturn
 
+import structlog
+from structlog.typing import FilteringBoundLogger
+
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.queue import NewWorker, WorkerState
 from autotuner.contracts.store import TaskRecord, TaskStatus
@@ -16,7 +19,6 @@ from autotuner.services.result_files import write_result_files
 from autotuner.services.settings import Settings
 from autotuner.services.tasks import RunOutcome, run_queued
 from autotuner.store.sql_store import SqlStore
-from autotuner.worker.log import Log
 from autotuner.worker.observer import LoggingObserver
 from autotuner.worker.patience import Patience
 from autotuner.worker.presence import SILENT_S, Presence
@@ -29,7 +31,10 @@ seconds, at most these."""
 UNFINISHED = frozenset({ErrorCode.TASK_BUSY, ErrorCode.STORE_UNAVAILABLE})
 """Errors with which a run of a task ends and the task does not."""
 
-Wake = Callable[[], Awaitable[None]]
+WOKEN_S = 0.1
+"""A burst of wake-ups is one look at the queue, seconds."""
+
+Wake = Callable[[], Awaitable[object]]
 
 
 class Worker:
@@ -40,7 +45,7 @@ class Worker:
         store: SqlStore,
         settings: Settings,
         worker: NewWorker,
-        log: Log,
+        log: FilteringBoundLogger,
         *,
         wake: Wake | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -87,13 +92,18 @@ class Worker:
     async def _rest(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(POLL_S):
-                await (asyncio.sleep(POLL_S) if self._wake is None else self._wake())
+                if self._wake is None:
+                    await asyncio.sleep(POLL_S)
+                else:
+                    await self._wake()
+                    await asyncio.sleep(WOKEN_S)
 
     async def _serve(self, task: TaskRecord) -> None:
-        log = self._log.bind(task=task.name, task_id=task.id)
         claimed_by = self._presence.id
         self._presence.does(WorkerState.BUSY)
-        if await self._run(task, log):
+        with structlog.contextvars.bound_contextvars(task=task.name, task_id=task.id):
+            done = await self._run(task, self._log.bind(task=task.name, task_id=task.id))
+        if done:
             self._tries.pop(task.id, None)
             self._passed.pop(task.id, None)
         else:
@@ -102,7 +112,7 @@ class Worker:
         await self._patience(lambda: self._store.release_task(task.id, claimed_by))
         self._presence.does(WorkerState.IDLE)
 
-    async def _run(self, task: TaskRecord, log: Log) -> bool:
+    async def _run(self, task: TaskRecord, log: FilteringBoundLogger) -> bool:
         """Run it as far as it goes; False when it is to be tried again, though not at once."""
         try:
             if task.status is TaskStatus.CANCELLING:
@@ -128,7 +138,7 @@ class Worker:
             return False
 
 
-async def _write_files(outcome: RunOutcome, log: Log) -> None:
+async def _write_files(outcome: RunOutcome, log: FilteringBoundLogger) -> None:
     """The result's files, as a run of the command line leaves them."""
     _, unwritten = await asyncio.to_thread(write_result_files, outcome.result, outcome.folder)
     if unwritten is not None:

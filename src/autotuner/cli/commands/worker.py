@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
+import os
+from functools import partial
 from typing import TYPE_CHECKING, Never
 
 import click
 
 from autotuner.cli.interruption import Interruption
 from autotuner.cli.state import State, pass_state, shared_options
+from autotuner.contracts.errors import AutotunerError, ErrorCode
 
 if TYPE_CHECKING:
     from autotuner.services.settings import Settings
-    from autotuner.worker.log import Log
 
 
 @click.command()
@@ -39,24 +40,41 @@ def worker(state: State, name: str | None, owner_fd: int | None) -> None:
     """
     settings = state.settings()
     try:
-        from autotuner.worker.log import open_log
+        import structlog  # noqa: F401
     except ModuleNotFoundError as error:
-        raise _missing(error) from error
-    with open_log(settings.data_dir / "logs", console=owner_fd is None) as log:
-        _work(settings, name, owner_fd, log)
+        raise AutotunerError(
+            ErrorCode.MISSING_EXTRA,
+            "A worker needs packages that are not installed",
+            why=f"the package {error.name} is missing",
+            remedy="Run: pip install 'inference-autotuner[server]'",
+        ) from error
+    from autotuner.services.logs import logging_to
+    from autotuner.services.secret_values import known_secrets
+
+    secrets = partial(known_secrets, settings, os.environ)
+    with logging_to(settings, "worker", secrets=secrets, console=owner_fd is None):
+        _work(settings, name, owner_fd)
 
 
-def _work(settings: Settings, name: str | None, owner_fd: int | None, log: Log) -> None:
+def _work(settings: Settings, name: str | None, owner_fd: int | None) -> None:
+    import structlog
+
+    from autotuner.store.location import parse_location
     from autotuner.store.sql_store import open_store
+    from autotuner.store.wake import listening
     from autotuner.worker.embedded import with_owner
     from autotuner.worker.presence import this_process
     from autotuner.worker.work import Worker
 
+    log = structlog.get_logger("autotuner.worker")
     workers: list[Worker] = []
 
     async def work() -> Never:
-        async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
-            workers.append(Worker(store, settings, this_process(name), log))
+        async with (
+            open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store,
+            listening(parse_location(settings.database)) as wakes,
+        ):
+            workers.append(Worker(store, settings, this_process(name), log, wake=wakes.__anext__))
             with with_owner(owner_fd):
                 await workers[0].run()
 
@@ -66,15 +84,3 @@ def _work(settings: Settings, name: str | None, owner_fd: int | None, log: Log) 
 
     Interruption(stopping).run(work())
     log.info("stopped")
-
-
-def _missing(error: ModuleNotFoundError) -> Exception:
-    from autotuner.contracts.errors import AutotunerError, ErrorCode
-
-    return AutotunerError(
-        ErrorCode.MISSING_EXTRA,
-        "A worker needs packages that are not installed",
-        why=f"the package {error.name} is missing",
-        remedy="Run: pip install 'inference-autotuner[server]'",
-        place=sys.executable,
-    )
