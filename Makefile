@@ -32,7 +32,7 @@ in_parallel := -n 3 --dist worksteal
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help quickstart quickstart-grid demo dev lint test test-all fuzz reference catalogues lock clean \
-        vllm-cpu test-vllm tune-vllm lock-vllm _python _openmp _postgresql _chromium
+        vllm-cpu test-vllm tune-vllm lock-vllm _python _openmp _postgresql _chromium _curl
 
 # $(call apt,package): installs a Debian package, or says what to install.
 define apt
@@ -80,10 +80,10 @@ lint: $(DEV)/.project ## Check style, format and types
 	$(DEV)/bin/ruff format --check
 	$(DEV)/bin/mypy
 
-test: lint _openmp _postgresql ## Lint, then run every test not marked slow
+test: lint _openmp _postgresql _curl _chromium ## Lint, then run every test not marked slow
 	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest -m 'not slow' $(in_parallel)
 
-test-all: lint _openmp _postgresql _chromium ## Lint, then run every test but those of test-vllm
+test-all: lint _openmp _postgresql _chromium _curl ## Lint, then run every test but those of test-vllm
 	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest -m 'not vllm' $(in_parallel)
 
 # CASES=N: changed inputs for each test.
@@ -171,6 +171,9 @@ _postgresql:
 	    trap 'rm -f $(no_cluster)' EXIT; \
 	  fi; \
 	  $(call apt,postgresql); }
+
+_curl:
+	@command -v curl >/dev/null || $(call apt,curl)
 
 _chromium:
 	@command -v chromium >/dev/null || $(call apt,chromium)

@@ -18,6 +18,8 @@ from typing import IO, Any, NoReturn
 import pytest
 
 ADMIN = "tester"
+STARTS = 100
+"""Tries to start a server whose predecessor was killed."""
 
 
 def find_binaries() -> Path | None:
@@ -77,6 +79,11 @@ class PostgresServer:
                 made._process.communicate()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def crash(self) -> None:
+        """Kill the server with SIGKILL and start it again; its clients lose their connections."""
+        self.kill()
+        self.start()
 
     def start(self) -> None:
         """Start the server, also after ``kill``; returns when it takes connections."""

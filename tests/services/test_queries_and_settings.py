@@ -294,3 +294,56 @@ def test_the_host_describes_itself() -> None:
     assert described["hostname"]
     assert described["cpu_model"]
     assert str(described["memory_kib"]).endswith("kB")
+
+
+# ---- the file of settings
+
+
+def written(folder: Path, text: str) -> dict[str, str]:
+    """The environment of a data folder whose file of settings holds this."""
+    file = folder / "config" / "autotuner.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    return {"AUTOTUNER_DATA_DIR": str(folder), "HOME": str(folder)}
+
+
+def test_the_file_gives_what_the_environment_does_not(tmp_path: Path) -> None:
+    text = 'port = 9000\nallowed_hosts = ["Tuner.lan"]\nlog_level = "debug"\n[[webhooks]]\nname = "a"\nurl = "https://h/x"\n'
+    environ = written(tmp_path, text)
+    found = load_settings(environ)
+    assert (found.port, found.allowed_hosts, found.webhooks[0].name) == (9000, ("tuner.lan",), "a")
+    more = {"AUTOTUNER_PORT": "9001", "AUTOTUNER_ALLOWED_HOSTS": "a.lan, b.lan:80", "AUTOTUNER_LOG_LEVEL": ""}
+    found = load_settings({**environ, **more})
+    assert (found.port, found.allowed_hosts, found.log_level) == (9001, ("a.lan", "b.lan:80"), "debug")
+    elsewhere = tmp_path / "else.toml"
+    elsewhere.write_text('database_url = "x.db"\n')
+    assert load_settings({**environ, "AUTOTUNER_CONFIG_FILE": str(elsewhere)}).database == "x.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "place"),
+    [
+        ("prot = 1", ErrorCode.UNKNOWN_KEY, "prot"),
+        ("port = ", ErrorCode.INVALID_DOCUMENT, "autotuner.toml"),
+        ("port = 70000", ErrorCode.INVALID_VALUE, "autotuner.toml: port"),
+        ('token = "something-that-is-secret"', ErrorCode.UNKNOWN_KEY, "token"),
+        ('[[webhooks]]\nname = "a"\nurl = "ftp://h"', ErrorCode.INVALID_VALUE, "webhooks[0].url"),
+        ('[[webhooks]]\nname = "a"\nurl = "http://h"\nsecret = "abc"', ErrorCode.INVALID_VALUE, "webhooks[0].secret"),
+        ('allowed_hosts = ["http://h"]', ErrorCode.INVALID_VALUE, "allowed_hosts[0]"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path: Path, text: str, code: ErrorCode, place: str) -> None:
+    with pytest.raises(AutotunerError) as caught:
+        load_settings(written(tmp_path, text))
+    assert caught.value.code is code
+    assert place in (caught.value.place or "")
+
+
+def test_a_wrong_variable_is_named_and_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(AutotunerError) as caught:
+        load_settings({"HOME": str(tmp_path), "AUTOTUNER_TOKEN": "short-secret"})
+    assert caught.value.place == "AUTOTUNER_TOKEN"
+    assert "short-secret" not in str(caught.value)
+    with pytest.raises(AutotunerError) as caught:
+        load_settings({"HOME": str(tmp_path), "AUTOTUNER_CONFIG_FILE": str(tmp_path / "none.toml")})
+    assert caught.value.code is ErrorCode.MISSING_FILE

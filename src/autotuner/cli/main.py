@@ -16,7 +16,7 @@ from autotuner.cli.state import State, shared_options
 from autotuner.contracts.errors import AutotunerError
 
 _IN = "autotuner.cli.commands"
-TUNE, READ, SET_UP = "Tune", "Read what was measured", "Set up and look after"
+TUNE, READ, SERVE, SET_UP = "Tune", "Read what was measured", "Serve", "Set up and look after"
 
 COMMANDS = {
     "run": Lazy(f"{_IN}.run:run", TUNE, "Run a task, or go on with it."),
@@ -26,7 +26,7 @@ COMMANDS = {
     "profile": Lazy(f"{_IN}.profile:profile", TUNE, "List profiles, and show what they set."),
     "preset": Lazy(f"{_IN}.preset:preset", TUNE, "Keep sets of parameter values, and merge them."),
     "attach": Lazy(f"{_IN}.attach:attach", TUNE, "Watch a task that runs elsewhere."),
-    "import": Lazy(f"{_IN}.import_file:import_file", TUNE, "Make a task of a file of aiconfigurator."),
+    "import": Lazy(f"{_IN}.import_file:import_file", TUNE, "Make a task of an archive, or of aiconfigurator's files."),
     "task": Lazy(f"{_IN}.task:task", READ, "List, show, pause, cancel, start and delete tasks."),
     "results": Lazy(f"{_IN}.results:results", READ, "Show the result of a task."),
     "compare": Lazy(f"{_IN}.results:compare", READ, "Show experiments side by side."),
@@ -35,6 +35,9 @@ COMMANDS = {
     "verify": Lazy(f"{_IN}.verify:verify", READ, "Measure a winner again, with another client beside."),
     "export": Lazy(f"{_IN}.export:export", READ, "Write a task as a file of its own."),
     "deploy": Lazy(f"{_IN}.deploy:deploy", READ, "Write the files that start the winner."),
+    "serve": Lazy(f"{_IN}.serve:serve", SERVE, "Serve the API and the page, and run queued tasks."),
+    "worker": Lazy(f"{_IN}.worker:worker", SERVE, "Run the tasks that are queued."),
+    "token": Lazy(f"{_IN}.serve:token", SERVE, "Print the token of the service."),
     "client": Lazy(f"{_IN}.client:client", SET_UP, "Install and list benchmark clients."),
     "model": Lazy(f"{_IN}.model:model", SET_UP, "Make small models; show what a model needs on GPUs."),
     "engine": Lazy(f"{_IN}.engine:engine", SET_UP, "List the engines and their parameters."),

@@ -96,8 +96,8 @@ class Failure(Frozen):
 class Command(Frozen):
     """How a server is started: an argument list (never a shell line) and what is added to the environment."""
 
-    argv: tuple[str, ...]
-    env: dict[str, str] = Field(default_factory=dict)
+    argv: tuple[str, ...] = Field(description="the program and its arguments")
+    env: dict[str, str] = Field(default_factory=dict, description="variables that are added to the environment")
     files: dict[str, str] = Field(
         default_factory=dict,
         description="name → text of files that are written into the attempt's folder before the start; the argument "
@@ -142,8 +142,8 @@ class ServerFacts(Frozen):
 class CoreSplit(Frozen):
     """Which cores the server and the client may use; None: not pinned."""
 
-    server: tuple[int, ...] | None = None
-    client: tuple[int, ...] | None = None
+    server: tuple[int, ...] | None = Field(None, description="numbers of the server's cores")
+    client: tuple[int, ...] | None = Field(None, description="numbers of the client's cores")
     note: str | None = Field(
         None, description="said in the plan, such as: too few cores for an undisturbed measurement"
     )

@@ -29,7 +29,7 @@ class CatalogueParameter(Frozen):
     off_flags: tuple[str, ...] = Field((), description="flags that mean false (--no-…); the first is the one to write")
     key: str = Field("", description="dotted key in the engine's configuration file, for what has no flag")
     aliases: tuple[str, ...] = Field((), description="other names, neutral ones among them; never on a command line")
-    type: Literal["int", "float", "bool", "choice", "str", "list", "json"]
+    type: Literal["int", "float", "bool", "choice", "str", "list", "json"] = Field(description="kind of its values")
     arity: Literal["one", "optional", "some", "any", "repeat"] = Field(
         "one",
         description="words that follow the flag: one; none or one; one or more; any number; or one word each time the "
@@ -39,17 +39,17 @@ class CatalogueParameter(Frozen):
     choices: tuple[Scalar, ...] = Field((), description="values that a choice, or each element of a list, may have")
     words: tuple[str, ...] = Field((), description="words that an int or float takes beside numbers, such as auto")
     suffixes: bool = Field(False, description="whether numbers may end in k, M, G or T")
-    low: float | None = None
-    high: float | None = None
+    low: float | None = Field(None, description="least value; null: there is no limit")
+    high: float | None = Field(None, description="greatest value; null: there is no limit")
     default: Scalar = Field(
         None, description="the engine's own; None: the engine decides at start; of a list or JSON as JSON text"
     )
-    unit: str = ""
-    help: str = ""
+    unit: str = Field("", description="unit of its values; empty: they have none")
+    help: str = Field("", description="what it does, as the engine says")
     ordered: bool = Field(False, description="choices that have an order")
     commonly_tuned: tuple[Scalar, ...] = Field((), description="values worth trying; empty: rarely tuned")
     lossy: bool = Field(False, description="its values may make answers worse, such as quantised caches")
-    restart_needed: bool = True
+    restart_needed: bool = Field(True, description="whether a change takes a new start of the server")
     required: bool = Field(False, description="whether the engine does not start without it")
     danger: str = Field("", description="loads code, opens the network, reads files, …; empty: nothing of the kind")
     danger_rule: str = Field("", description="pattern of flags that says so, or list: it is named one by one")

@@ -25,9 +25,9 @@ class PresetMetadata(Frozen):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
 
-    author: str | None = None
-    tags: tuple[str, ...] = ()
-    recommended_for: tuple[str, ...] = ()
+    author: str | None = Field(None, description="who made it")
+    tags: tuple[str, ...] = Field((), description="words to find it by")
+    recommended_for: tuple[str, ...] = Field((), description="situations that it suits")
 
 
 class PresetRule(Frozen):
@@ -42,34 +42,34 @@ class PresetContent(Frozen):
     """What a person decides of a preset: what a revision keeps, and what a file holds."""
 
     name: str = Field(description="unique, at most 255 characters")
-    description: str = ""
+    description: str = Field("", description="what it is for")
     category: str = Field(CUSTOM_CATEGORY, description="performance, memory, general, custom, or free text")
     runtime: str = Field(ANY_RUNTIME, description="engine whose parameters it names, or any")
     parameters: dict[str, tuple[Scalar, ...]] = Field(default_factory=dict, description="values by parameter")
     config: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="structured blocks as in a task document, such as parallel_config"
     )
-    metadata: PresetMetadata = Field(default_factory=PresetMetadata)
-    rules: tuple[PresetRule, ...] = ()
+    metadata: PresetMetadata = Field(default_factory=PresetMetadata, description="who made it, and what for")
+    rules: tuple[PresetRule, ...] = Field((), description="what must hold between parameters")
     requires: tuple[str, ...] = Field((), description="slugs of presets that are merged before it")
-    visibility: Visibility = "team"
+    visibility: Visibility = Field("team", description="who may see it")
 
 
 class NewPreset(PresetContent):
     """A preset to store."""
 
     slug: str = Field(description="made of the name; unique, and kept when the name changes")
-    is_system: bool = False
-    owner: str | None = None
+    is_system: bool = Field(False, description="it comes with the program, and is never changed")
+    owner: str | None = Field(None, description="whose it is; null: nobody's in particular")
 
 
 class Preset(NewPreset):
     """A stored preset."""
 
-    id: int
+    id: int = Field(description="its number")
     revision: int = Field(description="number of its newest revision, from 1")
-    created_at: datetime
-    updated_at: datetime
+    created_at: datetime = Field(description="UTC")
+    updated_at: datetime = Field(description="when its newest revision was stored, UTC")
 
     @property
     def content(self) -> PresetContent:
@@ -89,11 +89,11 @@ class RevisionReason(StrEnum):
 class PresetRevision(Frozen):
     """One state of a preset; never changed."""
 
-    preset_id: int
+    preset_id: int = Field(description="number of the preset")
     number: int = Field(description="1, 2, … within the preset")
-    reason: RevisionReason
-    content: PresetContent
-    created_at: datetime
+    reason: RevisionReason = Field(description="what it came from")
+    content: PresetContent = Field(description="what the preset said then")
+    created_at: datetime = Field(description="UTC")
 
 
 class PresetStore(Protocol):

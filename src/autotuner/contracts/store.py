@@ -99,9 +99,9 @@ class NewEvent(Frozen):
 class NewTask(Frozen):
     """A task to store."""
 
-    name: str
+    name: str = Field(description="unique among the tasks that are not deleted")
     document: dict[str, Any] = Field(description="the whole document with its defaults")
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: dict[str, Any] = Field(default_factory=dict, description="what is searched, as in a document")
     fingerprint: str = Field(description="hash of what must not change between runs")
     identity: dict[str, Any] = Field(
         default_factory=dict, description="what the fingerprint is made of, for the difference"
@@ -109,20 +109,20 @@ class NewTask(Frozen):
 
 
 class TaskRecord(NewTask):
-    """A stored task."""
+    """A stored task. Times are UTC."""
 
-    id: int
+    id: int = Field(description="its number")
     status: TaskStatus
     next_seq: int = Field(description="number of the next event")
-    created_at: datetime
-    updated_at: datetime
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
+    created_at: datetime = Field(description="when it was made")
+    updated_at: datetime = Field(description="when anything of it changed last")
+    started_at: datetime | None = Field(None, description="when it was started first; null: not yet")
+    finished_at: datetime | None = Field(None, description="when it ended last; null: not yet")
     elapsed_s: float = Field(0.0, description="running time over all runs, seconds")
     result: dict[str, Any] | None = Field(None, description="the final report's figures")
-    error: dict[str, Any] | None = None
-    stop_reason: str | None = None
-    deleted_at: datetime | None = None
+    error: dict[str, Any] | None = Field(None, description="why it failed: code, what, why, remedy; null: it did not")
+    stop_reason: str | None = Field(None, description="why the search ended; null: it has not")
+    deleted_at: datetime | None = Field(None, description="when it was deleted; null: it is there")
     priority: int = Field(0, description="place in the queue: a greater number comes first")
     queued_at: datetime | None = Field(None, description="since when it waits for a worker, or is one's")
     worker_id: int | None = Field(None, description="the worker that has claimed it")
@@ -222,7 +222,7 @@ class Store(Protocol):
     async def list_tasks(
         self, *, status: TaskStatus | None = None, search: str | None = None, offset: int = 0, limit: int = 50
     ) -> tuple[list[TaskRecord], int]:
-        """Undeleted tasks, newest first, and how many there are in all."""
+        """Undeleted tasks without archived runs, newest first, and how many there are in all."""
 
     async def change_task(
         self,
@@ -237,7 +237,8 @@ class Store(Protocol):
         """Set the status if it is one of ``expected`` (else StatusConflictError) and the given fields.
 
         With ``next_seq`` only if no event was stored since that was the task's (else StatusConflictError).
-        ``fields`` may hold document, parameters, result, error, stop_reason, elapsed_s, started_at, finished_at.
+        ``fields`` may hold document, parameters, identity, fingerprint, result, error, stop_reason, elapsed_s,
+        started_at, finished_at.
         """
 
     async def delete_task(self, task_id: int) -> None:

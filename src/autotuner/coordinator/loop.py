@@ -28,7 +28,7 @@ from autotuner.coordinator.ending import whole_result
 from autotuner.coordinator.experiments import add, measure, nothing_measured
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.reopening import reopen
-from autotuner.coordinator.requests import GOING_ON, CancelRequestedError, Requests
+from autotuner.coordinator.requests import GOING_ON, CancelRequestedError, PausedError, Requests
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.searching import MakeStrategy, search
@@ -52,6 +52,9 @@ class Coordinator:
     stores are the caller's, two ways to the same: what a run learns is stored with ``patient``, which may wait for a
     database that can't be used (default: as ``store``); how it begins, and how it is broken off, with ``store``, which
     doesn't. AutotunerError(CONTRADICTION) for objectives that this plan can never score.
+
+    ``queued``: another process takes the task up when this one leaves it, so a run that is interrupted or cannot use
+    the database any more leaves it pending, and one that is paused does not wait.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Coordinator:
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         patient: Store | None = None,
+        queued: bool = False,
     ) -> None:
         self._store = store
         self._patient = store if patient is None else patient
@@ -78,6 +82,7 @@ class Coordinator:
         self._host = dict(host)
         self._make_strategy = strategy
         self._artefacts = artefacts
+        self._queued = queued
         self._scorer = Scorer.of(plan)
         self._warnings = list(plan.warnings)
 
@@ -95,6 +100,9 @@ class Coordinator:
         Cancelling (Ctrl-C) ends the server, marks what was under way as interrupted, sets the task to cancelled and
         raises CancelledError; a later run goes on from there. AutotunerError(NO_RESULT) when nothing could be measured;
         the task has failed then, as with every other error.
+
+        A ``queued`` one is pending after a cancellation and after STORE_UNAVAILABLE. PausedError when it is paused: it
+        stays so, and nothing of it is under way.
         """
         begun = self._clock()
         before = task.elapsed_s
@@ -116,16 +124,23 @@ class Coordinator:
                 return await self._to_the_end(run)
         except CancelRequestedError:
             return await _undisturbed(self._broken_off(task, _CANCELLED_ON_REQUEST, TaskStatus.CANCELLED, elapsed))
+        except PausedError:
+            await _undisturbed(self._handed_over(task, "left to the queue while it is paused", elapsed))
+            raise
         except asyncio.CancelledError:
             with suppress(AutotunerError):
-                await _undisturbed(self._broken_off(task, _INTERRUPTED, TaskStatus.CANCELLED, elapsed))
+                await _undisturbed(self._interrupted(task, elapsed))
             raise
         except AutotunerError as error:
-            await self._failed(task, error, elapsed)
+            if self._queued and error.code is ErrorCode.STORE_UNAVAILABLE:
+                with suppress(AutotunerError):  # its error is on its way already
+                    await _undisturbed(self._handed_over(task, f"handed over: {error.why}", elapsed))
+            else:
+                await self._failed(task, error, elapsed)
             raise
         except Exception as error:
             # Not foreseen: a defect of a plug-in or of this program. The task must not look as if it were running.
-            await self._failed(task, _unforeseen(error), elapsed)
+            await self._failed(task, unforeseen(error), elapsed)
             raise
 
     def _run(
@@ -164,6 +179,7 @@ class Coordinator:
             elapsed=elapsed,
             sleep=self._sleep,
             requests=requests,
+            waits_paused=not self._queued,
             warnings=self._warnings,
         )
 
@@ -204,12 +220,11 @@ class Coordinator:
         return reason if cut is None else f"{reason}; {cut}"
 
     async def _started(self, task: TaskRecord) -> None:
-        """Make the task a running one. What was asked since the caller read it is heeded: the end, or a pause."""
+        """Make the task a running one. What was asked since the caller read it is heeded: the end, or a pause.
+
+        Of a queued one also what was asked before: no killed run has left it so, but it waits for this one.
+        """
         document = to_data(self._plan.document)
-        event = NewEvent(
-            type=EventType.TASK_STARTED,
-            data={"task_name": task.name, "base_runtime": self._plan.engine, "total": self._plan.planned_starts},
-        )
         fields = {
             "document": document,
             "parameters": document.get("parameters", {}),
@@ -219,16 +234,28 @@ class Coordinator:
             "error": None,
             "stop_reason": None,
         }
-        found, status = task.status, TaskStatus.RUNNING
+        found, heeded = task.status, self._queued
         while True:
+            if heeded and found in (TaskStatus.CANCELLING, TaskStatus.CANCELLED):
+                raise CancelRequestedError
+            paused = heeded and found is TaskStatus.PAUSED
+            if paused and self._queued:
+                raise PausedError
+            status = TaskStatus.PAUSED if paused else TaskStatus.RUNNING
+            event = NewEvent(
+                type=EventType.TASK_STARTED,
+                data={
+                    "task_name": task.name,
+                    "base_runtime": self._plan.engine,
+                    "total": self._plan.planned_starts,
+                    "status": status.value,
+                },
+            )
             try:
                 await self._store.change_task(task.id, event, expected=(found,), status=status, fields=fields)
                 return
             except StatusConflictError as conflict:
-                found = TaskStatus(conflict.actual)
-                if found is TaskStatus.CANCELLING:
-                    raise CancelRequestedError from conflict
-                status = TaskStatus.PAUSED if found is TaskStatus.PAUSED else TaskStatus.RUNNING
+                found, heeded = TaskStatus(conflict.actual), True
 
     # ---- the end
 
@@ -260,6 +287,30 @@ class Coordinator:
         )
         await self._end(self._patient, ended, event, result, elapsed_s, expected=state.status, next_seq=state.next_seq)
         return result
+
+    async def _interrupted(self, task: TaskRecord, elapsed: Callable[[], float]) -> None:
+        if self._queued:
+            await self._handed_over(task, "handed over", elapsed)
+        else:
+            await self._broken_off(task, _INTERRUPTED, TaskStatus.CANCELLED, elapsed)
+
+    async def _handed_over(self, task: TaskRecord, message: str, elapsed: Callable[[], float]) -> None:
+        """Leave a running task to the next process, a paused one until it is resumed; nothing if it had not begun."""
+        await self._store.interrupt_attempts(task.id)
+        while True:
+            found = (await self._store.get_task_state(task.id)).status
+            if found is TaskStatus.CANCELLING:
+                await self._broken_off(task, _CANCELLED_ON_REQUEST, TaskStatus.CANCELLED, elapsed)
+                return
+            if found not in GOING_ON:
+                return
+            status = TaskStatus.PAUSED if found is TaskStatus.PAUSED else TaskStatus.PENDING
+            event = NewEvent(type=EventType.TASK_UPDATED, message=message, data={"status": status.value})
+            with suppress(StatusConflictError):  # something was asked meanwhile
+                await self._store.change_task(
+                    task.id, event, expected=(found,), status=status, fields={"elapsed_s": elapsed()}
+                )
+                return
 
     async def _failed(self, task: TaskRecord, error: AutotunerError, elapsed: Callable[[], float]) -> None:
         event = NewEvent(type=EventType.TASK_FAILED, message=str(error), data=error.as_dict())
@@ -337,7 +388,8 @@ class Coordinator:
         )
 
 
-def _unforeseen(error: Exception) -> AutotunerError:
+def unforeseen(error: Exception) -> AutotunerError:
+    """What an error that nobody expected means for a task."""
     return AutotunerError(
         ErrorCode.NO_RESULT,
         "the task was broken off by an error of the program",

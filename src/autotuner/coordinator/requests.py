@@ -24,6 +24,10 @@ class CancelRequestedError(Exception):
     """Another process asked for the end of the task; what was under way has cleaned up."""
 
 
+class PausedError(Exception):
+    """Somebody has paused a task of the queue; whoever ran it has nothing to do until it is resumed."""
+
+
 class Requests:
     """Hears what is asked of one task. ``since``: number of the first event that it has not seen yet.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from autotuner.contracts.progress import Observer
 from autotuner.contracts.store import ExperimentStatus, Store
 from autotuner.coordinator.ledger import Ledger
-from autotuner.coordinator.requests import Requests
+from autotuner.coordinator.requests import PausedError, Requests
 from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.standing import Standing
 from autotuner.coordinator.starts import Starter
@@ -19,7 +19,10 @@ from autotuner.planning.plan import Plan
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a task. ``elapsed`` gives the task's running time over all its runs, ``sleep`` waits; seconds."""
+    """One run of a task. ``elapsed`` gives the task's running time over all its runs, ``sleep`` waits; seconds.
+
+    ``waits_paused``: it waits while the task is paused; else that is the end of this run.
+    """
 
     task_id: int
     task_name: str
@@ -35,12 +38,15 @@ class Run:
     elapsed: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     requests: Requests
+    waits_paused: bool = True
     warnings: list[str] = field(default_factory=list)
     """Sentences for the result."""
 
     async def may_start(self) -> None:
-        """Called before each start: returns at once, or when a paused task was resumed."""
+        """Called before each start: returns at once, or when a paused task was resumed; or PausedError."""
         while await self.requests.paused():
+            if not self.waits_paused:
+                raise PausedError
             self.watch.paused = True
             self.watch.show()
             self.observer.on_message(f"Paused: nothing is started until `autotuner task resume {self.task_name}`.")

@@ -37,25 +37,25 @@ class PresetUse(Frozen):
 class ObjectiveResult(Frozen):
     """Results under one objective."""
 
-    objective: str
-    unit: str
-    direction: Direction
+    objective: str = Field(description="what was optimised")
+    unit: str = Field(description="unit of the scores")
+    direction: Direction = Field(description="whether a small or a large score is good")
     experiments: int = Field(description="successful ones that have a score")
-    best: float
-    median: float
+    best: float = Field(description="best score")
+    median: float = Field(description="median of the scores")
 
 
 class PresetAnalytics(Frozen):
     """What came of a preset."""
 
-    preset: str
-    tasks: int
+    preset: str = Field(description="slug")
+    tasks: int = Field(description="tasks that used it")
     experiments: int = Field(description="those with its values, whatever became of them")
-    succeeded: int
-    failed: int
+    succeeded: int = Field(description="of these experiments")
+    failed: int = Field(description="of these experiments")
     success_rate: float | None = Field(description="share of those that succeeded or failed; null: there are none")
-    results: tuple[ObjectiveResult, ...]
-    task_names: tuple[str, ...]
+    results: tuple[ObjectiveResult, ...] = Field(description="by objective and unit")
+    task_names: tuple[str, ...] = Field(description="of the tasks that used it")
 
 
 def used(parameters: Mapping[str, Scalar], gives: Mapping[str, ParameterSpec]) -> bool:

@@ -45,9 +45,9 @@ class SuggestedPreset(Frozen):
     """A preset that may be used, with the reasons for its place."""
 
     preset: str = Field(description="slug")
-    name: str
-    score: float
-    reasons: tuple[str, ...]
+    name: str = Field(description="name of the preset")
+    score: float = Field(description="fit and experience together; the greater the better")
+    reasons: tuple[str, ...] = Field(description="what the score is made of, in words")
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,11 @@ class Profile:
 class ProfileSummary(Frozen):
     """A profile in a list."""
 
-    name: str
-    description: str
-    use_case: str
-    tags: tuple[str, ...]
-    recommended_for: tuple[str, ...]
+    name: str = Field(description="as in a task document")
+    description: str = Field(description="what it does, in a few words")
+    use_case: str = Field(description="when to take it")
+    tags: tuple[str, ...] = Field(description="words to find it by")
+    recommended_for: tuple[str, ...] = Field(description="situations that it suits")
     layers_count: int = Field(description="number of its layers")
 
 

@@ -15,15 +15,17 @@ from autotuner.contracts.errors import AutotunerError, ErrorCode, http_status
 from autotuner.contracts.store import StatusConflictError
 
 MEDIA_TYPE = "application/problem+json"
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
+"""Of errors that a route or the framework raises by their status alone."""
 
 
 class FieldProblem(BaseModel):
     """One wrong field of a request."""
 
     place: str = Field(description="key path")
-    detail: str
-    code: str
-    remedy: str | None = None
+    detail: str = Field(description="what is wrong")
+    code: str = Field(description="stable code of the error")
+    remedy: str | None = Field(None, description="what to do")
 
 
 class ProblemDetails(BaseModel):
@@ -36,7 +38,7 @@ class ProblemDetails(BaseModel):
     status: int = Field(description="the HTTP status", examples=[404])
     code: str = Field(description="stable: programs may rely on it", examples=["not_found"])
     detail: str = Field(description="what happened", examples=["There is no task 7"])
-    why: str | None = None
+    why: str | None = Field(None, description="the reason")
     remedy: str | None = Field(None, description="what to do")
     place: str | None = Field(None, description="the field, file or object it is about")
     errors: list[FieldProblem] | None = Field(None, description="each wrong field, when there are several")
@@ -143,7 +145,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> ProblemResponse:
-        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+        code = _CODES.get(error.status_code, "http_error")
         return problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
 
 

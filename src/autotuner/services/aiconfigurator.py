@@ -82,11 +82,14 @@ def import_path(path: str, wanted: Wanted, settings: Settings) -> list[ImportedT
     another experiment or row, UNSUPPORTED for what no engine here, or not this one, can do.
     """
     file = _file(Path(path), wanted.row)
-    whole = _read_file(file)
-    contents = read_text(whole, name=file.name, chosen=Chosen(wanted.experiment, wanted.row))
+    contents = read_text(_read_file(file), name=file.name, chosen=Chosen(wanted.experiment, wanted.row))
     beside = _companions(file, contents)
-    found = [task for content in contents for task in _tasks(with_companions(content, beside), wanted.engine, settings)]
-    return _named_apart(found)
+    return _imported([with_companions(content, beside) for content in contents], wanted, settings)
+
+
+def import_text(text: str, wanted: Wanted, settings: Settings, *, name: str = "the file") -> list[ImportedTask]:
+    """The tasks of a file's text, without what lies beside the file. AutotunerError as of ``import_path``."""
+    return _imported(read_text(text, name=name, chosen=Chosen(wanted.experiment, wanted.row)), wanted, settings)
 
 
 async def export_task(source: str, form: Format, settings: Settings) -> Exported:
@@ -106,6 +109,10 @@ def export_document(document: TaskDocument, form: Format) -> Exported:
 
 
 # ---- tasks
+
+
+def _imported(contents: list[Content], wanted: Wanted, settings: Settings) -> list[ImportedTask]:
+    return _named_apart([task for content in contents for task in _tasks(content, wanted.engine, settings)])
 
 
 def _tasks(content: Content, engine: str | None, settings: Settings) -> Iterator[ImportedTask]:

@@ -36,7 +36,7 @@ async def follow(store: Store, settings: Settings, task: TaskRecord, observer: O
 
     AutotunerError(CONFLICT) when no process runs it (any more) although it has not ended.
     """
-    with closing(ProgressReader(settings.task_dir(task.id))) as reader:
+    with closing(ProgressReader(settings.folder_of(task))) as reader:
         lines = list(reader.lines())
         # What happened before is not told again; how it stands is.
         shown = [line for line in lines if is_snapshot(line)][-1:]

@@ -22,11 +22,11 @@ _SPELLING = ("flag", "flags", "off_flags", "key")
 class CatalogueSummary(Frozen):
     """One catalogue that can be asked."""
 
-    version: str
+    version: str = Field(description="of the engine")
     flags: int = Field(description="parameters that it has, each counted once")
-    commonly_tuned: int
+    commonly_tuned: int = Field(description="parameters that are commonly tuned")
     learned: bool = Field(description="from an installed engine, not part of this program")
-    source: str
+    source: str = Field(description="where its facts are from; empty: not known")
 
 
 class Change(Frozen):

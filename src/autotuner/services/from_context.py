@@ -137,12 +137,17 @@ def task_from_context(
 
 def free_name(request: ContextRequest, names: Collection[str]) -> str:
     """``<model>-<profiles>-<n>`` with the least n, from 1, whose name no task has. The model without its folders."""
-    model = PurePosixPath(request.model_name.rstrip("/")).name.replace(":", "-")
-    stem = "-".join([model.removesuffix(".gguf"), *dict.fromkeys(request.profiles)])[:240]
+    stem = name_stem(request)
     number = 1
     while f"{stem}-{number}" in names:
         number += 1
     return f"{stem}-{number}"
+
+
+def name_stem(request: ContextRequest) -> str:
+    """What ``free_name`` begins with."""
+    model = PurePosixPath(request.model_name.rstrip("/")).name.replace(":", "-")
+    return "-".join([model.removesuffix(".gguf"), *dict.fromkeys(request.profiles)])[:240]
 
 
 _PLACES = (

@@ -1,18 +1,23 @@
-"""What came of presets in the stored tasks, and which of them suit a new one."""
+"""The revisions of presets, what came of them in the stored tasks, and which of them suit a new one."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
+
+from pydantic import Field
 
 from autotuner.config.document import TaskDocument
 from autotuner.config.load import validate
 from autotuner.contracts.errors import AutotunerError
-from autotuner.contracts.presets import Preset, PresetStore
+from autotuner.contracts.presets import Preset, PresetRevision, PresetStore
 from autotuner.contracts.store import Store, TaskRecord
 from autotuner.engines.registry import DEFAULT_ENGINE, engine
 from autotuner.presets.analytics import PresetAnalytics, PresetUse, UsedExperiment, summarise, used
 from autotuner.presets.dialect import Dialect
+from autotuner.presets.diff import PresetChange, changes
 from autotuner.presets.layering import Chosen, contribution_of
 from autotuner.presets.merge import PARAMETERS
 from autotuner.presets.suggest import Candidate, SuggestedPreset, SuggestionRequest, suggest
@@ -23,6 +28,25 @@ from autotuner.services.preset_runtimes import dialects_of, runtime_name
 
 PAGE = 200
 """Tasks that are read at once."""
+
+
+class RevisionWithChanges(PresetRevision):
+    """A revision, and what it changed."""
+
+    changes: tuple[PresetChange, ...] = Field(description="against the revision before it; empty for the first one")
+
+
+async def revisions_with_changes(store: PresetStore, preset: Preset) -> list[RevisionWithChanges]:
+    """All revisions of a preset, oldest first."""
+    found = await store.preset_revisions(preset.id)
+    before = [None, *found]
+    return [
+        RevisionWithChanges(
+            **{name: getattr(one, name) for name in PresetRevision.model_fields},
+            changes=() if old is None else tuple(changes(old.content, one.content)),
+        )
+        for old, one in zip(before, found, strict=False)
+    ]
 
 
 async def preset_analytics(store: Store, preset: Preset) -> PresetAnalytics:
@@ -36,13 +60,18 @@ async def suggest_presets(store: Store, presets: PresetStore, request: Suggestio
     AutotunerError(UNKNOWN_NAME) for an engine that there is not.
     """
     request = request.model_copy(update={"engine": runtime_name(request.engine or DEFAULT_ENGINE, place="engine")})
-    uses = await _uses(store)
+    return await asyncio.to_thread(_suggested, request, await presets.list_presets(), await _uses(store))
+
+
+def _suggested(
+    request: SuggestionRequest, presets: Sequence[Preset], uses: Mapping[int, list[PresetUse]]
+) -> list[SuggestedPreset]:
     target = Dialect(engine(request.engine))
     candidates: list[Candidate] = []
-    for preset in await presets.list_presets():
+    for preset in presets:
         source = dialects_of(Chosen((preset,))).get(preset.runtime)
         made = translate(contribution_of(preset), source, target, model=request.model)
-        candidates.append(Candidate(preset, made, _sizes(made, target), uses.get(preset.id, [])))
+        candidates.append(Candidate(preset, made, _sizes(made, target), uses.get(preset.id, ())))
     return suggest(request, candidates)
 
 
@@ -100,14 +129,19 @@ async def _tasks(store: Store) -> AsyncIterator[tuple[TaskRecord, TaskDocument]]
     offset, seen = 0, set[int]()
     while True:
         tasks, total = await store.list_tasks(offset=offset, limit=PAGE)
-        for task in tasks:
-            if task.id in seen or not task.document.get("assembled"):
-                continue
-            seen.add(task.id)  # a task that is made meanwhile moves the pages
-            try:
-                yield task, validate(task.document, name=task.name)
-            except AutotunerError:
-                continue
+        # A task that is made meanwhile moves the pages.
+        new = [task for task in tasks if task.id not in seen and task.document.get("assembled")]
+        seen.update(task.id for task in new)
+        for task, document in await asyncio.to_thread(_readable, new):
+            yield task, document
         offset += len(tasks)
         if not tasks or offset >= total:
             return
+
+
+def _readable(tasks: Sequence[TaskRecord]) -> list[tuple[TaskRecord, TaskDocument]]:
+    found: list[tuple[TaskRecord, TaskDocument]] = []
+    for task in tasks:
+        with suppress(AutotunerError):
+            found.append((task, validate(task.document, name=task.name)))
+    return found

@@ -10,7 +10,7 @@ from pydantic import Field
 from autotuner.config.merging import UNION, MergeRules, strategy_named
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.presets import ANY_RUNTIME, PresetStore
-from autotuner.contracts.values import Frozen
+from autotuner.contracts.values import Frozen, Scalar
 from autotuner.engines.registry import engine
 from autotuner.presets.dialect import Dialect
 from autotuner.presets.layering import Chosen, contribution_of
@@ -25,7 +25,7 @@ from autotuner.services.settings import Settings
 class MergeConflict(Frozen):
     """A parameter of which presets say different things, or which only some of them name."""
 
-    parameter: str
+    parameter: str = Field(description="as it is called in the result")
     values: dict[str, Any] = Field(description="by preset, in the order of the merge")
     result: Any = Field(description="null: it was left out")
     rule: str = Field(description="the strategy, and what it did")
@@ -34,12 +34,12 @@ class MergeConflict(Frozen):
 class MergeAnswer(Frozen):
     """Several presets as one."""
 
-    parameters: dict[str, Any]
+    parameters: dict[str, list[Scalar]] = Field(description="values by parameter")
     config: dict[str, dict[str, Any]] = Field(default_factory=dict, description="structured blocks, if there are any")
     applied_presets: tuple[str, ...] = Field(description="slugs in the order of the merge, required ones among them")
     runtime: str = Field(description="engine whose names these are, or any")
-    conflicts: tuple[MergeConflict, ...] = ()
-    warnings: tuple[str, ...] = ()
+    conflicts: tuple[MergeConflict, ...] = Field((), description="parameters on which the presets do not agree")
+    warnings: tuple[str, ...] = Field((), description="whole sentences, such as on what was merged to nothing")
 
 
 async def choose(store: PresetStore, names: Sequence[str | int], rules: MergeRules | str | None) -> Chosen:

@@ -78,14 +78,22 @@ async def create_preset(store: PresetStore, data: Mapping[str, Any], *, owner: s
 
 
 async def edit_preset(
-    store: PresetStore, preset: Preset, data: Mapping[str, Any], *, reason: RevisionReason = RevisionReason.EDITED
+    store: PresetStore,
+    preset: Preset,
+    data: Mapping[str, Any],
+    *,
+    reason: RevisionReason = RevisionReason.EDITED,
+    revision: int | None = None,
 ) -> SavedPreset:
     """Store what plain data describe as the next revision of a preset, in place of all that it says now.
 
-    AutotunerError as of ``create_preset``; FORBIDDEN for a system preset; CONFLICT if it has changed since it was read.
+    ``revision``: the one that the caller has seen; None: the preset's. AutotunerError as of ``create_preset``;
+    FORBIDDEN for a system preset; CONFLICT if it has changed since.
     """
     if preset.is_system:
         raise system_preset(CANNOT_EDIT_SYSTEM, preset)
+    if revision is not None:
+        preset = preset.model_copy(update={"revision": revision})
     content = _checked(read_content(data, further=("visibility",)), INVALID)
     return await _change(store, preset, content, reason)
 

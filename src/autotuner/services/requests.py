@@ -72,7 +72,7 @@ async def wait_cancelled(store: Store, settings: Settings, task: TaskRecord, tel
                 place=task.name,
             )
         if not await is_taken(settings, task.id):
-            await _cancel_left_behind(store, settings, task)
+            await cancel_left_behind(store, settings, task)
         elif not told:
             tell("Waiting for the process that runs it to end its server.")
             told = True
@@ -162,24 +162,37 @@ async def _back_to_pending(store: Store, task: TaskRecord) -> None:
         return
 
 
-async def _cancel_left_behind(store: Store, settings: Settings, task: TaskRecord) -> None:
-    """End a task whose process is gone; nothing if somebody takes it first."""
+async def cancel_left_behind(store: Store, settings: Settings, task: TaskRecord) -> None:
+    """End a task that is being cancelled and whose process is gone; nothing if somebody takes it first.
+
+    AutotunerError(CONFLICT) when a server that was left behind does not end.
+    """
     try:
         async with taken(settings, task):
-            if (await store.get_task_state(task.id)).status is not TaskStatus.CANCELLING:
-                return
-            await end_servers_of(store, task)
-            await store.interrupt_attempts(task.id)
-            await store.change_task(
-                task.id,
-                NewEvent(type=EventType.TASK_CANCELLED, message="cancelled on request; no process ran it"),
-                expected=(TaskStatus.CANCELLING,),
-                status=TaskStatus.CANCELLED,
-                fields={"finished_at": datetime.now(UTC)},
-            )
+            found = await store.get_task(task.id)
+            if found.status is TaskStatus.CANCELLING:
+                event = NewEvent(type=EventType.TASK_CANCELLED, message="cancelled on request; no process ran it")
+                await end_unrun(store, found, event, TaskStatus.CANCELLED)
     except AutotunerError as error:
         if error.code is not ErrorCode.TASK_BUSY:
             raise
+
+
+async def end_unrun(
+    store: Store, task: TaskRecord, event: NewEvent, status: TaskStatus, error: AutotunerError | None = None
+) -> None:
+    """End a task that nobody runs, and what was left behind of it; the caller holds it and has just read it.
+
+    ``error``: why it has failed. Nothing for a task that has ended; StatusConflictError if its status changed since.
+    """
+    if task.status in FINAL:
+        return
+    await end_servers_of(store, task)
+    await store.interrupt_attempts(task.id)
+    fields: dict[str, object] = {"finished_at": datetime.now(UTC)}
+    if error is not None:
+        fields |= {"error": error.as_dict(), "stop_reason": error.what}
+    await store.change_task(task.id, event, expected=(task.status,), status=status, fields=fields)
 
 
 async def _change(

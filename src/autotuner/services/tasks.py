@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from autotuner.config.document import TaskDocument
-from autotuner.config.identity import changed, fingerprint, identity
 from autotuner.config.load import to_data, validate
 from autotuner.contracts.client import ClientError
 from autotuner.contracts.errors import AutotunerError, ErrorCode
@@ -20,23 +18,32 @@ from autotuner.contracts.executor import Executor, ExecutorSession
 from autotuner.contracts.progress import Observer
 from autotuner.contracts.result import TaskResult
 from autotuner.contracts.search import SearchSetup, SearchStrategy
-from autotuner.contracts.store import NewTask, Store, TaskRecord, TaskStatus
-from autotuner.coordinator.loop import Coordinator
+from autotuner.contracts.store import (
+    EventType,
+    NewEvent,
+    StatusConflictError,
+    Store,
+    TaskRecord,
+    TaskStatus,
+)
+from autotuner.coordinator.loop import Coordinator, unforeseen
+from autotuner.coordinator.requests import PausedError
 from autotuner.coordinator.stored_result import from_stored
 from autotuner.engines.installed import version_warning
 from autotuner.planning.plan import Plan
 from autotuner.search.registry import make_strategy
-from autotuner.services.export import flat_parameters
 from autotuner.services.host import describe_host, off_cores
 from autotuner.services.left_behind import end_left_behind
 from autotuner.services.planning import check_ready, plan_document
 from autotuner.services.plugins import EXECUTORS, InstalledPlugins
 from autotuner.services.progress_file import ProgressFile, Tee
+from autotuner.services.requests import end_unrun
 from autotuner.services.settings import Settings
-from autotuner.services.task_lock import is_taken, taken
+from autotuner.services.task_identity import check_same, identity_here, new_task, settle
+from autotuner.services.task_lock import Hold, is_taken, taken
 from autotuner.services.writing import check_folder
 from autotuner.store.patience import Patient
-from autotuner.store.sql_store import open_store
+from autotuner.store.sql_store import SqlStore, open_store
 from autotuner.store.units import Guarded, Units
 
 NOTES = frozenset({"task_name", "description", "labels", "metadata", "profiles", "assembled"})
@@ -69,6 +76,55 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
     continued.
     """
     executor = EXECUTORS.load(settings.executor)()
+    plan, version = await _planned(document, settings, observer)
+    async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
+        task, plan = await _find_or_create(store, plan, version, new=new)
+        async with taken(settings, task) as hold:
+            task = await store.get_task(task.id)  # it may have ended while its lock was another's
+            finished = await _finished_result(store, task, plan)
+            if finished is not None:
+                return RunOutcome(task, finished, fresh=False, folder=settings.folder_of(task))
+            if task.status is TaskStatus.COMPLETED:
+                observer.on_message("The document of this finished task has changed: it goes on.")
+            task = await settle(store, task, identity_here(plan, version))
+            return await _run_held(store, settings, task, plan, executor, hold, observer, queued=False)
+
+
+async def run_queued(store: SqlStore, settings: Settings, task_id: int, observer: Observer) -> RunOutcome | None:
+    """Run a task of the queue from where it stands; None when it is to be claimed anew: it is paused, has left the
+    queue, or is not what it was when it was claimed.
+
+    It stays in the queue until it has ended. What keeps it from being run is stored as its failure, and raised:
+    AutotunerError as of ``run_task``. It is no failure that another process runs it (TASK_BUSY), that the database
+    can't be used any more (STORE_UNAVAILABLE), or that this run is cancelled: it is pending then, or as it was.
+    """
+    task = await store.get_task(task_id)
+    try:
+        executor = EXECUTORS.load(settings.executor)()
+        document = await document_to_start(store, settings, task)
+        plan, version = await _planned(document, settings, observer)
+        async with taken(settings, task) as hold:
+            found = await store.get_task(task_id)
+            if found.queued_at is None or found.deleted_at is not None or not _same_document(found, task):
+                return None
+            try:
+                found = await settle(store, found, identity_here(plan, version))
+            except StatusConflictError:
+                return None  # it was cancelled or paused just now
+            return await _run_held(store, settings, found, plan, executor, hold, observer, queued=True)
+    except PausedError:
+        return None
+    except AutotunerError as error:
+        if error.code not in (ErrorCode.TASK_BUSY, ErrorCode.STORE_UNAVAILABLE):
+            await _fail(store, settings, task, error)
+        raise
+    except Exception as error:
+        await _fail(store, settings, task, unforeseen(error))
+        raise
+
+
+async def _planned(document: TaskDocument, settings: Settings, observer: Observer) -> tuple[Plan, str]:
+    """The plan of a document that can be run here, and the version of its engine."""
     plan = await asyncio.to_thread(plan_document, document, settings)
     for note in document.assembled.notes if document.assembled is not None else ():
         observer.on_message(f"Warning: {note}")
@@ -76,35 +132,62 @@ async def run_task(document: TaskDocument, settings: Settings, observer: Observe
     warning = version_warning(plan.resolver.engine.catalogue, version)
     if warning is not None:
         observer.on_message(f"Warning: {warning}")
-    async with open_store(settings.database, busy_timeout_s=settings.database_timeout_s) as store:
-        task, plan = await _find_or_create(store, plan, version, new=new)
-        folder = settings.task_dir(task.id)
-        host = describe_host()  # before this process leaves the server's cores
-        async with taken(settings, task) as hold, AsyncExitStack() as stack:
-            stack.enter_context(off_cores(plan.cores.server))
-            task = await store.get_task(task.id)  # it may have ended while its lock was another's
-            finished = await _finished_result(store, task, plan)
-            if finished is not None:
-                return RunOutcome(task, finished, fresh=False, folder=folder)
-            if task.status is TaskStatus.COMPLETED:
-                observer.on_message("The document of this finished task has changed: it goes on.")
-            await asyncio.to_thread(check_folder, folder)
-            await end_left_behind(store, settings, task, observer)
-            told = Tee(observer, stack.enter_context(ProgressFile(folder)))
-            guarded = store.through(lambda units: Guarded(units, hold))
-            coordinator = Coordinator(
-                store=guarded,
-                patient=guarded.through(lambda units: patient(units, settings, told)),
-                plan=plan,
-                strategy=_strategy(document),
-                observer=told,
-                artefacts=folder,
-                host=host,
-                clock=time.monotonic,
-                now=lambda: datetime.now(UTC),
-            )
-            result = await coordinator.run(task, open_executor(executor, plan))
-            return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
+    return plan, version
+
+
+async def _run_held(
+    store: SqlStore,
+    settings: Settings,
+    task: TaskRecord,
+    plan: Plan,
+    executor: Executor,
+    hold: Hold,
+    observer: Observer,
+    *,
+    queued: bool,
+) -> RunOutcome:
+    """Run a task that is held, and that has been read since."""
+    folder = settings.folder_of(task)
+    host = describe_host()  # before this process leaves the server's cores
+    with ExitStack() as stack:
+        stack.enter_context(off_cores(plan.cores.server))
+        await asyncio.to_thread(check_folder, folder)
+        await end_left_behind(store, settings, task, observer)
+        told = Tee(observer, stack.enter_context(ProgressFile(folder)))
+        guarded = store.through(lambda units: Guarded(units, hold))
+        coordinator = Coordinator(
+            store=guarded,
+            patient=guarded.through(lambda units: patient(units, settings, told)),
+            plan=plan,
+            strategy=_strategy(plan.document),
+            observer=told,
+            artefacts=folder,
+            host=host,
+            clock=time.monotonic,
+            now=lambda: datetime.now(UTC),
+            queued=queued,
+        )
+        result = await coordinator.run(task, open_executor(executor, plan))
+        return RunOutcome(await store.get_task(task.id), result, fresh=True, folder=folder)
+
+
+async def _fail(store: SqlStore, settings: Settings, task: TaskRecord, error: AutotunerError) -> None:
+    """Store why a task of the queue could not be run; nothing if that is stored, or if it is another's by now."""
+    try:
+        async with taken(settings, task):
+            found = await store.get_task(task.id)
+            if found.queued_at is not None and _same_document(found, task):
+                event = NewEvent(type=EventType.TASK_FAILED, message=str(error), data=error.as_dict())
+                await end_unrun(store, found, event, TaskStatus.FAILED, error)
+    except StatusConflictError:
+        return  # somebody asked for its end meanwhile
+    except AutotunerError as other:
+        if other.code is not ErrorCode.TASK_BUSY:
+            raise
+
+
+def _same_document(found: TaskRecord, task: TaskRecord) -> bool:
+    return (found.name, found.document) == (task.name, task.document)
 
 
 def patient(units: Units, settings: Settings, observer: Observer) -> Patient:
@@ -170,19 +253,6 @@ def _strategy(document: TaskDocument) -> Callable[[SearchSetup], SearchStrategy]
     return make
 
 
-def check_same(task: TaskRecord, plan: Plan, version: str) -> None:
-    """AutotunerError(TASK_CHANGED) when the plan would measure something else here than the stored task did."""
-    differences = changed(task.identity, _identity(plan, version))
-    if differences:
-        raise AutotunerError(
-            ErrorCode.TASK_CHANGED,
-            f"the task {task.name!r} exists and measures something else",
-            why="; ".join(differences),
-            remedy="Run it with --new to make another task, or give it another task_name",
-            place="task_name",
-        )
-
-
 async def _find_or_create(store: Store, plan: Plan, version: str, *, new: bool) -> tuple[TaskRecord, Plan]:
     """The stored task of the plan's name, and the plan; with ``new`` a new one and the plan under its new name."""
     name = plan.task_name
@@ -191,34 +261,20 @@ async def _find_or_create(store: Store, plan: Plan, version: str, *, new: bool) 
         name = await _free_name(store, name)
         plan = replace(plan, task_name=name, document=plan.document.model_copy(update={"task_name": name}))
         known = None
-    described = _identity(plan, version)
+    described = identity_here(plan, version)
     if known is None:
-        document = to_data(plan.document)
-        made = NewTask(
-            name=name,
-            document=document,
-            parameters=flat_parameters(plan.document, plan.resolver.engine),
-            fingerprint=fingerprint(described),
-            identity=described,
-        )
+        made = new_task(plan.document, plan.resolver.engine, described, name=name)
         return await store.create_task(made), plan
-    check_same(known, plan, version)
+    if known.archived_at is not None:
+        raise AutotunerError(
+            ErrorCode.CONFLICT,
+            f"{name!r} is an archived run of task {known.run_of}",
+            why="it shows what that task had done before it was begun anew",
+            remedy="Run that task, or give this one another task_name",
+            place="task_name",
+        )
+    check_same(known, described)
     return known, plan
-
-
-def _identity(plan: Plan, version: str) -> dict[str, Any]:
-    """What must not change between two runs: the document's part, what its dataset and its prompts hold, the engine,
-    and the hardware that it runs on here.
-    """
-    described = {**identity(plan.document), "engine": plan.engine, "engine_version": version}
-    if plan.workload.dataset is not None:
-        described["dataset"] = plan.workload.dataset.sha256
-    if plan.quality is not None and plan.quality.prompts.path is not None:
-        described["prompts"] = plan.quality.prompts.sha256
-    if not plan.predicted and plan.endpoint_url is None:
-        host = describe_host()
-        described["hardware"] = {key: host[key] for key in ("cpu_model", "cores")}
-    return described
 
 
 async def _free_name(store: Store, name: str) -> str:

@@ -29,8 +29,9 @@ from autotuner.services.planning import check_ready, plan_document
 from autotuner.services.plugins import EXECUTORS, InstalledPlugins
 from autotuner.services.queries import ENDED, named_task, task_result
 from autotuner.services.settings import Settings
+from autotuner.services.task_identity import check_same, identity_here
 from autotuner.services.task_lock import Hold, is_taken, taken
-from autotuner.services.tasks import check_same, open_executor, patient
+from autotuner.services.tasks import open_executor, patient
 from autotuner.services.writing import check_folder
 from autotuner.store.sql_store import SqlStore, open_store
 from autotuner.store.units import Guarded
@@ -56,12 +57,12 @@ async def verify_task(
         plans = await asyncio.to_thread(_plans, task, winner, client, settings, window_s)
         await asyncio.to_thread(check_client, plans[1])
         version = await asyncio.to_thread(check_ready, plans[0])
-        check_same(task, plans[0], version)
+        check_same(task, identity_here(plans[0], version))
         host = describe_host()  # before this process leaves the server's cores
         async with taken(settings, task) as hold:
             with ExitStack() as stack:
                 stack.enter_context(off_cores(plans[0].cores.server))
-                await asyncio.to_thread(check_folder, settings.task_dir(task.id))
+                await asyncio.to_thread(check_folder, settings.folder_of(task))
                 await end_left_behind(store, settings, task, observer)
                 await store.interrupt_attempts(task.id)
                 verifying = _Verifying(store, settings, observer, task, winner, hold, host)
@@ -118,7 +119,7 @@ class _Verifying:
                     session=session,
                     plan=plan,
                     ledger=ledger,
-                    artefacts=self._settings.task_dir(self._task.id),
+                    artefacts=self._settings.folder_of(self._task),
                     host=self._host,
                     slo_limits=scorer.request_limits,
                     load_limits=scorer.load_limits,

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 
 
 def write_file(path: Path, text: str, *, executable: bool = False) -> None:
     """Write a file whole or not at all, replacing one of that name. AutotunerError(STORAGE)."""
+    with new_file(path, executable=executable) as file:
+        file.write(text.encode())
+
+
+@contextmanager
+def new_file(path: Path, *, executable: bool = False) -> Iterator[IO[bytes]]:
+    """A file to write, which becomes ``path`` at the end, replacing one of that name; nothing when the body raises.
+
+    AutotunerError(STORAGE).
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
+            with os.fdopen(descriptor, "w+b") as file:
+                yield file
             mask = os.umask(0)
             os.umask(mask)
             Path(name).chmod((0o777 if executable else 0o666) & ~mask)

@@ -10,6 +10,7 @@ from sqlalchemy import Select, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
+from autotuner.contracts.event_log import AttemptFolder
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.quality import JudgedAnswers
 from autotuner.contracts.store import (
@@ -22,7 +23,7 @@ from autotuner.contracts.store import (
     TaskStatus,
 )
 from autotuner.store import experiments
-from autotuner.store.models import Attempt, MeasurementEntry, Task
+from autotuner.store.models import Attempt, Experiment, MeasurementEntry, Task
 from autotuner.store.rows import (
     PORTIONS,
     append_event,
@@ -90,6 +91,18 @@ def get(session: Session, attempt_id: int) -> AttemptRow:
     if row is None:
         raise not_found("attempt", attempt_id)
     return record(AttemptRow, row)
+
+
+def folders(session: Session, task_id: int, last: int | None) -> list[AttemptFolder]:
+    """Where server starts keep their files, in the order of the starts; of the ``last`` few, or all."""
+    query = (
+        select(Experiment.number, Attempt.number, Attempt.reason, Attempt.job["artefact_dir"].as_string())
+        .join(Experiment, Experiment.id == Attempt.experiment_id)
+        .where(Attempt.task_id == task_id)
+        .order_by(Attempt.id.desc())
+        .limit(last)
+    )
+    return [AttemptFolder(*row) for row in reversed(session.execute(query).all())]
 
 
 def set_job(session: Session, attempt_id: int, job: AttemptJob) -> None:

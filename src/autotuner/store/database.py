@@ -8,7 +8,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, FromClause, create_engine, event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session
 from autotuner.contracts.errors import AutotunerError, ErrorCode, StoreUnavailableError
 from autotuner.store.columns import decode_json, encode_json
 from autotuner.store.location import Location, sqlite_error, unavailable, unavailable_for_now
+from autotuner.store.wake import Sockets, appended, notify
 
 BUSY_TIMEOUT_S = 30.0
 BUSY_STEP_S = 0.1
@@ -37,6 +39,7 @@ class Database:
         self.location = location
         self._busy_timeout_s = busy_timeout_s
         self._write_lock = asyncio.Lock() if location.path is not None else None
+        self._sockets = Sockets(location.path) if location.path is not None else None
         if location.path is not None:
             step = min(BUSY_STEP_S, busy_timeout_s)
             self._writer = _async_sqlite(location, step, begin="BEGIN IMMEDIATE", pool_size=1)
@@ -61,8 +64,8 @@ class Database:
         """Run ``unit`` and commit, or roll back if it raises.
 
         Cancelling the caller ends the wait for other writers of a SQLite file; once the unit has begun it goes on to
-        its commit, and only then is the caller told. Raises StoreUnavailableError, which says whether it is certain
-        that nothing was changed.
+        its commit, and only then is the caller told. Whoever listens for events is woken by the commit of a unit that
+        appended some. Raises StoreUnavailableError, which says whether it is certain that nothing was changed.
         """
         with translated(self.location, self._busy_timeout_s):
             async with AsyncExitStack() as stack:
@@ -81,6 +84,8 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._sockets is not None:
+            self._sockets.close()
         for engine in self._owned:
             await engine.dispose()
 
@@ -100,8 +105,12 @@ class Database:
 
     async def _finish(self, session: AsyncSession, unit: Callable[[Session], T]) -> T:
         done = await session.run_sync(unit)
+        if self._sockets is None:
+            await session.run_sync(notify)
         with translated(self.location, self._busy_timeout_s, committing=True):
             await session.commit()
+        if self._sockets is not None:
+            self._sockets.wake(appended(session.info))
         return done
 
 
@@ -174,10 +183,10 @@ def sync_engine(
     enforce_references: bool = True,
     read_only: bool = False,
 ) -> Engine:
-    """An engine for work that blocks (schema, maintenance); its transactions write. The caller disposes of it.
+    """An engine for work that blocks (schema, maintenance, transfer of tasks). The caller disposes of it.
 
-    ``enforce_references`` False: SQLite doesn't look after foreign keys (PostgreSQL always does). ``read_only``: each
-    transaction sees one snapshot instead.
+    ``enforce_references`` False: SQLite doesn't look after foreign keys (PostgreSQL always does). ``read_only``: its
+    transactions are snapshots that write nothing and wait for no writer.
     """
     if location.path is not None:
         engine = create_engine(
@@ -231,6 +240,14 @@ def _configure_sqlite(engine: Engine, *, begin: str, enforce_references: bool = 
 
     event.listen(engine, "connect", pragmas)
     event.listen(engine, "begin", begin_transaction)
+    engine.dialect.statement_compiler = _WithIndexes
+
+
+class _WithIndexes(SQLiteCompiler):
+    """Writes the hints of a SELECT behind the names of its tables (``INDEXED BY …``), which SQLAlchemy leaves out."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        return text
 
 
 def _forbid_writing(connection: DBAPIConnection, _record: object) -> None:

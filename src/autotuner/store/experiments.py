@@ -97,13 +97,13 @@ def of_task(session: Session, task_id: int, *, bulk: bool = True, failed: bool =
     ``failed``: only those of ``with_failures``.
     """
     query = (
-        select_row(Experiment) if bulk else select_row(Experiment, but=["metrics"]).add_columns(_lean_metrics(session))
+        select_row(Experiment) if bulk else select_row(Experiment, but=["metrics"]).add_columns(lean_metrics(session))
     )
     query = query.where(Experiment.task_id == task_id).order_by(Experiment.number)
     if failed:
         query = query.where(Experiment.id.in_(with_failures(task_id)))
     rows = session.execute(query, execution_options=PORTIONS).mappings()
-    found = records(ExperimentRecord, rows if bulk else map(_lean, rows))
+    found = records(ExperimentRecord, rows if bulk else map(lean, rows))
     if not found:
         get_task(session, task_id)
     return found
@@ -117,18 +117,19 @@ def with_failures(task_id: int) -> CompoundSelect[int]:
     return union(starts, own)
 
 
-def _lean_metrics(session: Session) -> ColumnElement[Any]:
-    """The metrics without RAW where the database can do that without sorting their names; ``_lean`` does the rest."""
+def lean_metrics(session: Session) -> ColumnElement[Any]:
+    """The metrics without RAW where the database can do that without sorting their names; ``lean`` does the rest."""
     if session.get_bind().dialect.name != "sqlite":
         return Experiment.__table__.columns.metrics
     return func.json_remove(Experiment.metrics, f"$.{RAW}", type_=Json).label("metrics")
 
 
-def _lean(row: RowMapping) -> dict[str, Any]:
-    lean: dict[str, Any] = dict(row)
-    if lean["metrics"] is not None:
-        lean["metrics"].pop(RAW, None)
-    return lean
+def lean(row: RowMapping) -> dict[str, Any]:
+    """A row of ``lean_metrics`` without RAW."""
+    without: dict[str, Any] = dict(row)
+    if without["metrics"] is not None:
+        without["metrics"].pop(RAW, None)
+    return without
 
 
 def counts(session: Session, task_id: int) -> dict[ExperimentStatus, int]:
@@ -168,6 +169,7 @@ def finish(
             objective_score=objective_score,
             penalised_score=penalised_score,
             slo=None if slo is None else dict(slo),
+            slo_violation=None if slo is None else slo.get("slo_violation"),
             failure=json_of(failure),
             finished_at=now,
         )

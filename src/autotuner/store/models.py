@@ -27,6 +27,15 @@ class Base(DeclarativeBase):
     )
 
 
+PRESENT = "deleted_at IS NULL AND archived_at IS NULL"
+PRESENT_INDEXES = {
+    "id": ("id", "status", "queued_at"),
+    "status": ("status", "id", "queued_at"),
+    "name": ("name_folded", "id", "status", "queued_at", "updated_at"),
+    "updated": ("updated_at", "id", "status", "queued_at"),
+}
+
+
 class Task(Base):
     """A tuning job."""
 
@@ -41,9 +50,12 @@ class Task(Base):
         ),
         Index("ix_tasks_status_id", "status", "id"),
         Index("ix_tasks_deleted_at", "deleted_at"),
-        Index("ix_tasks_updated_at_id", "updated_at", "id"),
-        Index("ix_tasks_name_folded_id", "name_folded", "id"),
-        Index("ix_tasks_run_of", "run_of"),
+        Index("ix_tasks_run_of_id", "run_of", "id"),
+        # What lists of present tasks filter and sort by, so that they and their totals read no rows but a page's.
+        *(
+            Index(f"ix_tasks_present_{name}", *columns, sqlite_where=text(PRESENT), postgresql_where=text(PRESENT))
+            for name, columns in PRESENT_INDEXES.items()
+        ),
         # The queue; all other tasks are no part of it.
         Index(
             "ix_tasks_queue",
@@ -86,6 +98,11 @@ class Task(Base):
     archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     held_by: Mapped[int | None] = mapped_column(Key)
     """PostgreSQL: a number that the last who took its lock has drawn; see ``session_lock``."""
+    # For lists, which do not read documents and results.
+    engine: Mapped[str | None] = mapped_column(FreeText)
+    model: Mapped[str | None] = mapped_column(FreeText)
+    objective: Mapped[str | None] = mapped_column(FreeText)
+    best_score: Mapped[float | None] = mapped_column(Double)
 
 
 class Experiment(Base):
@@ -96,8 +113,10 @@ class Experiment(Base):
         UniqueConstraint("task_id", "number"),
         UniqueConstraint("task_id", "identity"),
         Index(None, "task_id", "status"),
-        Index(None, "status", "id"),
-        Index(None, "task_id", "objective_score"),
+        # For lists and their totals: those of all tasks, of one task in its order, and of one task by score.
+        Index("ix_experiments_of_all", "status", "id", "task_id"),
+        Index("ix_experiments_of_task", "task_id", "number", "status", "origin", "slo_violation"),
+        Index("ix_experiments_by_score", "task_id", "objective_score", "number", "status", "origin", "slo_violation"),
         {"sqlite_autoincrement": True},
     )
 
@@ -113,6 +132,8 @@ class Experiment(Base):
     objective_score: Mapped[float | None] = mapped_column(Double)
     penalised_score: Mapped[float | None] = mapped_column(Double)
     slo: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    slo_violation: Mapped[bool | None]
+    """That of ``slo``, for lists."""
     failure: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

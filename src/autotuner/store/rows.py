@@ -14,6 +14,7 @@ from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.store import NewEvent
 from autotuner.contracts.values import Frozen
 from autotuner.store.models import Base, EventEntry, Task
+from autotuner.store.wake import note_appended
 
 R = TypeVar("R", bound=Frozen)
 
@@ -68,6 +69,7 @@ def append_event(session: Session, task_id: int, event: NewEvent, now: datetime)
             data=event.data,
         )
     )
+    note_appended(session, task_id, seq)
     return seq
 
 

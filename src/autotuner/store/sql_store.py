@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
+from autotuner.contracts.event_log import AttemptFolder, LogBounds
+from autotuner.contracts.listing import ExperimentItem, ExperimentQuery, Page, TaskQuery, TaskSummary
 from autotuner.contracts.measurement import Measurement
+from autotuner.contracts.overview import Hour, Overview, StartPhases
 from autotuner.contracts.presets import NewPreset, Preset, PresetContent, PresetRevision, RevisionReason
 from autotuner.contracts.quality import JudgedAnswers
+from autotuner.contracts.queue import NewWorker, WorkerRecord, WorkerState
+from autotuner.contracts.runs import ArchivedRun, CreatedTask
 from autotuner.contracts.store import (
     AttemptRow,
     Event,
@@ -27,7 +32,20 @@ from autotuner.contracts.store import (
     TaskStatus,
 )
 from autotuner.contracts.values import Scalar
-from autotuner.store import attempts, experiments, presets, tasks
+from autotuner.contracts.webhooks import Delivery, DeliveryState, TaskEnd
+from autotuner.store import (
+    attempts,
+    event_log,
+    experiments,
+    idempotency,
+    listing,
+    overview,
+    presets,
+    queue,
+    runs,
+    tasks,
+    webhooks,
+)
 from autotuner.store.columns import utc_now
 from autotuner.store.database import BUSY_TIMEOUT_S, Database
 from autotuner.store.location import parse_location
@@ -67,7 +85,8 @@ async def open_store(
 
 
 class SqlStore:
-    """A ``contracts.store.Store`` and ``contracts.presets.PresetStore``; see there for each method.
+    """A ``Store``, ``QueueStore``, ``RunStore``, ``ListingStore`` and ``PresetStore`` of ``autotuner.contracts``; see
+    there for each method.
 
     Made by ``open_store``, which owns the database.
 
@@ -295,6 +314,151 @@ class SqlStore:
         """Stored events of a task with seq > since, in order."""
         return await self._database.read(lambda session: tasks.events(session, task_id, since=since, limit=limit))
 
+    async def query_tasks(self, query: TaskQuery) -> Page[TaskSummary]:
+        """A page of tasks."""
+        return await self._database.read(lambda session: listing.query_tasks(session, query))
+
+    async def query_experiments(self, query: ExperimentQuery) -> Page[ExperimentItem]:
+        """A page of experiments."""
+        return await self._database.read(lambda session: listing.query_experiments(session, query))
+
+    async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:
+        """Some experiments, in the order of ``ids``."""
+        return await self._database.read(lambda session: listing.get_experiments(session, ids))
+
+    async def enqueue_task(
+        self, task_id: int, *, expected: Sequence[TaskStatus], status: TaskStatus, priority: int | None = None
+    ) -> TaskRecord:
+        """Put a task into the queue."""
+        return await self._database.write(
+            lambda session: queue.enqueue(
+                session, task_id, self._clock(), expected=expected, status=status, priority=priority
+            )
+        )
+
+    async def dequeue_task(self, task_id: int) -> TaskRecord:
+        """Take a task out of the queue."""
+        return await self._database.write(lambda session: queue.dequeue(session, task_id, self._clock()))
+
+    async def claim_task(
+        self, worker_id: int, *, silent_s: float, passed: frozenset[int] = frozenset()
+    ) -> TaskRecord | None:
+        """Claim the first task that is free."""
+        # Workers ask often and mostly for nothing, for which no writer has to wait.
+        waiting = partial(queue.waiting, silent_s=silent_s, passed=passed)
+        if await self._database.read(lambda session: waiting(session, worker_id, self._clock())) is None:
+            return None
+        claim = partial(queue.claim, silent_s=silent_s, passed=passed)
+        return await self._database.write(lambda session: claim(session, worker_id, self._clock()))
+
+    async def release_task(self, task_id: int, worker_id: int) -> None:
+        """Give a claim back."""
+        await self._database.write(lambda session: queue.release(session, task_id, worker_id))
+
+    async def register_worker(self, worker: NewWorker) -> WorkerRecord:
+        """Store a worker."""
+        return await self._database.write(lambda session: queue.register(session, worker, self._clock()))
+
+    async def beat(self, worker_id: int, state: WorkerState) -> None:
+        """Store that a worker lives."""
+        await self._database.write(lambda session: queue.beat(session, worker_id, self._clock(), state=state))
+
+    async def remove_worker(self, worker_id: int) -> None:
+        """A worker has ended."""
+        await self._database.write(lambda session: queue.remove(session, worker_id))
+
+    async def list_workers(self) -> list[WorkerRecord]:
+        """All workers by number."""
+        return await self._database.read(lambda session: queue.workers(session, self._clock()))
+
+    async def drop_workers(self, *, silent_s: float) -> int:
+        """Remove workers that have been silent for long."""
+        return await self._database.write(lambda session: queue.drop(session, self._clock(), silent_s=silent_s))
+
+    async def tasks_before(self, task_id: int) -> int:
+        """How many queued tasks come before a queued one."""
+        return await self._database.read(lambda session: listing.tasks_before(session, task_id))
+
+    async def archive_run(
+        self, task_id: int, *, identity: Mapping[str, Any], fingerprint: str, drop: bool
+    ) -> ArchivedRun:
+        """Archive what a task has done, and begin its next run."""
+        return await self._database.write(
+            lambda session: runs.archive(
+                session, task_id, self._clock(), identity=identity, fingerprint=fingerprint, drop=drop
+            )
+        )
+
+    async def edit_task(self, task_id: int, values: Mapping[str, Any], *, next_seq: int) -> TaskRecord:
+        """Set what may be changed of a task that nobody runs."""
+        return await self._database.write(
+            lambda session: runs.edit(session, task_id, values, self._clock(), next_seq=next_seq)
+        )
+
+    async def restore_task(self, task_id: int, *, name: str | None = None) -> TaskRecord:
+        """Take back a deletion."""
+        return await self._database.write(lambda session: runs.restore(session, task_id, self._clock(), name=name))
+
+    async def deleted_tasks(self, *, before: datetime) -> list[TaskRecord]:
+        """Tasks and archived runs that were deleted before then."""
+        return await self._database.read(lambda session: runs.deleted(session, before=before))
+
+    async def purge_task(self, task_id: int) -> list[TaskRecord]:
+        """Remove a deleted task and its archived runs."""
+        return await self._database.write(lambda session: runs.purge(session, task_id))
+
+    async def create_task_once(self, task: NewTask, *, key: str, request: str, since: datetime) -> CreatedTask:
+        """Store a task, unless the key has made one."""
+        return await self._database.write(
+            lambda session: idempotency.create(session, task, self._clock(), key=key, request=request, since=since)
+        )
+
+    async def find_created(self, *, key: str, request: str, since: datetime) -> TaskRecord | None:
+        """The task that the key has made."""
+        return await self._database.read(
+            lambda session: idempotency.find(session, key=key, request=request, since=since)
+        )
+
+    async def drop_keys(self, *, before: datetime) -> int:
+        """Forget old keys."""
+        return await self._database.write(lambda session: idempotency.drop(session, before=before))
+
+    async def log_bounds(self, task_id: int) -> LogBounds:
+        """Number of the first and last stored event of a task that is not deleted."""
+        return await self._database.read(lambda session: event_log.bounds(session, task_id))
+
+    async def log_positions(self, tasks: Collection[int] | None = None) -> dict[int, int]:
+        """Number of the last stored event of all tasks but archived runs, or of some."""
+        return await self._database.read(lambda session: event_log.positions(session, tasks))
+
+    async def log_starts(self, tasks: Collection[int]) -> dict[int, int]:
+        """Number of the first stored event of some tasks."""
+        return await self._database.read(lambda session: event_log.starts(session, tasks))
+
+    async def log_after(self, positions: Mapping[int, int], *, limit: int = 200) -> list[Event]:
+        """Events of tasks after the given numbers."""
+        return await self._database.read(lambda session: event_log.after(session, positions, limit))
+
+    async def log_task_of(self, experiment_id: int) -> int:
+        """The task of an experiment."""
+        return await self._database.read(lambda session: event_log.task_of(session, experiment_id))
+
+    async def log_experiment(self, task_id: int, number: int) -> int | None:
+        """The id of a task's experiment of that number."""
+        return await self._database.read(lambda session: event_log.experiment_of(session, task_id, number))
+
+    async def attempt_folders(self, task_id: int, *, last: int | None = None) -> list[AttemptFolder]:
+        """Where server starts of a task keep their files."""
+        return await self._database.read(lambda session: attempts.folders(session, task_id, last))
+
+    async def running_tasks(self, limit: int = 100) -> list[int]:
+        """Ids of tasks that run, or wait paused."""
+        return await self._database.read(lambda session: event_log.running(session, limit))
+
+    async def optimization_of(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """The block ``optimization`` of some tasks' documents."""
+        return await self._database.read(lambda session: listing.optimization_of(session, ids))
+
     async def seed_presets(self, new: Sequence[NewPreset]) -> None:
         """Store the system presets that are not there yet."""
         if await self._database.read(lambda session: presets.missing(session, new)):
@@ -327,3 +491,55 @@ class SqlStore:
     async def preset_revisions(self, preset_id: int) -> list[PresetRevision]:
         """All revisions of a preset, oldest first."""
         return await self._database.read(lambda session: presets.revisions(session, preset_id))
+
+    async def overview(self) -> Overview:
+        """How much there is of everything."""
+        return await self._database.read(overview.overview)
+
+    async def finished_by_hour(self, since: datetime) -> list[Hour]:
+        """Hours in which experiments ended."""
+        return await self._database.read(lambda session: overview.finished_by_hour(session, since))
+
+    async def newest_attempt(self) -> int:
+        """Number of the newest attempt."""
+        return await self._database.read(overview.newest_attempt)
+
+    async def start_phases(self, *, after: int, also: Sequence[int], limit: int) -> list[StartPhases]:
+        """How long the phases of starts took."""
+        return await self._database.read(
+            lambda session: overview.start_phases(session, after=after, also=also, limit=limit)
+        )
+
+    async def probe(self) -> None:
+        """Write, read and remove something."""
+        await self._database.write(lambda session: overview.probe(session, self._clock()))
+
+    async def add_deliveries(self, webhook: str, *, types: Sequence[str], since: datetime) -> int:
+        """Store the deliveries that are missing."""
+        return await self._database.write(
+            lambda session: webhooks.add(session, webhook, self._clock(), types=types, since=since)
+        )
+
+    async def take_delivery(self, names: Sequence[str], *, lease_s: float) -> Delivery | None:
+        """A delivery that is due."""
+        return await self._database.write(
+            lambda session: webhooks.take(session, self._clock(), webhooks=names, lease_s=lease_s)
+        )
+
+    async def settle_delivery(
+        self, delivery_id: int, *, state: DeliveryState, error: str | None = None, wait_s: float = 0.0
+    ) -> None:
+        """Store what became of a try."""
+        await self._database.write(
+            lambda session: webhooks.settle(
+                session, delivery_id, self._clock(), state=state, error=error, wait_s=wait_s
+            )
+        )
+
+    async def task_end(self, task_id: int, seq: int) -> TaskEnd | None:
+        """What a delivery tells."""
+        return await self._database.read(lambda session: webhooks.task_end(session, task_id, seq))
+
+    async def list_deliveries(self, webhook: str, *, page: int, size: int) -> Page[Delivery]:
+        """Deliveries of a webhook."""
+        return await self._database.read(lambda session: webhooks.page(session, webhook, page=page, size=size))

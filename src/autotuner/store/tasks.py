@@ -24,9 +24,21 @@ from autotuner.contracts.store import (
 from autotuner.store.columns import storable_text
 from autotuner.store.models import EventEntry, Task
 from autotuner.store.rows import append_event, lock_task, names, not_found, record, records, select_row
+from autotuner.store.shown import best_score, engine_of, shown_of_document
 
 CHANGEABLE = frozenset(
-    {"document", "parameters", "result", "error", "stop_reason", "elapsed_s", "started_at", "finished_at"}
+    {
+        "document",
+        "parameters",
+        "identity",
+        "fingerprint",
+        "result",
+        "error",
+        "stop_reason",
+        "elapsed_s",
+        "started_at",
+        "finished_at",
+    }
 )
 ENDED = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 """With these a task leaves the queue: there is nothing more to do until somebody asks."""
@@ -36,27 +48,34 @@ UNDELETABLE = frozenset({TaskStatus.RUNNING, TaskStatus.CANCELLING})
 def create(session: Session, task: NewTask, now: datetime) -> TaskRecord:
     """Store a task and its first event."""
     row = task.model_dump() | {
-        "name_folded": _folded(task.name),
+        "name_folded": folded(task.name),
         "status": TaskStatus.PENDING.value,
         "next_seq": 1,
         "elapsed_s": 0.0,
         "priority": 0,
         "run": 1,
+        "engine": engine_of(task.document, task.identity),
+        **shown_of_document(task.document),
         "created_at": now,
         "updated_at": now,
     }
     try:
         task_id = session.execute(insert(Task).values(row).returning(Task.id)).scalar_one()
     except IntegrityError as error:
-        raise AutotunerError(
-            ErrorCode.CONFLICT,
-            f"There is already a task named {task.name!r}",
-            why="names are unique among the tasks of a store that are not deleted",
-            remedy="Choose another name, or delete the other task",
-            place=task.name,
-        ) from error
+        raise name_taken(task.name) from error
     append_event(session, task_id, NewEvent(type=EventType.TASK_CREATED, data={"task_name": task.name}), now)
     return get(session, task_id)
+
+
+def name_taken(name: str) -> AutotunerError:
+    """The error for a name that another task has."""
+    return AutotunerError(
+        ErrorCode.CONFLICT,
+        f"There is already a task named {name!r}",
+        why="names are unique among the tasks of a store that are not deleted",
+        remedy="Choose another name, or delete the other task",
+        place=name,
+    )
 
 
 def get(session: Session, task_id: int) -> TaskRecord:
@@ -84,12 +103,14 @@ def find(session: Session, name: str) -> TaskRecord | None:
 def page(
     session: Session, *, status: TaskStatus | None, search: str | None, offset: int, limit: int
 ) -> tuple[list[TaskRecord], int]:
-    """A page of the undeleted tasks, newest first, and how many there are in all; ``search`` ignores case."""
-    wanted: list[ColumnElement[bool]] = [Task.deleted_at.is_(None)]
+    """A page of the undeleted tasks without archived runs, newest first, and how many there are in all; ``search``
+    ignores case.
+    """
+    wanted: list[ColumnElement[bool]] = [Task.deleted_at.is_(None), Task.archived_at.is_(None)]
     if status is not None:
         wanted.append(Task.status == status.value)
     if search:
-        wanted.append(Task.name_folded.contains(_folded(search), autoescape=True))
+        wanted.append(Task.name_folded.contains(folded(search), autoescape=True))
     total = session.execute(select(func.count()).select_from(Task).where(*wanted)).scalar_one()
     rows = session.execute(select_row(Task).where(*wanted).order_by(Task.id.desc()).offset(offset).limit(limit))
     return records(TaskRecord, rows.mappings()), total
@@ -111,6 +132,10 @@ def change(
     if unknown:
         raise ValueError(f"not changeable: {', '.join(unknown)}")
     values = {**fields, "status": status.value, "updated_at": now}
+    if "document" in fields:
+        values |= shown_of_document(fields["document"])
+    if "result" in fields:
+        values["best_score"] = best_score(fields["result"])
     if status in ENDED:
         values |= {"queued_at": None, "worker_id": None}
     _compare_and_set(session, task_id, expected, values, next_seq=next_seq)
@@ -119,9 +144,11 @@ def change(
 
 
 def delete(session: Session, task_id: int, now: datetime) -> None:
-    """Soft delete."""
+    """Soft delete, with its archived runs."""
     allowed = [status for status in TaskStatus if status not in UNDELETABLE]
     _compare_and_set(session, task_id, allowed, {"deleted_at": now, "updated_at": now, "queued_at": None})
+    runs = (Task.run_of == task_id, Task.deleted_at.is_(None))
+    session.execute(update(Task).where(*runs).values(deleted_at=now))
     append_event(session, task_id, NewEvent(type=EventType.TASK_DELETED), now)
 
 
@@ -183,5 +210,6 @@ def _compare_and_set(
         raise StatusConflictError(get(session, task_id).status.value)
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """A name without case, as it is searched."""
     return storable_text(name).casefold()

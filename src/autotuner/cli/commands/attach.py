@@ -69,4 +69,4 @@ async def _follow(state: State, name: str | None, names: list[str]) -> RunOutcom
         if found.status is TaskStatus.FAILED:
             raise stored_error(found)
         result = await task_result(store, found, settings)
-        return RunOutcome(found, result, fresh=watched, folder=settings.task_dir(found.id))
+        return RunOutcome(found, result, fresh=watched, folder=settings.folder_of(found))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from autotuner.contracts.engine import Catalogue, CatalogueParameter
     from autotuner.planning.argv import ArgvProblem
-    from autotuner.services.catalogues import CatalogueSummary, Change
+    from autotuner.services.catalogues import Change
 
 REFUSED = 2
 
@@ -45,57 +45,31 @@ def list_engines(state: State) -> None:
 
     Exit code: 0.
     """
-    from autotuner.services.catalogues import summaries
+    from autotuner.services.engine_listing import list_engines as known_engines
 
-    known = summaries(state.settings())
-    listed = _engines(known)
+    listed = known_engines(state.settings())
     if state.json:
-        say_json(listed)
+        say_json([entry.model_dump(mode="json") for entry in listed])
         return
     rows = [
         (
-            entry["name"],
-            ", ".join(map(str, aliases)) if isinstance(aliases := entry.get("aliases"), list) else "",
-            entry.get("parameters"),
-            entry["version"] or "cannot be started here",
-            "predicted figures" if entry.get("predicted") else entry["remedy"],
+            entry.name,
+            ", ".join(entry.aliases),
+            entry.parameters,
+            entry.version or "cannot be started here",
+            "predicted figures" if entry.predicted else entry.remedy,
         )
         for entry in listed
     ]
     show(table(("engine", "also", "parameters", "version", ""), rows))
     catalogues = [
-        (name, one.version, one.flags, one.commonly_tuned, "learned" if one.learned else "", one.source)
-        for name, versions in known.items()
-        for one in versions
+        (entry.name, one.version, one.flags, one.commonly_tuned, "learned" if one.learned else "", one.source)
+        for entry in sorted(listed, key=lambda entry: entry.name)
+        for one in entry.catalogues
     ]
     say()
     headers = ("engine", "catalogue of", "parameters", "commonly tuned", "", "from")
     show(table(headers, catalogues, title="Catalogues"))
-
-
-def _engines(known: dict[str, list[CatalogueSummary]]) -> list[dict[str, object]]:
-    """Those that can be tuned, the default first, then those of which only the parameters are known."""
-    from autotuner.contracts.engine import Runtime
-    from autotuner.contracts.errors import AutotunerError
-    from autotuner.engines.registry import ENGINES
-    from autotuner.engines.registry import engine as load
-
-    listed: list[dict[str, object]] = []
-    for name in ENGINES.names():
-        entry: dict[str, object] = {"name": name}
-        try:
-            found = load(name)
-            entry |= {"aliases": list(found.aliases), "parameters": len(found.catalogue.parameters)}
-            entry |= {"predicted": found.predicted, "version": found.check_runtime(Runtime()).version, "remedy": None}
-        except AutotunerError as error:
-            entry |= {"version": None, "remedy": f"{error.what}: {error.remedy}"}
-        listed.append(entry)
-    for name in sorted(known.keys() - set(ENGINES.names())):
-        only = {"name": name, "aliases": [], "parameters": known[name][0].flags, "predicted": False, "version": None}
-        listed.append({**only, "remedy": "only its command line is known: show, diff and check"})
-    for entry in listed:
-        entry["catalogues"] = [one.model_dump(mode="json") for one in known.get(str(entry["name"]), [])]
-    return listed
 
 
 @engine.command(name="show")
@@ -131,6 +105,7 @@ def show_engine(
     """
     from autotuner.planning.resolve import find_parameter
     from autotuner.services.catalogues import catalogue
+    from autotuner.services.engine_listing import ParameterQuery, matches
 
     found = catalogue(name, version, state.settings())
     if parameter is not None:
@@ -138,22 +113,14 @@ def show_engine(
         if one is not None:
             _show_one(state, one)
         return
-    listed = [
-        entry
-        for entry in found.parameters
-        if (entry.commonly_tuned or not tuned) and (entry.dangerous or not dangerous) and _holds(entry, search)
-    ]
+    query = ParameterQuery(search=search, commonly_tuned=tuned, dangerous=dangerous or None)
+    listed = [entry for entry in found.parameters if matches(entry, query)]
     if state.json:
         data = found.model_dump(mode="json", exclude={"parameters", "reserved", "gone"})
         say_json({**data, "parameters": [entry.model_dump(mode="json") for entry in listed]})
         return
     say(f"{found.engine} {found.version}: {len(listed)} parameters")
     show(_parameters(listed))
-
-
-def _holds(entry: CatalogueParameter, text: str | None) -> bool:
-    wanted = (text or "").lower()
-    return any(wanted in place.lower() for place in (*entry.spellings, entry.help))
 
 
 def _parameters(listed: Iterable[CatalogueParameter]) -> RenderableType:

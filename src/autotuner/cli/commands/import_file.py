@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -18,7 +18,7 @@ SHOWN_KEYS = 12
 """Keys of the file that are listed by name."""
 
 
-@click.command("import", short_help="Make a task of a file of aiconfigurator.")
+@click.command("import", short_help="Make a task of an archive, or of a file of aiconfigurator.")
 @click.argument("path", metavar="FILE|FOLDER")
 @click.option("--engine", metavar="NAME", help="Engine of the task; default: the one that the file names.")
 @click.option("--experiment", metavar="NAME", help="This experiment of a file that has several.")
@@ -31,29 +31,57 @@ SHOWN_KEYS = 12
     metavar="FILE|FOLDER",
     help="Where to write the task; several tasks need a folder.",
 )
+@click.option(
+    "--on-conflict",
+    type=click.Choice(("rename", "refuse")),
+    help="An archive whose task's name is taken: import it as NAME-2, … (rename, the default), or not at all.",
+)
 @shared_options()
 @pass_state
 def import_file(
-    state: State, path: str, engine: str | None, experiment: str | None, row: int | None, out: str | None
+    state: State,
+    path: str,
+    engine: str | None,
+    experiment: str | None,
+    row: int | None,
+    out: str | None,
+    on_conflict: Literal["rename", "refuse"] | None,
 ) -> None:
-    """Make a task document of a file of NVIDIA's aiconfigurator, or of a folder that it wrote.
+    """Make a stored task of an archive that `autotuner export --format archive` wrote, with all that it has measured;
+    or make a task document of a file of NVIDIA's aiconfigurator, or of a folder that it wrote.
 
-    Read are generator_config.yaml, best_config_topn.csv and pareto.csv, exp_config.yaml, files of experiments, and
-    those of its earlier releases. aiconfigurator itself is not needed. What came over otherwise, or not at all, is
-    listed; the file itself is kept in the task's metadata. A disaggregated deployment becomes two linked tasks.
+    An archive is checked as a whole and stored at once, or not at all. It says what its maker wants: its figures are no
+    better than where it came from, and a task that goes on runs the commands that it names.
+
+    Of aiconfigurator are read generator_config.yaml, best_config_topn.csv and pareto.csv, exp_config.yaml, files of
+    experiments, and those of its earlier releases. aiconfigurator itself is not needed. What came over otherwise, or
+    not at all, is listed; the file itself is kept in the task's metadata. A disaggregated deployment becomes two linked
+    tasks.
 
     \b
     Examples:
+      autotuner import mytask.zip
       autotuner import results/agg/top1/generator_config.yaml -o task.yaml
       autotuner import results/agg --row 2 -o task.yaml
       autotuner import exp.yaml --experiment agg_small --json
 
-    Prints the task document, or its path with -o; the report goes to stderr.
+    Prints the new task's name, or the task document, or its path with -o; the report goes to stderr.
 
     Exit codes: 0, or 2 when it is no such file, or one that cannot become a task.
     """
     from pathlib import Path
 
+    from autotuner.services.archive import is_archive
+
+    if is_archive(Path(path)):
+        from autotuner.cli.archives import import_task
+
+        if any(given is not None for given in (engine, experiment, row, out)):
+            raise click.UsageError("An archive holds one task as it is: only --on-conflict says anything of it.")
+        import_task(state, path, on_conflict=on_conflict or "rename")
+        return
+    if on_conflict is not None:
+        raise click.UsageError("--on-conflict is for archives: of other files nothing is stored.")
     from autotuner.services.aiconfigurator import Wanted, import_path
     from autotuner.services.writing import write_file
 

@@ -52,7 +52,7 @@ def report(state: State, task: str | None, kind: str, output: str | None, grid: 
     if output == "-":
         click.echo(text, nl=False)
         return
-    path = Path(output) if output is not None else settings.task_dir(found.id) / NAMES[kind]
+    path = Path(output) if output is not None else settings.folder_of(found) / NAMES[kind]
     write_file(path, text)
     if state.json:
         say_json({"task": found.name, "format": kind, "path": str(path.absolute()), "grid_note": result.grid_note})

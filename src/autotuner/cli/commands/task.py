@@ -1,9 +1,10 @@
-"""``autotuner task``: list, show, delete; what else can be asked of a task is in ``task_requests``."""
+"""``autotuner task``: list, show, delete; what else can be asked is in ``task_requests`` and ``task_purge``."""
 
 from __future__ import annotations
 
 import click
 
+from autotuner.cli.commands.task_purge import purge
 from autotuner.cli.commands.task_requests import cancel, pause, resume, retry, start
 from autotuner.cli.output import say, say_json, show, table, wait_for
 from autotuner.cli.state import State, pass_state, shared_options
@@ -23,7 +24,7 @@ def task() -> None:
     """
 
 
-for _command in (start, pause, resume, cancel, retry):
+for _command in (start, pause, resume, cancel, retry, purge):
     task.add_command(_command)
 
 
@@ -110,7 +111,7 @@ async def _show(state: State, name: str | None) -> None:
         found = await named_task(store, name)
         counts = {status.value: count for status, count in (await store.count_experiments(found.id)).items()}
         failures = await failed_starts(store, found)
-    folder = settings.task_dir(found.id)
+    folder = settings.folder_of(found)
     if state.json:
         kept = found.model_dump(mode="json", exclude={"result", "fingerprint", "next_seq", "deleted_at"})
         failed = [count.model_dump(mode="json") for count in failures]
@@ -140,6 +141,8 @@ async def _show(state: State, name: str | None) -> None:
 def delete(state: State, name: str) -> None:
     """Delete the task NAME (name or number). Its files stay, and the command says where they are.
 
+    After 30 days a running service removes both for ever; `autotuner task purge` does so when you like.
+
     \b
     Example:
       autotuner task delete demo-2
@@ -158,7 +161,7 @@ async def _delete(state: State, name: str) -> None:
     async with open_stored(settings) as store:
         found = await named_task(store, name)
         await delete_task(store, settings, found)
-    folder = settings.task_dir(found.id)
+    folder = settings.folder_of(found)
     if state.json:
         say_json({"deleted": found.name, "id": found.id, "folder": str(folder)})
     else:

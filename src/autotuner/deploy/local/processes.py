@@ -134,6 +134,18 @@ def listens(root: Process, port: int) -> bool | None:
     return None if hidden else False
 
 
+def listener(port: int) -> int | None:
+    """The process that listens on a TCP port of this host; None if there is none, or it is somebody else's."""
+    sockets = _listening_sockets(port)
+    for pid in pids() if sockets else ():
+        try:
+            if not sockets.isdisjoint(open_files(pid)):
+                return pid
+        except OSError:
+            continue
+    return None
+
+
 def open_files(pid: int) -> set[str]:
     """What a process has open, as /proc shows it: paths, ``socket:[…]``, ``pipe:[…]``. OSError if it is gone."""
     folder = f"/proc/{pid}/fd"

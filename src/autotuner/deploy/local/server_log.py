@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 HEAD_BYTES = 4 << 20
 """So much of the beginning is kept: the arguments, the engine's set-up."""
@@ -110,6 +111,16 @@ class ServerLog:
         self._cut += self._size
         self._size = 0
         self._put(b"[autotuner: about %d bytes are left out here]\n" % self._cut)
+
+
+def end_of_cut(file: int, most: int = MOST_BYTES) -> int:
+    """Where a log whose middle was left out goes on with what a reader of the old one has not read; 0 for another log.
+
+    What stands before is its beginning, the line that says how much is left out, and the end of the old one.
+    """
+    head = min(HEAD_BYTES, most // 4)
+    mark = re.match(rb"\n\[autotuner: about \d+ bytes are left out here\]\n", os.pread(file, 100, head))
+    return head + mark.end() + min(TAIL_BYTES, most // 4) if mark else 0
 
 
 def _begun(data: bytes, secret: bytes) -> int:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from autotuner.services.report.json_export import finite
 from autotuner.services.report.wording import visible
 
-_VOID = frozenset({"br", "hr", "meta"})
+_VOID = frozenset({"br", "hr", "input", "link", "meta"})
 _RAW_END = re.compile(r"<(?=/(?:script|style)|!--)", re.IGNORECASE)
 
 

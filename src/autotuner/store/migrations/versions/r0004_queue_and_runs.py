@@ -1,5 +1,7 @@
 """What a service needs: the queue, workers, runs of a task, repeated requests, webhooks, and indexes for its lists."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,6 +12,18 @@ depends_on = None
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.DateTime(timezone=True)
+PRESENT = "deleted_at IS NULL AND archived_at IS NULL"
+PRESENT_INDEXES = {
+    "id": ["id", "status", "queued_at"],
+    "status": ["status", "id", "queued_at"],
+    "name": ["name_folded", "id", "status", "queued_at", "updated_at"],
+    "updated": ["updated_at", "id", "status", "queued_at"],
+}
+EXPERIMENT_INDEXES = {
+    "ix_experiments_of_all": ["status", "id", "task_id"],
+    "ix_experiments_of_task": ["task_id", "number", "status", "origin", "slo_violation"],
+    "ix_experiments_by_score": ["task_id", "objective_score", "number", "status", "origin", "slo_violation"],
+}
 
 
 def upgrade() -> None:
@@ -21,9 +35,20 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("run_of", KEY))
     op.add_column("tasks", sa.Column("archived_at", TIME))
     op.add_column("tasks", sa.Column("held_by", KEY))
-    op.create_index("ix_tasks_updated_at_id", "tasks", ["updated_at", "id"])
-    op.create_index("ix_tasks_name_folded_id", "tasks", ["name_folded", "id"])
-    op.create_index("ix_tasks_run_of", "tasks", ["run_of"])
+    for name in ("engine", "model", "objective"):
+        op.add_column("tasks", sa.Column(name, sa.Text()))
+    op.add_column("tasks", sa.Column("best_score", sa.Double()))
+    op.add_column("experiments", sa.Column("slo_violation", sa.Boolean()))
+    _fill()
+    op.create_index("ix_tasks_run_of_id", "tasks", ["run_of", "id"])
+    for name, columns in PRESENT_INDEXES.items():
+        op.create_index(
+            f"ix_tasks_present_{name}",
+            "tasks",
+            columns,
+            sqlite_where=sa.text(PRESENT),
+            postgresql_where=sa.text(PRESENT),
+        )
     op.create_index(
         "ix_tasks_queue",
         "tasks",
@@ -31,8 +56,8 @@ def upgrade() -> None:
         sqlite_where=sa.text("queued_at IS NOT NULL"),
         postgresql_where=sa.text("queued_at IS NOT NULL"),
     )
-    op.create_index("ix_experiments_status_id", "experiments", ["status", "id"])
-    op.create_index("ix_experiments_task_id_objective_score", "experiments", ["task_id", "objective_score"])
+    for name, columns in EXPERIMENT_INDEXES.items():
+        op.create_index(name, "experiments", columns)
     failed, retried = sa.text("status = 'failed'"), sa.text("type = 'experiment_retried'")
     op.create_index(
         "ix_attempts_failed", "attempts", ["task_id", "experiment_id"], sqlite_where=failed, postgresql_where=failed
@@ -90,16 +115,55 @@ def downgrade() -> None:
     """Drop them."""
     for table in ("webhook_deliveries", "idempotency_keys", "workers"):
         op.drop_table(table)
-    for index, table in (
-        ("ix_events_retried", "events"),
-        ("ix_attempts_failed", "attempts"),
-        ("ix_experiments_task_id_objective_score", "experiments"),
-        ("ix_experiments_status_id", "experiments"),
-        ("ix_tasks_queue", "tasks"),
-        ("ix_tasks_run_of", "tasks"),
-        ("ix_tasks_name_folded_id", "tasks"),
-        ("ix_tasks_updated_at_id", "tasks"),
-    ):
-        op.drop_index(index, table)
+    op.drop_index("ix_events_retried", "events")
+    op.drop_index("ix_attempts_failed", "attempts")
+    for index in EXPERIMENT_INDEXES:
+        op.drop_index(index, "experiments")
+    for index in ("ix_tasks_queue", "ix_tasks_run_of_id", *(f"ix_tasks_present_{name}" for name in PRESENT_INDEXES)):
+        op.drop_index(index, "tasks")
+    op.drop_column("experiments", "slo_violation")
+    for column in ("best_score", "objective", "model", "engine"):
+        op.drop_column("tasks", column)
     for column in ("held_by", "archived_at", "run_of", "run", "worker_id", "queued_at", "priority"):
         op.drop_column("tasks", column)
+
+
+def _part(document: dict[str, Any], block: str) -> dict[str, Any]:
+    found = document.get(block)
+    return found if isinstance(found, dict) else {}
+
+
+def _fill() -> None:
+    """What lists show of the tasks and experiments that are there."""
+    connection = op.get_bind()
+    tasks = sa.table(
+        "tasks",
+        sa.column("id", KEY),
+        *(sa.column(name, sa.JSON()) for name in ("document", "identity", "result")),
+        *(sa.column(name, sa.Text()) for name in ("engine", "model", "objective")),
+        sa.column("best_score", sa.Double()),
+    )
+    for task_id in connection.execute(sa.select(tasks.c.id)).scalars().all():
+        row = connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).mappings().one()
+        document = row["document"]
+        winner = (row["result"] or {}).get("winner") or {}
+        connection.execute(
+            sa.update(tasks)
+            .where(tasks.c.id == task_id)
+            .values(
+                engine=row["identity"].get("engine") or document.get("base_runtime"),
+                model=_words(_part(document, "model").get("id_or_path")),
+                objective=_words(_part(document, "optimization").get("objective")),
+                best_score=winner.get("score") if isinstance(winner.get("score"), int | float) else None,
+            )
+        )
+    experiments = sa.table("experiments", sa.column("slo", sa.JSON()), sa.column("slo_violation", sa.Boolean()))
+    connection.execute(
+        sa.update(experiments)
+        .where(experiments.c.slo.is_not(None))
+        .values(slo_violation=experiments.c.slo["slo_violation"].as_boolean())
+    )
+
+
+def _words(value: object) -> str | None:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value if isinstance(value, str) else None

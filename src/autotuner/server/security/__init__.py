@@ -1,0 +1,1 @@
+"""What stands before every request: who may ask, from where, and with how much; and what every answer says."""
