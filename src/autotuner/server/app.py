@@ -101,7 +101,6 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("inference-autotuner"),
         lifespan=lifespan,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
         docs_url=None,  # its page would load script from elsewhere; ours is made of the same document
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,  # of calls that do not say theirs
