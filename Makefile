@@ -80,7 +80,7 @@ lint: $(DEV)/.project ## Check style, format and types
 	$(DEV)/bin/ruff format --check
 	$(DEV)/bin/mypy
 
-test: lint _openmp _postgresql _curl ## Lint, then run every test not marked slow
+test: lint _openmp _postgresql _curl _chromium ## Lint, then run every test not marked slow
 	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest -m 'not slow' $(in_parallel)
 
 test-all: lint _openmp _postgresql _chromium _curl ## Lint, then run every test but those of test-vllm

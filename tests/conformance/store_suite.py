@@ -475,6 +475,38 @@ class StoreSuite:
         completed = NewEvent(type=EventType.EXPERIMENT_COMPLETED)
         await store.finish_experiment(failed.id, completed, status=ExperimentStatus.SUCCESS)
 
+    async def test_what_failed_and_when_it_was_opened_again_is_found(self, store: Store) -> None:
+        task, other = await store.create_task(new_task()), await store.create_task(new_task("other"))
+        failed, good, recovered = [await add_experiment(store, task, f"i{number}") for number in range(3)]
+        elsewhere = await add_experiment(store, other)
+        assert await store.list_openings(task.id) == {}
+        ended = [
+            (failed, AttemptStatus.FAILED, ExperimentStatus.FAILED, True),
+            (good, AttemptStatus.SUCCESS, ExperimentStatus.SUCCESS, False),
+            (recovered, AttemptStatus.FAILED, None, False),
+            (failed, AttemptStatus.FAILED, None, False),
+            (failed, AttemptStatus.FAILED, ExperimentStatus.FAILED, True),
+            (recovered, AttemptStatus.SUCCESS, ExperimentStatus.SUCCESS, False),
+            (elsewhere, AttemptStatus.FAILED, ExperimentStatus.FAILED, True),
+        ]
+        for experiment, status, outcome, again in ended:
+            attempt = await store.start_attempt(experiment.id, reason=AttemptReason.FIRST, host={})
+            await store.finish_attempt(attempt.id, status=status)
+            if outcome is not None:
+                event = NewEvent(type=EventType.EXPERIMENT_FAILED)
+                await store.finish_experiment(experiment.id, event, status=outcome)
+            if again:
+                await store.reopen_experiment(experiment.id)
+        assert await store.list_openings(task.id) == {failed.id: [1, 3]}
+        experiments = await store.list_experiments(task.id, bulk=False, failed=True)
+        assert [e.number for e in experiments] == [failed.number, recovered.number]
+        attempts = await store.list_attempts(task.id, bulk=False, failed=True)
+        assert attempts == [a for a in await store.list_attempts(task.id, bulk=False) if a.experiment_id != good.id]
+        for unknown in (store.list_experiments(10**6, failed=True), store.list_attempts(10**6, failed=True)):
+            with pytest.raises(AutotunerError) as caught:
+                await unknown
+            assert caught.value.code is ErrorCode.NOT_FOUND
+
     async def test_an_attempt_ends_once(self, store: Store) -> None:
         task = await store.create_task(new_task())
         experiment = await add_experiment(store, task)

@@ -13,6 +13,7 @@ from schemathesis import Case, Response
 from schemathesis.core import NOT_SET
 from schemathesis.core.parameters import ParameterLocation
 from seeded import Seeded
+from served import HEADERS
 
 KINDS = {
     "task_id": "tasks",
@@ -67,9 +68,10 @@ def move(case: Case, there: Seeded, rng: random.Random) -> None:
                 # Of the same type: a part that no longer fits the schema would count as wrong.
                 case.path_parameters[name] = str(known) if isinstance(generated, str) else known
     if case.query and not is_wrong(case, ParameterLocation.QUERY):
-        _thin(case.query, _declared(case, "query"), rng)
-    if case.headers and not is_wrong(case, ParameterLocation.HEADER):
-        _thin(case.headers, _declared(case, "header"), rng)
+        _thin(case.query, _declared(case, ParameterLocation.QUERY), rng)
+    if not is_wrong(case, ParameterLocation.HEADER):
+        _thin(case.headers, _declared(case, ParameterLocation.HEADER) | set(HEADERS), rng)
+        case.headers.update(HEADERS)
     if case.body is not NOT_SET and not is_wrong(case, ParameterLocation.BODY):
         found = examples(case.operation.definition.raw, case.operation.schema.raw_schema)
         if found and rng.random() < EXAMPLE_SHARE:
@@ -131,12 +133,12 @@ def _can_be_read(place: str, document: Mapping[str, Any]) -> bool:
     )
 
 
-def _declared(case: Case, location: str) -> set[str]:
+def _declared(case: Case, location: ParameterLocation) -> set[str]:
     """Required parameters of an operation, in one place."""
     return {
         parameter.name
         for parameter in case.operation.iter_parameters()
-        if str(parameter.location) == location and parameter.is_required
+        if parameter.location is location and parameter.is_required
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,10 +26,11 @@ from autotuner.server.routers.aiconfigurator import EXAMPLE
 from autotuner.services.aiconfigurator import Wanted, import_text
 from autotuner.services.aiconfigurator_tasks import store_imported
 from autotuner.services.documents import demo_document
-from autotuner.services.pending import create_pending
+from autotuner.services.planning import plan_document
 from autotuner.services.presets import create_preset
 from autotuner.services.profiles import open_profiles
 from autotuner.services.settings import Settings
+from autotuner.services.task_editing import create_task
 from autotuner.services.tasks import run_task
 from autotuner.store.sql_store import SqlStore, open_store
 
@@ -89,7 +91,8 @@ class Seeded:
         for _ in range(ENOUGH - sum(not preset.is_system for preset in presets)):
             await self._new_preset()
         if not await self._imported_tasks():
-            await store_imported(self.store, import_text(EXAMPLE, Wanted(), self.settings))
+            found = import_text(EXAMPLE, Wanted(), self.settings)
+            await store_imported(self.store, self.settings, found, in_thread=asyncio.to_thread)
         tasks, _ = await self.store.list_tasks(limit=200)
         there = {status: [task for task in tasks if task.status is status] for status in TaskStatus}
         for status, found in there.items():
@@ -111,7 +114,7 @@ class Seeded:
         )
         if status is TaskStatus.COMPLETED:
             return (await run_task(document, self.settings, Quiet())).task
-        task = await create_pending(self.store, document)
+        task = await create_task(self.store, plan_document(document, self.settings))
         if status is TaskStatus.PENDING:
             return task
         await self._failed_experiment(task)

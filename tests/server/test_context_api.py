@@ -34,9 +34,9 @@ async def test_profiles_are_a_bare_array(http: httpx.AsyncClient) -> None:
 async def test_a_file_in_the_configuration_folder_is_a_profile(tmp_path: Path, http: httpx.AsyncClient) -> None:
     folder = tmp_path / "config" / "profiles"
     folder.mkdir(parents=True)
-    (folder / "ours.yaml").write_text("layers: {ours: {optimization: {max_iterations: 3}}}\n")
+    (folder / "ours.yaml").write_text("name: ours\ndata: {optimization: {max_iterations: 3}}\n")
     found = (await http.get("/api/profiles/ours")).json()
-    assert found["layer_names"] == ["ours"]
+    assert found["layer_names"] == ["ours-params"]
 
 
 async def test_a_task_is_made_of_a_few_facts(http: httpx.AsyncClient) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
@@ -46,7 +49,16 @@ CHECKS = [
 ]
 
 
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Thousands of requests are not to be logged."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    yield
+    structlog.reset_defaults()
+
+
 @pytest.mark.fuzz
+@pytest.mark.usefixtures("quiet")
 def test_every_call_keeps_to_its_description(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings_ = settings_in(tmp_path)
     app = create_app(settings_)

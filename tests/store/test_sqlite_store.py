@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, event
@@ -280,3 +281,28 @@ async def test_lists_are_read_by_index(path: Path, store: Store) -> None:
             assert "SEARCH" in plan
             assert "INDEX" in plan
             assert "TEMP B-TREE" not in plan
+
+
+async def test_failures_and_openings_are_found_by_their_own_indexes(path: Path, store: SqlStore) -> None:
+    task = await store.create_task(new_task())
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(store._database._reader.sync_engine, "before_cursor_execute", note)
+    await store.list_openings(task.id)
+    await store.list_attempts(task.id, bulk=False, failed=True)
+    await store.list_experiments(task.id, bulk=False, failed=True)
+    with closing(sqlite3.connect(path)) as connection:
+        plans = [
+            " ".join(str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+            for statement, parameters in seen
+            if "failed" in str(parameters) or "experiment_retried" in statement
+        ]
+    assert len(plans) == 3
+    assert "ix_events_retried" in plans[0]
+    assert all("ix_attempts_failed" in plan for plan in plans[1:])
+    assert not [
+        plan for plan in plans if "SCAN events" in plan or "SCAN attempts" in plan or "SCAN experiments" in plan
+    ]

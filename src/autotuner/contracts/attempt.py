@@ -142,8 +142,8 @@ class ServerFacts(Frozen):
 class CoreSplit(Frozen):
     """Which cores the server and the client may use; None: not pinned."""
 
-    server: tuple[int, ...] | None = None
-    client: tuple[int, ...] | None = None
+    server: tuple[int, ...] | None = Field(None, description="numbers of the server's cores")
+    client: tuple[int, ...] | None = Field(None, description="numbers of the client's cores")
     note: str | None = Field(
         None, description="said in the plan, such as: too few cores for an undisturbed measurement"
     )

@@ -49,29 +49,29 @@ class TaskQuery(Frozen):
 class TaskSummary(Frozen):
     """A task as a list shows it: without its document and its result."""
 
-    id: int
-    name: str
+    id: int = Field(description="its number")
+    name: str = Field(description="unique among the tasks that are not deleted")
     status: TaskStatus
     engine: str | None = Field(None, description="inference engine")
     model: str | None = Field(None, description="name or path of the model")
-    objective: str | None = None
+    objective: str | None = Field(None, description="what is optimised, as in the document")
     experiments: dict[ExperimentStatus, int] = Field(default_factory=dict, description="how many have each status")
     best_score: float | None = Field(None, description="of a task that has ended: the winner's, natural units")
-    priority: int = 0
-    queued_at: datetime | None = None
-    worker_id: int | None = None
-    run: int = 1
-    run_of: int | None = None
-    elapsed_s: float = 0.0
-    stop_reason: str | None = None
-    error: dict[str, Any] | None = None
+    priority: int = Field(0, description="place in the queue: a greater number comes first")
+    queued_at: datetime | None = Field(None, description="since when it waits for a worker, or is one's")
+    worker_id: int | None = Field(None, description="the worker that has claimed it")
+    run: int = Field(1, description="how often it was begun from nothing")
+    run_of: int | None = Field(None, description="an archived run: the task whose run it was")
+    elapsed_s: float = Field(0.0, description="running time over all starts, seconds")
+    stop_reason: str | None = Field(None, description="why the search ended; null: it has not")
+    error: dict[str, Any] | None = Field(None, description="why it failed: code, what, why, remedy; null: it did not")
     next_seq: int = Field(description="number of the next event")
-    created_at: datetime
-    updated_at: datetime
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    deleted_at: datetime | None = None
-    archived_at: datetime | None = None
+    created_at: datetime = Field(description="when it was made")
+    updated_at: datetime = Field(description="when anything of it changed last")
+    started_at: datetime | None = Field(None, description="when it was started first; null: not yet")
+    finished_at: datetime | None = Field(None, description="when it ended last; null: not yet")
+    deleted_at: datetime | None = Field(None, description="when it was deleted; null: it is there")
+    archived_at: datetime | None = Field(None, description="when this run was archived; null: the present one")
 
 
 class ExperimentQuery(Frozen):
@@ -92,32 +92,32 @@ class ExperimentQuery(Frozen):
 class ExperimentItem(Frozen):
     """An experiment as a list shows it: its figures without the raw results."""
 
-    id: int
-    task_id: int
-    number: int
+    id: int = Field(description="its number in the store")
+    task_id: int = Field(description="number of its task")
+    number: int = Field(description="0 for the baseline; unique within the task")
     origin: ExperimentOrigin
-    label: str | None = None
+    label: str | None = Field(None, description="name of a reference; null: it has none")
     status: ExperimentStatus
-    parameters: dict[str, Scalar]
-    metrics: dict[str, Any] | None = None
-    objective_score: float | None = None
-    slo: dict[str, Any] | None = None
-    failure: Failure | None = None
-    created_at: datetime
-    finished_at: datetime | None = None
+    parameters: dict[str, Scalar] = Field(description="the configuration")
+    metrics: dict[str, Any] | None = Field(None, description="figures by name, without raw results; null: none yet")
+    objective_score: float | None = Field(None, description="natural units; null: none yet")
+    slo: dict[str, Any] | None = Field(None, description="verdict by SLO; null: none yet")
+    failure: Failure | None = Field(None, description="why it failed; null: it did not")
+    created_at: datetime = Field(description="when it was made")
+    finished_at: datetime | None = Field(None, description="when it ended; null: not yet")
 
 
 class AttemptItem(Frozen):
     """A server start as a list shows it."""
 
-    id: int
-    number: int
-    reason: str
+    id: int = Field(description="its number in the store")
+    number: int = Field(description="1, 2, … within the experiment")
+    reason: str = Field(description="why it was started")
     status: AttemptStatus
-    phase_seconds: dict[str, float] = Field(default_factory=dict)
-    failure: Failure | None = None
-    started_at: datetime
-    finished_at: datetime | None = None
+    phase_seconds: dict[str, float] = Field(default_factory=dict, description="seconds by phase")
+    failure: Failure | None = Field(None, description="why it failed; null: it did not")
+    started_at: datetime = Field(description="when it was started")
+    finished_at: datetime | None = Field(None, description="when it ended; null: not yet")
 
 
 class ListingStore(Protocol):
@@ -133,6 +133,9 @@ class ListingStore(Protocol):
 
     async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:
         """Some experiments, in the order of ``ids``. AutotunerError(NOT_FOUND)."""
+
+    async def optimization_of(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """The block ``optimization`` of some tasks' documents; tasks that are not there are left out."""
 
     async def tasks_before(self, task_id: int) -> int:
         """How many queued tasks come before a queued one; 0 for one that is not queued. AutotunerError(NOT_FOUND)."""

@@ -99,9 +99,9 @@ class NewEvent(Frozen):
 class NewTask(Frozen):
     """A task to store."""
 
-    name: str
+    name: str = Field(description="unique among the tasks that are not deleted")
     document: dict[str, Any] = Field(description="the whole document with its defaults")
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: dict[str, Any] = Field(default_factory=dict, description="what is searched, as in a document")
     fingerprint: str = Field(description="hash of what must not change between runs")
     identity: dict[str, Any] = Field(
         default_factory=dict, description="what the fingerprint is made of, for the difference"
@@ -109,20 +109,20 @@ class NewTask(Frozen):
 
 
 class TaskRecord(NewTask):
-    """A stored task."""
+    """A stored task. Times are UTC."""
 
-    id: int
+    id: int = Field(description="its number")
     status: TaskStatus
     next_seq: int = Field(description="number of the next event")
-    created_at: datetime
-    updated_at: datetime
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
+    created_at: datetime = Field(description="when it was made")
+    updated_at: datetime = Field(description="when anything of it changed last")
+    started_at: datetime | None = Field(None, description="when it was started first; null: not yet")
+    finished_at: datetime | None = Field(None, description="when it ended last; null: not yet")
     elapsed_s: float = Field(0.0, description="running time over all runs, seconds")
     result: dict[str, Any] | None = Field(None, description="the final report's figures")
-    error: dict[str, Any] | None = None
-    stop_reason: str | None = None
-    deleted_at: datetime | None = None
+    error: dict[str, Any] | None = Field(None, description="why it failed: code, what, why, remedy; null: it did not")
+    stop_reason: str | None = Field(None, description="why the search ended; null: it has not")
+    deleted_at: datetime | None = Field(None, description="when it was deleted; null: it is there")
     priority: int = Field(0, description="place in the queue: a greater number comes first")
     queued_at: datetime | None = Field(None, description="since when it waits for a worker, or is one's")
     worker_id: int | None = Field(None, description="the worker that has claimed it")
@@ -258,8 +258,13 @@ class Store(Protocol):
     async def get_experiment(self, experiment_id: int) -> ExperimentRecord:
         """One experiment."""
 
-    async def list_experiments(self, task_id: int, *, bulk: bool = True) -> list[ExperimentRecord]:
-        """All experiments of a task, by number; without ``bulk`` their metrics lack ``raw_results``."""
+    async def list_experiments(
+        self, task_id: int, *, bulk: bool = True, failed: bool = False
+    ) -> list[ExperimentRecord]:
+        """All experiments of a task, by number; without ``bulk`` their metrics lack ``raw_results``.
+
+        ``failed``: only those that failed, or of which a start failed.
+        """
 
     async def count_experiments(self, task_id: int) -> dict[ExperimentStatus, int]:
         """How many experiments of a task have each status; those that none has are left out."""
@@ -328,15 +333,21 @@ class Store(Protocol):
         """
 
     async def list_attempts(
-        self, task_id: int, *, experiment_id: int | None = None, bulk: bool = True
+        self, task_id: int, *, experiment_id: int | None = None, bulk: bool = True, failed: bool = False
     ) -> list[AttemptRow]:
-        """Attempts in the order of their start; without ``bulk`` they come without job and host."""
+        """Attempts in the order of their start; without ``bulk`` they come without job and host.
+
+        ``failed``: all those of the experiments that failed, or of which a start failed.
+        """
 
     async def list_commands(self, task_id: int) -> dict[int, tuple[str, ...]]:
         """By attempt, the arguments of the server that it starts; attempts that start none are left out."""
 
     async def list_measurements(self, task_id: int, *, experiment_id: int | None = None) -> list[MeasurementRow]:
         """Measurements in the order in which they were stored."""
+
+    async def list_openings(self, task_id: int) -> dict[int, list[int]]:
+        """By experiment that was opened again, how many starts it had before each time."""
 
     async def events(self, task_id: int, *, since: int = 0, limit: int = 1000) -> list[Event]:
         """Stored events of a task with seq > since, in order."""

@@ -100,18 +100,18 @@ class Traffic(Frozen):
 class Spread(Frozen):
     """How long the prompts or answers of a dataset are."""
 
-    least: int
-    median: int
-    mean: float
-    greatest: int
+    least: int = Field(description="the smallest")
+    median: int = Field(description="the one in the middle")
+    mean: float = Field(description="their mean")
+    greatest: int = Field(description="the largest")
 
 
 class Dataset(Frozen):
     """A file of requests, as it was when it was read for the plan."""
 
     path: str = Field(description="absolute")
-    sha256: str
-    requests: int = Field(ge=1)
+    sha256: str = Field(description="hash of its contents")
+    requests: int = Field(ge=1, description="how many requests it has")
     prompt_characters: Spread
     output_tokens: Spread
     duration_s: float | None = Field(None, description="from the first timestamp to the last; None without timestamps")

@@ -21,7 +21,7 @@ from autotuner.contracts.store import (
 from autotuner.contracts.values import Configuration
 from autotuner.coordinator.early_stopping import ahead_of, precise_rules, stop_rules, with_savings
 from autotuner.coordinator.ledger import FINISHED, MEASURED, duration
-from autotuner.coordinator.reopening import failed_rounds, read_openings
+from autotuner.coordinator.reopening import failed_rounds
 from autotuner.coordinator.retry_policy import NOT_OF_THE_CONFIGURATION, Decision, decide
 from autotuner.coordinator.run import Run
 from autotuner.coordinator.scorer import Scorer
@@ -106,7 +106,7 @@ async def _start(run: Run, experiment: ExperimentRecord) -> Start:
     After an interruption what is stored decides first: a start that failed for good is not repeated.
     """
     own = run.ledger.own_attempts(experiment)
-    openings = (await read_openings(run.store, run.task_id)).get(experiment.id, ()) if own else ()
+    openings = (await run.store.list_openings(run.task_id)).get(experiment.id, ()) if own else ()
     start = _ended(run, own, openings)
     while True:
         if start is not None and start.failure is not None:

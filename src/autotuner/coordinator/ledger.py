@@ -63,14 +63,19 @@ class Ledger:
         """Numbers of the experiments that were put, in order: who keeps something for each follows it from here."""
 
     @classmethod
-    async def read(cls, store: Store, task_id: int) -> Ledger:
-        """Everything stored of a task that still matters."""
+    async def read(cls, store: Store, task_id: int, *, failed: bool = False) -> Ledger:
+        """Everything stored of a task that still matters.
+
+        ``failed``: only of its experiments that failed or of which a start failed, without commands; enough to count
+        failures, and little where there are few.
+        """
         ledger = cls()
-        for experiment in await store.list_experiments(task_id, bulk=False):
+        for experiment in await store.list_experiments(task_id, bulk=False, failed=failed):
             ledger.put_experiment(experiment)
-        for attempt in await store.list_attempts(task_id, bulk=False):
+        for attempt in await store.list_attempts(task_id, bulk=False, failed=failed):
             ledger.put_attempt(attempt)
-        ledger._commands = await store.list_commands(task_id)
+        if not failed:
+            ledger._commands = await store.list_commands(task_id)
         for experiment in ledger._experiments.values():
             if experiment.number in ledger._confirmed or ledger._needs_bulk(experiment):
                 await ledger._read_bulk(store, experiment)

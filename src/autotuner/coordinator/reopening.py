@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from autotuner.contracts.attempt import AttemptStatus, FailureClass
-from autotuner.contracts.store import AttemptRow, EventType, ExperimentRecord, ExperimentStatus, Store
+from autotuner.contracts.store import AttemptRow, ExperimentRecord, ExperimentStatus, Store
 from autotuner.coordinator.ledger import Ledger
 from autotuner.coordinator.retry_policy import FailedStart, condemned
-
-Openings = Mapping[int, Sequence[int]]
-"""By experiment id: the number of its last start before each time that it was opened again."""
-
-_PAGE = 1000
-
-
-async def read_openings(store: Store, task_id: int) -> Openings:
-    """When the experiments of a task were opened again, from its events."""
-    starts: dict[int, int] = {}
-    found: dict[int, list[int]] = {}
-    since = 0
-    while page := await store.events(task_id, since=since, limit=_PAGE):
-        for event in page:
-            if event.experiment_id is None:
-                continue
-            if event.type is EventType.EXPERIMENT_STARTED:
-                starts[event.experiment_id] = starts.get(event.experiment_id, 0) + 1
-            elif event.type is EventType.EXPERIMENT_RETRIED:
-                found.setdefault(event.experiment_id, []).append(starts.get(event.experiment_id, 0))
-        since = page[-1].seq
-    return found
 
 
 def failed_rounds(ledger: Ledger, experiment: ExperimentRecord, openings: Sequence[int]) -> list[list[FailedStart]]:
@@ -54,7 +32,7 @@ async def reopen(store: Store, ledger: Ledger, task_id: int, *, condemned_too: b
     One that was measured and failed for want of a figure would fail for the same reason without being started.
     """
     failed = [e for e in ledger.experiments.values() if e.status is ExperimentStatus.FAILED]
-    openings = await read_openings(store, task_id) if failed else {}
+    openings = await store.list_openings(task_id) if failed else {}
     for experiment in failed:
         hopeless = ledger.scoring_attempt(experiment) is not None or condemned(
             failed_rounds(ledger, experiment, openings.get(experiment.id, ()))

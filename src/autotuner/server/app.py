@@ -27,11 +27,13 @@ from autotuner.server.routers import (
     aiconfigurator,
     dashboard,
     engines,
+    experiments,
     from_context,
     live,
     logs,
     presets,
     profiles,
+    results,
     system,
     task_control,
     tasks,
@@ -42,6 +44,7 @@ from autotuner.server.security.described import describe as describe_refusals
 from autotuner.server.security.guard import Guard
 from autotuner.server.security.headers import SecurityHeaders
 from autotuner.services.access_token import AccessToken
+from autotuner.services.housekeeping import kept_tidy
 from autotuner.services.settings import Settings
 from autotuner.services.webhooks.delivering import delivering
 from autotuner.store.location import parse_location
@@ -58,11 +61,13 @@ ROUTERS = (
     profiles.router,
     engines.router,
     aiconfigurator.router,
+    experiments.router,
+    results.router,
     webhooks.router,
     live.router,
     logs.router,
 )
-ARCHIVES: frozenset[tuple[str, str]] = frozenset()
+ARCHIVES = frozenset({("POST", f"{API}/tasks/import-archive")})
 """Method and path of the calls that take an archive, which may be larger than other bodies."""
 
 
@@ -83,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
             feeding(store, parse_location(settings.database), live_metrics) as feed,
             reporting(feed, store, settings),
             delivering(store, settings),
+            kept_tidy(store, settings),
         ):
             await store.seed_presets(system_presets())
             app.state.context = Context(

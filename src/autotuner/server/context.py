@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
@@ -19,7 +20,7 @@ from autotuner.store.sql_store import SqlStore
 @dataclass(frozen=True)
 class Context:
     """``store`` is open as long as the service runs, and ``feed`` reads its events. ``long_work`` runs what takes
-    seconds.
+    seconds; ``archives`` counts those that are written or read, which may take minutes.
     """
 
     settings: Settings
@@ -28,6 +29,7 @@ class Context:
     metrics: Metrics
     started_at: datetime
     long_work: LongWork = field(default_factory=LongWork)
+    archives: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
 
 def _context(connection: HTTPConnection) -> Context:

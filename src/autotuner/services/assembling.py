@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from autotuner.config.document import TaskDocument
 from autotuner.config.load import check_part, validate
@@ -16,6 +16,15 @@ from autotuner.services.profiles import open_profiles
 from autotuner.services.settings import Settings
 
 NAME = "the document"
+
+Result = TypeVar("Result")
+
+
+class InThread(Protocol):
+    """Runs what takes seconds beside the loop, under limits of its own."""
+
+    def __call__(self, work: Callable[[], Result]) -> Awaitable[Result]:
+        """What ``work`` returns or raises."""
 
 
 async def chosen_by(store: PresetStore, part: TaskDocument) -> Chosen:

@@ -10,11 +10,13 @@ from typing import Any
 from autotuner.config.load import check_part
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.store import TaskRecord
-from autotuner.services.assembling import chosen_by
+from autotuner.planning.plan import Plan
+from autotuner.services.assembling import InThread, chosen_by
 from autotuner.services.from_context import ContextRequest, ContextTask, name_stem, read_request, task_from_context
-from autotuner.services.pending import create_pending
+from autotuner.services.planning import plan_document
 from autotuner.services.profiles import open_profiles
 from autotuner.services.settings import Settings
+from autotuner.services.task_editing import create_task
 from autotuner.store.sql_store import SqlStore
 
 PAGE = 200
@@ -24,12 +26,12 @@ log = logging.getLogger(__name__)
 
 
 async def create_from_context(
-    store: SqlStore, settings: Settings, data: Mapping[str, Any]
+    store: SqlStore, settings: Settings, data: Mapping[str, Any], *, in_thread: InThread
 ) -> tuple[TaskRecord, ContextTask]:
-    """Assemble and store the task of a request; it is pending.
+    """Assemble, plan and store the task of a request; it is pending.
 
-    AutotunerError: as of ``read_request`` and ``task_from_context``; NOT_FOUND for a preset; CONFLICT for a name that
-    another task has.
+    AutotunerError: as of ``read_request``, ``task_from_context`` and ``plan_document``; NOT_FOUND for a preset;
+    CONFLICT for a name that another task has.
     """
     request = await asyncio.to_thread(read_request, dict(data))
     wanted = {"presets": list(request.presets), "merge_strategy": request.merge_strategy}
@@ -37,12 +39,13 @@ async def create_from_context(
     while True:
         names = set() if request.task_name is not None else await _names(store, request)
 
-        def assemble(taken: frozenset[str]) -> ContextTask:
-            return task_from_context(request, open_profiles(settings), settings, presets=chosen, names=taken)
+        def assembled(taken: frozenset[str] = frozenset(names)) -> tuple[ContextTask, Plan]:
+            made = task_from_context(request, open_profiles(settings), settings, presets=chosen, names=taken)
+            return made, plan_document(made.document, settings)
 
-        made = await asyncio.to_thread(assemble, frozenset(names))
+        made, plan = await in_thread(assembled)
         try:
-            task = await create_pending(store, made.document)
+            task = await create_task(store, plan)
         except AutotunerError as error:
             # Another request took the name that was free a moment ago.
             if error.code is ErrorCode.CONFLICT and request.task_name is None:

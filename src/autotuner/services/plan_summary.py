@@ -74,10 +74,10 @@ class PlanCounts(Frozen):
 class PlannedRuns(Frozen):
     """Which experiments there will be, and how many server starts."""
 
-    baseline: bool
-    references: tuple[str, ...]
-    searched: int
-    finalists: int
+    baseline: bool = Field(description="whether the baseline is measured")
+    references: tuple[str, ...] = Field(description="labels of further configurations that are measured for comparison")
+    searched: int = Field(description="most configurations of the search")
+    finalists: int = Field(description="how many are confirmed")
     confirm_starts: int = Field(description="least, of each finalist and of the baseline")
     confirm_most: int = Field(description="most, while a verdict is not clear")
     starts: int = Field(description="all server starts, with the least of the confirmation")
@@ -87,7 +87,7 @@ class PlannedRuns(Frozen):
 class PlannedGuard(Frozen):
     """What the quality guard asks, and what that costs."""
 
-    prompts: int
+    prompts: int = Field(description="how many prompts are asked")
     output_tokens: int = Field(description="of each answer")
     baseline_passes: int = Field(description="passes over the prompts at the baseline; every other configuration: one")
     least_agreement: float | None = Field(description="as the document has it, share; null: no limit")
@@ -97,36 +97,36 @@ class PlannedGuard(Frozen):
 class PlanSummary(Frozen):
     """What a task would do."""
 
-    task_name: str
-    engine: str
+    task_name: str = Field(description="name of the task")
+    engine: str = Field(description="inference engine")
     engine_version: str | None = Field(description="null: it cannot be started here")
-    predicted: bool
-    deployment: str
-    endpoint_url: str | None
-    client: str
-    models: tuple[str, ...]
-    objective_label: str
-    unit: str
-    strategy: str
-    slo_sentences: tuple[str, ...]
-    parameters: tuple[PlannedParameter, ...]
+    predicted: bool = Field(description="figures are predictions; nothing is started")
+    deployment: str = Field(description="how the server runs")
+    endpoint_url: str | None = Field(description="address of the running server that is measured; null: one is started")
+    client: str = Field(description="benchmark client")
+    models: tuple[str, ...] = Field(description="names or paths of the models to choose from")
+    objective_label: str = Field(description="what is optimised, for people")
+    unit: str = Field(description="of the objective; empty: it has none")
+    strategy: str = Field(description="how the space is searched")
+    slo_sentences: tuple[str, ...] = Field(description="the limits, one sentence each")
+    parameters: tuple[PlannedParameter, ...] = Field(description="each parameter with where its value comes from")
     counts: PlanCounts
     runs: PlannedRuns
-    load_points: tuple[str, ...]
+    load_points: tuple[str, ...] = Field(description="names of the loads that are measured")
     load_search: LoadSearch | None = Field(description="how the load is searched; null: the load points are measured")
     load_per: str = Field(description="what loads are given for: server, gpu or node")
     usual_probes: int | None = Field(description="measurements that the search usually takes in a start")
     arrivals: str | None = Field(description="when requests of an open loop start; null: there is none")
-    dataset: Dataset | None
-    scored_at: tuple[str, ...]
-    repeats: int
-    window_s: float
+    dataset: Dataset | None = Field(description="file of the requests; null: they are generated")
+    scored_at: tuple[str, ...] = Field(description="names of the load points that the score is of")
+    repeats: int = Field(description="measurements of each load point in one start")
+    window_s: float = Field(description="greatest length of one measurement, seconds")
     cores: CoreSplit
     budgets: PhaseBudgets
     quality: PlannedGuard | None = Field(description="null: answers are not compared")
     quality_reason: str = Field(description="why they are, or why not")
-    wall_clock_s: float | None
-    commands: tuple[PlannedCommand, ...]
+    wall_clock_s: float | None = Field(description="limit on the whole run, seconds; null: none")
+    commands: tuple[PlannedCommand, ...] = Field(description="the server's commands, of the first configurations")
     estimate_s: float = Field(description="with the least starts of the confirmation, seconds")
     most_s: float = Field(description="with the most of them, seconds")
     confirm_s: tuple[float, float] = Field(description="least and most time of the confirmation, seconds")
@@ -134,7 +134,7 @@ class PlanSummary(Frozen):
     layers: tuple[PlannedLayer, ...] = Field(
         (), description="what was merged below the document, the weakest first, and the keys that each of them set"
     )
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = Field(description="whole sentences")
 
 
 def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:

@@ -84,7 +84,7 @@ async def _last_host(store: Store, ledger: Ledger) -> dict[str, Any]:
 
 async def failed_starts(store: Store, task: TaskRecord) -> tuple[FailureCount, ...]:
     """The failed starts of a task by class and phase, also while it runs."""
-    return failure_counts(await Ledger.read(store, task.id))
+    return failure_counts(await Ledger.read(store, task.id, failed=True))
 
 
 async def experiments_by_number(store: Store, task: TaskRecord, numbers: list[int]) -> list[ExperimentSummary]:

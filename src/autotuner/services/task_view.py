@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from autotuner.contracts.errors import AutotunerError
 from autotuner.contracts.queue import WorkerRecord, WorkerState
 from autotuner.contracts.store import ExperimentStatus, TaskRecord, TaskStatus
-from autotuner.scoring.objectives import LATENCY, PER_GPU, TOTAL, directions, make_objectives
+from autotuner.services.health import is_live
 from autotuner.services.report.json_export import finite
+from autotuner.services.score_units import score_units
 from autotuner.services.settings import Settings
 from autotuner.services.task_lock import is_taken
 from autotuner.store.sql_store import SqlStore
@@ -25,8 +25,6 @@ BLOCKS = (
     "scheduling_config",
     "advanced_tuning_config",
 )
-SILENT_S = 20.0
-"""A worker that has been silent for longer is not counted as alive, seconds."""
 
 
 class TaskView(TaskRecord):
@@ -80,7 +78,7 @@ async def view(store: SqlStore, settings: Settings, task: TaskRecord) -> TaskVie
 async def _waiting(store: SqlStore, task: TaskRecord) -> str:
     if task.status is TaskStatus.PAUSED:
         return "it is paused; resume it"
-    workers = [worker for worker in await store.list_workers() if worker.silent_s <= SILENT_S]
+    workers = [worker for worker in await store.list_workers() if is_live(worker)]
     return why_waiting(task, workers, before=await store.tasks_before(task.id))
 
 
@@ -103,27 +101,7 @@ def _score(task: TaskRecord) -> tuple[Literal["minimize", "maximize"] | None, st
     """Direction and unit: those of the result, else what is certain before anything is measured."""
     if task.result is not None and task.result.get("unit") is not None:
         return task.result.get("direction"), task.result["unit"]
-    optimization = task.document.get("optimization") or {}
-    given = optimization.get("objective")
-    names = (given,) if isinstance(given, str) else tuple(given or ())
-    try:
-        direction = directions(names)[0]
-    except (AutotunerError, IndexError):
-        return None, None
-    units = set()
-    for figure in (PER_GPU, TOTAL):
-        try:
-            made = make_objectives(
-                names[:1],
-                throughput_metric=figure,
-                baseline_metrics={LATENCY: 1.0, figure: 1.0},
-                price_per_gpu_hour=optimization.get("price_per_gpu_hour"),
-                gpu_count=1,
-            )
-        except AutotunerError:
-            return direction, None
-        units.add(made[0].unit)
-    return direction, units.pop() if len(units) == 1 else None
+    return score_units(task.document.get("optimization") or {})
 
 
 def _finite(value: Mapping[str, Any]) -> dict[str, Any]:

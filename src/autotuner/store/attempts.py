@@ -206,9 +206,18 @@ def unended(session: Session) -> list[AttemptRow]:
     return records(AttemptRow, session.execute(query.order_by(Attempt.id)).mappings())
 
 
-def of_task(session: Session, task_id: int, *, experiment_id: int | None, bulk: bool = True) -> list[AttemptRow]:
-    """Attempts in the order of their start; without ``bulk`` without job and host."""
-    query = _owned(select_row(Attempt, but=() if bulk else ("job", "host")), Attempt, task_id, experiment_id)
+def of_task(
+    session: Session, task_id: int, *, experiment_id: int | None, bulk: bool = True, failed: bool = False
+) -> list[AttemptRow]:
+    """Attempts in the order of their start; without ``bulk`` without job and host.
+
+    ``failed``: only those of experiments that failed, or of which a start failed.
+    """
+    query = select_row(Attempt, but=() if bulk else ("job", "host"))
+    if failed:
+        query = query.where(Attempt.experiment_id.in_(experiments.with_failures(task_id))).order_by(Attempt.id)
+    else:
+        query = _owned(query, Attempt, task_id, experiment_id)
     found = records(AttemptRow, session.execute(query, execution_options=PORTIONS).mappings())
     _require_owner(session, task_id, experiment_id, found)
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, CompoundSelect, func, insert, select, text, union, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,7 @@ from autotuner.contracts.store import (
 )
 from autotuner.contracts.values import Scalar
 from autotuner.store.columns import Json
-from autotuner.store.models import Experiment
+from autotuner.store.models import Attempt, Experiment
 from autotuner.store.rows import (
     PORTIONS,
     append_event,
@@ -91,17 +91,30 @@ def get(session: Session, experiment_id: int) -> ExperimentRecord:
     return record(ExperimentRecord, row)
 
 
-def of_task(session: Session, task_id: int, *, bulk: bool = True) -> list[ExperimentRecord]:
-    """All experiments of a task, by number; without ``bulk`` their metrics lack ``raw_results``."""
-    query = select_row(Experiment).where(Experiment.task_id == task_id).order_by(Experiment.number)
-    if not bulk:
-        query = select_row(Experiment, but=["metrics"]).add_columns(lean_metrics(session))
-        query = query.where(Experiment.task_id == task_id).order_by(Experiment.number)
+def of_task(session: Session, task_id: int, *, bulk: bool = True, failed: bool = False) -> list[ExperimentRecord]:
+    """All experiments of a task, by number; without ``bulk`` their metrics lack ``raw_results``.
+
+    ``failed``: only those of ``with_failures``.
+    """
+    query = (
+        select_row(Experiment) if bulk else select_row(Experiment, but=["metrics"]).add_columns(lean_metrics(session))
+    )
+    query = query.where(Experiment.task_id == task_id).order_by(Experiment.number)
+    if failed:
+        query = query.where(Experiment.id.in_(with_failures(task_id)))
     rows = session.execute(query, execution_options=PORTIONS).mappings()
     found = records(ExperimentRecord, rows if bulk else map(lean, rows))
     if not found:
         get_task(session, task_id)
     return found
+
+
+def with_failures(task_id: int) -> CompoundSelect[int]:
+    """Ids of the experiments of a task that failed, or of which a start failed."""
+    # Spelt out: with a parameter SQLite does not see that the index of failed attempts holds them all.
+    starts = select(Attempt.experiment_id).where(Attempt.task_id == task_id, text("attempts.status = 'failed'"))
+    own = select(Experiment.id).where(Experiment.task_id == task_id, Experiment.status == ExperimentStatus.FAILED.value)
+    return union(starts, own)
 
 
 def lean_metrics(session: Session) -> ColumnElement[Any]:

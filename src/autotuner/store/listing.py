@@ -105,6 +105,12 @@ def tasks_before(session: Session, task_id: int) -> int:
     return session.execute(_by_index(first, Task, "ix_tasks_queue")).scalar_one()
 
 
+def optimization_of(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The block ``optimization`` of some tasks' documents; tasks that are not there are left out."""
+    rows = session.execute(select(Task.id, Task.document["optimization"]).where(Task.id.in_(set(ids))))
+    return {task_id: block or {} for task_id, block in rows}
+
+
 def _tasks(query: TaskQuery) -> Ids:
     """The numbers of the tasks that are wanted."""
     chosen = select(Task.id)

@@ -146,6 +146,13 @@ class Attempt(Base):
     __table_args__ = (
         UniqueConstraint("experiment_id", "number"),
         Index(None, "task_id", "id"),
+        Index(
+            "ix_attempts_failed",
+            "task_id",
+            "experiment_id",
+            sqlite_where=text("status = 'failed'"),
+            postgresql_where=text("status = 'failed'"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -192,7 +199,16 @@ class EventEntry(Base):
     """One line of a task's event log; never changed."""
 
     __tablename__ = "events"
-    __table_args__ = (Index(None, "experiment_id", "seq"),)
+    __table_args__ = (
+        Index(None, "experiment_id", "seq"),
+        Index(
+            "ix_events_retried",
+            "task_id",
+            "seq",
+            sqlite_where=text("type = 'experiment_retried'"),
+            postgresql_where=text("type = 'experiment_retried'"),
+        ),
+    )
 
     task_id: Mapped[int] = mapped_column(Key, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
     seq: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)

@@ -180,9 +180,13 @@ class SqlStore:
         """One experiment."""
         return await self._database.read(lambda session: experiments.get(session, experiment_id))
 
-    async def list_experiments(self, task_id: int, *, bulk: bool = True) -> list[ExperimentRecord]:
-        """All experiments of a task, by number."""
-        return await self._database.read(lambda session: experiments.of_task(session, task_id, bulk=bulk))
+    async def list_experiments(
+        self, task_id: int, *, bulk: bool = True, failed: bool = False
+    ) -> list[ExperimentRecord]:
+        """All experiments of a task, or those with failures, by number."""
+        return await self._database.read(
+            lambda session: experiments.of_task(session, task_id, bulk=bulk, failed=failed)
+        )
 
     async def count_experiments(self, task_id: int) -> dict[ExperimentStatus, int]:
         """How many experiments of a task have each status."""
@@ -285,11 +289,11 @@ class SqlStore:
         return await self._database.read(attempts.unended)
 
     async def list_attempts(
-        self, task_id: int, *, experiment_id: int | None = None, bulk: bool = True
+        self, task_id: int, *, experiment_id: int | None = None, bulk: bool = True, failed: bool = False
     ) -> list[AttemptRow]:
         """Attempts in the order of their start."""
         return await self._database.read(
-            lambda session: attempts.of_task(session, task_id, experiment_id=experiment_id, bulk=bulk)
+            lambda session: attempts.of_task(session, task_id, experiment_id=experiment_id, bulk=bulk, failed=failed)
         )
 
     async def list_commands(self, task_id: int) -> dict[int, tuple[str, ...]]:
@@ -301,6 +305,10 @@ class SqlStore:
         return await self._database.read(
             lambda session: attempts.measurements_of_task(session, task_id, experiment_id=experiment_id)
         )
+
+    async def list_openings(self, task_id: int) -> dict[int, list[int]]:
+        """By experiment, how many starts it had before each time that it was opened again."""
+        return await self._database.read(lambda session: tasks.openings(session, task_id))
 
     async def events(self, task_id: int, *, since: int = 0, limit: int = 1000) -> list[Event]:
         """Stored events of a task with seq > since, in order."""
@@ -446,6 +454,10 @@ class SqlStore:
     async def running_tasks(self, limit: int = 100) -> list[int]:
         """Ids of tasks that run, or wait paused."""
         return await self._database.read(lambda session: event_log.running(session, limit))
+
+    async def optimization_of(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """The block ``optimization`` of some tasks' documents."""
+        return await self._database.read(lambda session: listing.optimization_of(session, ids))
 
     async def seed_presets(self, new: Sequence[NewPreset]) -> None:
         """Store the system presets that are not there yet."""

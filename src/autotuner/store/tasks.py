@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.store import (
@@ -163,6 +163,30 @@ def events(session: Session, task_id: int, *, since: int, limit: int) -> list[Ev
     found = records(Event, rows.mappings())
     if not found:
         get(session, task_id)
+    return found
+
+
+def openings(session: Session, task_id: int) -> dict[int, list[int]]:
+    """By experiment, how many starts it had before each time that it was opened again."""
+    started = aliased(EventEntry)
+    before = (
+        select(func.count())
+        .where(
+            started.experiment_id == EventEntry.experiment_id,
+            started.seq < EventEntry.seq,
+            started.type == EventType.EXPERIMENT_STARTED.value,
+        )
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(EventEntry.experiment_id, before)
+        # Spelt out: with a parameter SQLite does not see that the index of these events holds them all.
+        .where(EventEntry.task_id == task_id, text("events.type = 'experiment_retried'"))
+        .order_by(EventEntry.seq)
+    )
+    found: dict[int, list[int]] = {}
+    for experiment_id, count in rows:
+        found.setdefault(experiment_id, []).append(count)
     return found
 
 

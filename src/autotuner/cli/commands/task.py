@@ -1,9 +1,10 @@
-"""``autotuner task``: list, show, delete; what else can be asked of a task is in ``task_requests``."""
+"""``autotuner task``: list, show, delete; what else can be asked is in ``task_requests`` and ``task_purge``."""
 
 from __future__ import annotations
 
 import click
 
+from autotuner.cli.commands.task_purge import purge
 from autotuner.cli.commands.task_requests import cancel, pause, resume, retry, start
 from autotuner.cli.output import say, say_json, show, table, wait_for
 from autotuner.cli.state import State, pass_state, shared_options
@@ -23,7 +24,7 @@ def task() -> None:
     """
 
 
-for _command in (start, pause, resume, cancel, retry):
+for _command in (start, pause, resume, cancel, retry, purge):
     task.add_command(_command)
 
 
@@ -140,6 +141,8 @@ async def _show(state: State, name: str | None) -> None:
 @pass_state
 def delete(state: State, name: str) -> None:
     """Delete the task NAME (name or number). Its files stay, and the command says where they are.
+
+    After 30 days a running service removes both for ever; `autotuner task purge` does so when you like.
 
     \b
     Example:

@@ -24,8 +24,9 @@ class EventStream(StreamingResponse):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, feed: Feed, parts: AsyncGenerator[bytes, None]) -> None:
-        super().__init__(parts, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    # FastAPI asks this signature for the usual status.
+    def __init__(self, feed: Feed, parts: AsyncGenerator[bytes, None], status_code: int = 200) -> None:
+        super().__init__(parts, status_code, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._feed = feed
         self._parts = parts
 

@@ -33,6 +33,7 @@ async function renew() {
     shown = text;
     const focused = document.activeElement && document.activeElement.id;
     live.innerHTML = text; // made by the server, in which all that users wrote is escaped
+    if (!live.querySelector(".state.running")) hideProgress();
     if (focused && document.getElementById(focused)) document.getElementById(focused).focus();
   } catch { /* the service is away; the next try tells */ }
 }
@@ -65,13 +66,20 @@ function connect() {
   };
 }
 
+function hideProgress() {
+  const bar = document.getElementById("progress");
+  if (bar) bar.hidden = true;
+  say("progress-text", "");
+}
+
 function progress(frame) {
   const bar = document.getElementById("progress");
   if (!bar) return soon();
   const data = frame.data || {};
   if (typeof data.progress_percent === "number") { bar.hidden = false; bar.value = data.progress_percent; }
   const left = typeof data.eta_s === "number" ? `, some ${Math.ceil(data.eta_s / 60)} min left` : "";
-  say("progress-text", `experiment ${data.current_experiment ?? "?"}, ${Math.round(bar.value)} %${left}`);
+  const at = typeof data.current_experiment === "number" ? `experiment ${data.current_experiment}, ` : "";
+  say("progress-text", `${at}${Math.round(bar.value)} %${left}`);
 }
 
 if (live) {

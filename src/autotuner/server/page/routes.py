@@ -33,7 +33,7 @@ async def list_page(ctx: Ctx) -> HTMLResponse:
     """The list of tasks."""
     found = await _tasks(ctx)
     live = tag("div", tasks.task_list(found), id="live", data_part="/part/tasks", data_events="/api/ws")
-    return page("Tasks", tasks.heading(found.total), live, tasks.new_task_form())
+    return page("Tasks", tasks.heading(), live, tasks.new_task_form())
 
 
 @router.get("/part/tasks")

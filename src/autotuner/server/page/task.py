@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autotuner.contracts.listing import ExperimentItem, Page, TaskSummary
 from autotuner.contracts.result import TaskResult
+from autotuner.contracts.store import ExperimentStatus
 from autotuner.server.page.frame import table
 from autotuner.server.page.tasks import progress_text, state_text
 from autotuner.services.report.markup import Child, Html, group, tag
@@ -42,7 +43,7 @@ def task_view(task: TaskSummary, result: TaskResult | None, experiments: Page[Ex
     ]
     return group(
         tag("dl", [(tag("dt", name), tag("dd", value)) for name, value in facts]),
-        _actions(state),
+        _actions(state, failed=bool(task.experiments.get(ExperimentStatus.FAILED))),
         _verdict(result),
         tag("p", one_line(f"{task.error.get('what', '')}: {task.error.get('why', '')}"), class_="banner")
         if task.error
@@ -79,11 +80,11 @@ def log(task: TaskSummary) -> Html:
     )
 
 
-def _actions(state: str) -> Html:
+def _actions(state: str, *, failed: bool) -> Html:
     buttons = [
         tag("button", words, id=f"do-{name}", data_action=name)
         for name, (words, states) in ACTIONS.items()
-        if state in states
+        if state in states and (failed or name != "retry")
     ]
     return tag("p", [(button, " ") for button in buttons], class_="actions")
 

@@ -8,7 +8,7 @@ from autotuner.contracts.listing import Page, TaskSummary
 from autotuner.contracts.store import ExperimentStatus
 from autotuner.server.page.frame import table
 from autotuner.services.report.markup import Html, group, tag
-from autotuner.services.report.wording import MISSING, counted, duration, model_name, number, one_line
+from autotuner.services.report.wording import MISSING, duration, model_name, number, one_line
 
 EXAMPLE = """\
 task_name: my-first-task
@@ -72,10 +72,10 @@ def _row(task: TaskSummary) -> Html:
     )
 
 
-def heading(total: int) -> Html:
+def heading() -> Html:
     """The title and the line that says how fresh the page is."""
     return tag(
         "header",
         tag("h1", "Tasks"),
-        tag("p", counted(total, "task"), ". ", tag("span", "", id="fresh", aria_live="polite"), class_="note"),
+        tag("p", tag("span", "", id="fresh", aria_live="polite"), class_="note"),
     )

@@ -101,7 +101,7 @@ async def import_file(
     if asked.dry_run:
         response.status_code = 200
         return ImportAnswer(items=tuple(StoredImport(imported=one, task=None) for one in found))
-    return ImportAnswer(items=tuple(await store_imported(ctx.store, found)))
+    return ImportAnswer(items=tuple(await store_imported(ctx.store, ctx.settings, found, in_thread=ctx.long_work.run)))
 
 
 @router.get(
@@ -120,7 +120,7 @@ async def export_file(
     422: the file cannot hold the task, such as one that searches several values.
     """
     task = await ctx.store.get_task(task_id)
-    made = await export_stored(ctx.store, task, FORMATS[asked.format], ctx.settings)
+    made = await export_stored(task, FORMATS[asked.format], ctx.settings)
     return ExportAnswer(format=asked.format, file=made.data, text=write(made.data), left_out=made.left_out)
 
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from autotuner.config.document import TaskDocument
 from autotuner.config.problems import DocumentError
@@ -39,7 +39,7 @@ router = APIRouter(prefix="/engines", tags=["engines"])
 DocumentData = Annotated[dict[str, Any], DescribedBy(TaskDocument)]
 """A task document as plain data; the service says what is wrong with it."""
 
-EXAMPLE_DOCUMENT: dict[str, Any] = {
+EXAMPLE_DOCUMENT: JsonValue = {
     "task_name": "first-look",
     "model": {"id_or_path": "tiny"},
     "parameters": {"n_ubatch": [16, 32]},

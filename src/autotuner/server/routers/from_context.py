@@ -8,12 +8,12 @@ from fastapi import APIRouter, Body, Response
 from fastapi.openapi.models import Example
 from pydantic import BaseModel, Field
 
-from autotuner.contracts.store import TaskRecord
 from autotuner.server.bodies import DescribedBy
 from autotuner.server.context import Ctx
 from autotuner.server.problems import documented
 from autotuner.services.context_tasks import create_from_context
 from autotuner.services.from_context import ContextRequest
+from autotuner.services.task_view import TaskView, view
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
@@ -40,7 +40,7 @@ EXAMPLES: dict[str, Example] = {
 class ContextAnswer(BaseModel):
     """The task that was made, and how its configuration came about."""
 
-    task: TaskRecord = Field(description="the task, pending")
+    task: TaskView = Field(description="the task, pending")
     applied_layers: tuple[str, ...] = Field(description="names of the layers, the weakest first")
     generated_config: dict[str, Any] = Field(description="what the layers give together, as a task document")
     warnings: tuple[str, ...] = Field(description="such as on an unknown profile, which was left out")
@@ -51,7 +51,7 @@ class ContextAnswer(BaseModel):
     status_code=201,
     responses={
         201: {"headers": {"Location": {"description": "where the task is", "schema": {"type": "string"}}}},
-        **documented(404, 409, 422, 503),
+        **documented(404, 409, 422, 501, 503),
     },
     operation_id="create_task_from_context",
     summary="Make a task from a few facts",
@@ -65,8 +65,11 @@ async def from_context(
 
     404: there is no such preset. An unknown profile is left out with a warning. 409: there is a task of that name.
     """
-    task, made = await create_from_context(ctx.store, ctx.settings, body)
+    task, made = await create_from_context(ctx.store, ctx.settings, body, in_thread=ctx.long_work.run)
     response.headers["Location"] = f"/api/tasks/{task.id}"
     return ContextAnswer(
-        task=task, applied_layers=made.applied_layers, generated_config=made.generated_config, warnings=made.warnings
+        task=await view(ctx.store, ctx.settings, task),
+        applied_layers=made.applied_layers,
+        generated_config=made.generated_config,
+        warnings=made.warnings,
     )

@@ -52,6 +52,7 @@ DOCUMENTS: dict[str, Example] = {
     "first-look": {"summary": "A first try on this machine", "value": EXAMPLE_DOCUMENT},
     "demonstration": {"summary": "Predicted figures: nothing is started", "value": demonstration()},
 }
+EXPORTED = {"type": "object", "description": "a task document"}
 TEXT = "task_name: from-a-file\nmodel: {id_or_path: tiny}\nparameters: {n_ubatch: [16, 32]}\n"
 
 
@@ -354,7 +355,7 @@ async def task_plan(ctx: Ctx, task_id: TaskId, asked: Annotated[PlanOptions, Que
     responses={
         200: {
             "description": "The task document",
-            "content": {YAML_TYPE: {"schema": {}}, "application/json": {"schema": {}}},
+            "content": {YAML_TYPE: {"schema": EXPORTED}, "application/json": {"schema": EXPORTED}},
             "headers": {"Content-Disposition": {"description": "attachment", "schema": {"type": "string"}}},
         },
         **documented(404, 422, 503),

@@ -58,6 +58,11 @@ def upgrade() -> None:
     )
     for name, columns in EXPERIMENT_INDEXES.items():
         op.create_index(name, "experiments", columns)
+    failed, retried = sa.text("status = 'failed'"), sa.text("type = 'experiment_retried'")
+    op.create_index(
+        "ix_attempts_failed", "attempts", ["task_id", "experiment_id"], sqlite_where=failed, postgresql_where=failed
+    )
+    op.create_index("ix_events_retried", "events", ["task_id", "seq"], sqlite_where=retried, postgresql_where=retried)
     op.create_table(
         "workers",
         sa.Column("id", KEY, nullable=False),
@@ -110,6 +115,8 @@ def downgrade() -> None:
     """Drop them."""
     for table in ("webhook_deliveries", "idempotency_keys", "workers"):
         op.drop_table(table)
+    op.drop_index("ix_events_retried", "events")
+    op.drop_index("ix_attempts_failed", "attempts")
     for index in EXPERIMENT_INDEXES:
         op.drop_index(index, "experiments")
     for index in ("ix_tasks_queue", "ix_tasks_run_of_id", *(f"ix_tasks_present_{name}" for name in PRESENT_INDEXES)):
