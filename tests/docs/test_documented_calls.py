@@ -1,4 +1,4 @@
-"""Every curl command of the API guide, in its order, against a service with an empty data folder."""
+"""Every curl command of the guides to API and service, in order, against a service with an empty data folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from documented import ROOT, blocks
 
-GUIDE = ROOT / "docs" / "guide" / "api.md"
+GUIDES = tuple(ROOT / "docs" / "guide" / name for name in ("api.md", "service.md"))
 EXPECTED = re.compile(r"\s+# (\d{3})$")
 CURL = 'curl() { command curl -sS -w "%{stderr}%{http_code}" "$@"; }\n'
 """Also tells the status."""
@@ -33,9 +33,9 @@ class Call:
         return self.place
 
 
-def calls() -> Iterator[Call]:
+def calls(guide: Path) -> Iterator[Call]:
     """Commands of the shell blocks: lines that end in a backslash, an open quotation mark or a here-document go on."""
-    for language, first, lines in blocks(GUIDE.read_text(encoding="utf-8")):
+    for language, first, lines in blocks(guide.read_text(encoding="utf-8")):
         if language != "sh":
             continue
         held: list[str] = []
@@ -46,11 +46,11 @@ def calls() -> Iterator[Call]:
             if line.endswith("\\") or text.count("'") % 2 or (marker and line != marker[1]):
                 continue
             found = EXPECTED.search(text)
-            yield Call(f"api.md:{number}", EXPECTED.sub("", text), found[1] if found else None)
+            yield Call(f"{guide.name}:{number}", EXPECTED.sub("", text), found[1] if found else None)
             held = []
 
 
-CALLS = list(calls())
+CALLS = [call for guide in GUIDES for call in calls(guide)]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,16 @@ def _told(server: subprocess.Popen[str]) -> dict[str, str]:
 
 def test_the_guide_calls_every_group() -> None:
     whole = "\n".join(call.text for call in CALLS if "curl" in call.text)
-    for group in ("system", "presets", "profiles", "from-context", "engines", "aiconfigurator"):
+    for group in (
+        "system",
+        "presets",
+        "profiles",
+        "from-context",
+        "engines",
+        "aiconfigurator",
+        "dashboard",
+        "webhooks",
+    ):
         assert f"/{group}" in whole
     assert {call.status for call in CALLS} >= {None, "401", "403", "404", "409", "422"}
 

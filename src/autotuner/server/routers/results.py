@@ -23,7 +23,7 @@ from autotuner.server.context import Context, Ctx
 from autotuner.server.problems import documented
 from autotuner.server.security.headers import SANDBOX
 from autotuner.server.task_answers import present
-from autotuner.services.archive import ImportedTask, archive_name, export_archive, import_archive
+from autotuner.services.archive import TaskOfArchive, archive_name, export_archive, import_archive
 from autotuner.services.deploy_bundle import DeployFiles, deploy_files
 from autotuner.services.queries import ENDED, task_result, winning_job
 from autotuner.services.report.json_export import render_json
@@ -234,7 +234,7 @@ async def get_archive(ctx: Ctx, task_id: TaskId) -> StreamingResponse:
 )
 async def post_archive(
     ctx: Ctx, request: Request, response: Response, asked: Annotated[ImportAsked, Query()]
-) -> ImportedTask:
+) -> TaskOfArchive:
     """Make a task of an archive, with all that it holds, under new numbers. It is checked as a whole, and stored at
     once or not at all. Only the token in the header lets this call through, never a page's cookie.
 
