@@ -22,9 +22,15 @@ KINDS = {
     "preset_id": "presets",
     "engine": "engines",
     "name": "profiles",
+    "path": "artefacts",
 }
 """Parameter of a path → kind of thing."""
-OF_PATHS = {"/api/tasks/{task_id}/export/aiconfigurator": {"task_id": "imported_tasks"}}
+OF_PATHS = {
+    "/api/tasks/{task_id}/export/aiconfigurator": {"task_id": "imported_tasks"},
+    "/api/experiments/{experiment_id}/logs": {"experiment_id": "logged_experiments"},
+    "/api/experiments/{experiment_id}/artefacts/{path}": {"experiment_id": "logged_experiments"},
+    "/api/experiments/{experiment_id}/reproduce": {"experiment_id": "logged_experiments"},
+}
 """The same for a path that does something with few of them only."""
 
 KNOWN_SHARE = 0.95
@@ -69,6 +75,8 @@ def move(case: Case, there: Seeded, rng: random.Random) -> None:
                 case.path_parameters[name] = str(known) if isinstance(generated, str) else known
     if case.query and not is_wrong(case, ParameterLocation.QUERY):
         _thin(case.query, _declared(case, ParameterLocation.QUERY), rng)
+        if "ids" in case.query and rng.random() < KNOWN_SHARE:
+            case.query["ids"] = ",".join(str(rng.choice(there.values("experiments"))) for _ in range(2))
     if not is_wrong(case, ParameterLocation.HEADER):
         _thin(case.headers, _declared(case, ParameterLocation.HEADER) | set(HEADERS), rng)
         case.headers.update(HEADERS)

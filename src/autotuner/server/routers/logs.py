@@ -68,7 +68,7 @@ class LogQuery(BaseModel):
     },
 )
 async def get_task_logs(
-    task_id: Annotated[int, Path(ge=1, le=MOST)],
+    task_id: Annotated[int, Path(ge=1, le=MOST, description="number of the task", examples=[1])],
     ctx: Ctx,
     asked: Annotated[LogQuery, Query()],
     last_event_id: Annotated[
