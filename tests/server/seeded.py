@@ -58,6 +58,8 @@ class Seeded:
         match kind:
             case "profiles":
                 return open_profiles(self.settings).profiles.names()
+            case "webhooks":
+                return [webhook.name for webhook in self.settings.webhooks]
             case "engines":
                 return ENGINES.names()
             case _:

@@ -31,6 +31,7 @@ from seeded import Seeded, seeded
 from served import HEADERS, settings_in
 
 from autotuner.server.app import create_app
+from autotuner.services.settings import Webhook
 
 CASES = int(os.environ.get("AUTOTUNER_FUZZ_CASES", "10000")) // 5
 """Over all operations. A case costs some ten milliseconds, so there are fewer than of other fuzz tests."""
@@ -60,7 +61,8 @@ def quiet() -> Iterator[None]:
 @pytest.mark.fuzz
 @pytest.mark.usefixtures("quiet")
 def test_every_call_keeps_to_its_description(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings_ = settings_in(tmp_path)
+    webhook = Webhook(name="ops", url="http://127.0.0.1:9/", allow_private=True)  # nobody listens there
+    settings_ = settings_in(tmp_path, webhooks=(webhook,))
     app = create_app(settings_)
     tallies: dict[str, Tally] = {}
     faults: list[str] = []

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.server.context import Context, Ctx
 from autotuner.server.live.cursor import MOST_TEXT, read_cursor
-from autotuner.server.live.event_stream import MEDIA_TYPE, EventStream, sse_of
+from autotuner.server.live.event_stream import EVENT, MEDIA_TYPE, EventStream, sse_of
 from autotuner.server.live.sockets import converse, refuse
 from autotuner.server.live.streams import Stream, all_stream, task_stream
 from autotuner.server.problems import documented, of_error, problem
@@ -59,9 +59,8 @@ LastId = Annotated[
 
 def _streams(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The answers of a stream."""
-    shape = {"type": "string", "description": "server-sent events without end; the guide to live events has their form"}
     return {
-        200: {"description": "Events", "content": {MEDIA_TYPE: {"schema": shape}}},
+        200: {"description": "Events", "content": {MEDIA_TYPE: {"schema": EVENT}}},
         **documented(*statuses, 422, 503),
     }
 
