@@ -27,6 +27,7 @@ KINDS = {
 """Parameter of a path → kind of thing."""
 OF_PATHS = {
     "/api/tasks/{task_id}/export/aiconfigurator": {"task_id": "imported_tasks"},
+    "/api/tasks/{task_id}/deploy": {"task_id": "completed_tasks"},
     "/api/experiments/{experiment_id}/logs": {"experiment_id": "logged_experiments"},
     "/api/experiments/{experiment_id}/artefacts/{path}": {"experiment_id": "logged_experiments"},
     "/api/experiments/{experiment_id}/reproduce": {"experiment_id": "logged_experiments"},
