@@ -28,6 +28,7 @@ OF_PATHS = {
     "/api/webhooks/{name}/deliveries": {"name": "webhooks"},
     "/api/webhooks/{name}/test": {"name": "webhooks"},
     "/api/tasks/{task_id}/export/aiconfigurator": {"task_id": "imported_tasks"},
+    "/api/tasks/{task_id}/deploy": {"task_id": "completed_tasks"},
     "/api/experiments/{experiment_id}/logs": {"experiment_id": "logged_experiments"},
     "/api/experiments/{experiment_id}/artefacts/{path}": {"experiment_id": "logged_experiments"},
     "/api/experiments/{experiment_id}/reproduce": {"experiment_id": "logged_experiments"},

@@ -78,6 +78,10 @@ class Seeded:
         tasks, _ = await self.store.list_tasks(limit=60)
         return [one.id for task in tasks for one in await self.store.list_experiments(task.id, bulk=False)]
 
+    async def _completed_tasks(self) -> list[Any]:
+        tasks, _ = await self.store.list_tasks(status=TaskStatus.COMPLETED, limit=20)
+        return [task.id for task in tasks]
+
     async def _logged_experiments(self) -> list[Any]:
         tasks, _ = await self.store.list_tasks(status=TaskStatus.COMPLETED, limit=20)
         attempts = [one for task in tasks for one in await self.store.list_attempts(task.id)]

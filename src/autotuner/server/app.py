@@ -100,6 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="inference-autotuner",
         version=version("inference-autotuner"),
         lifespan=lifespan,
+        redirect_slashes=False,
         docs_url=None,  # its page would load script from elsewhere; ours is made of the same document
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,  # of calls that do not say theirs
