@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, WebSocket
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.server.context import Context, Ctx
@@ -136,6 +137,10 @@ async def _converse(
             stream = _everything(ctx, SinceCursor.model_validate(asked).since)
     except AutotunerError as error:
         await refuse(socket, of_error(error))
+        return
+    except HTTPException as error:
+        full = problem(error.status_code, "http_error", str(error.detail), headers=dict(error.headers or {}))
+        await refuse(socket, full)
         return
     except ValidationError as error:
         why = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
