@@ -12,6 +12,10 @@ from pydantic import Field
 from autotuner.contracts.store import Store, TaskRecord, TaskStatus
 from autotuner.contracts.values import Frozen
 
+SILENT_S = 20.0
+"""A worker that has been silent for longer counts as gone, seconds: it has lost its claims, but a task that it does run
+keeps its lock."""
+
 
 class WorkerState(StrEnum):
     """What a worker does."""

@@ -16,8 +16,6 @@ from autotuner.contracts.queue import NewWorker, QueueStore, WorkerState
 from autotuner.worker.patience import Patience
 
 BEAT_S = 5.0
-SILENT_S = 20.0
-"""A worker that has been silent for longer has lost its claims, seconds; a task that it does run keeps its lock."""
 FORGOTTEN_S = 3600.0
 """Rows of workers that have been silent for longer are removed, seconds; until then they can be seen."""
 LEAVING_S = 5.0

@@ -12,7 +12,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
-from autotuner.contracts.queue import NewWorker, WorkerState
+from autotuner.contracts.queue import SILENT_S, NewWorker, WorkerState
 from autotuner.contracts.store import TaskRecord, TaskStatus
 from autotuner.services.requests import cancel_left_behind
 from autotuner.services.result_files import write_result_files
@@ -21,7 +21,7 @@ from autotuner.services.tasks import RunOutcome, run_queued
 from autotuner.store.sql_store import SqlStore
 from autotuner.worker.observer import LoggingObserver
 from autotuner.worker.patience import Patience
-from autotuner.worker.presence import SILENT_S, Presence
+from autotuner.worker.presence import Presence
 
 POLL_S = 1.0
 """How often an idle worker looks at the queue if nothing wakes it, seconds."""
