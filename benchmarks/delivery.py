@@ -43,6 +43,7 @@ from autotuner.services.settings import Settings
 from autotuner.store import open_store, upgrade
 
 TARGET_S = 0.020
+TOKEN = "token-of-this-benchmark-0123456789"  # noqa: S105  # of a service that lives as long as it does
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -53,7 +54,7 @@ def serve(url: str, folder: str, descriptor: int, protocol: str) -> None:
     """The service on a socket that was bound for it."""
     listening = socket.socket(fileno=descriptor)
     options: dict[str, Any] = {**WEBSOCKETS, **({"ws": "websockets-sansio"} if protocol == "plain" else {})}
-    app = create_app(Settings(data_dir=Path(folder), database=url))
+    app = create_app(Settings(data_dir=Path(folder), database=url, token=TOKEN))
     uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5, **options)).run([listening])
 
 
@@ -97,6 +98,7 @@ class Client(asyncio.Protocol):
         lines = (
             f"GET {self._path} HTTP/1.1",
             "Host: 127.0.0.1",
+            f"Authorization: Bearer {TOKEN}",
             "Upgrade: websocket",
             "Connection: Upgrade",
             f"Sec-WebSocket-Key: {key}",

@@ -1,4 +1,4 @@
-"""Every curl command of the API guide, in its order, against a service with an empty data folder."""
+"""Every curl command of the guides to API and service, in order, against a service with an empty data folder."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from documented import ROOT, blocks
 
-GUIDE = ROOT / "docs" / "guide" / "api.md"
+GUIDES = tuple(ROOT / "docs" / "guide" / name for name in ("api.md", "service.md"))
 EXPECTED = re.compile(r"\s+# (\d{3})$")
-CURL = 'curl() { command curl -sS -w "%{stderr}%{http_code}" "$@"; }\n'
+CURL = 'curl() { command curl -sS -w "%{stderr}status=%{http_code}" "$@"; }\n'
 """Also tells the status."""
 
 
@@ -33,9 +34,9 @@ class Call:
         return self.place
 
 
-def calls() -> Iterator[Call]:
+def calls(guide: Path) -> Iterator[Call]:
     """Commands of the shell blocks: lines that end in a backslash, an open quotation mark or a here-document go on."""
-    for language, first, lines in blocks(GUIDE.read_text(encoding="utf-8")):
+    for language, first, lines in blocks(guide.read_text(encoding="utf-8")):
         if language != "sh":
             continue
         held: list[str] = []
@@ -46,16 +47,23 @@ def calls() -> Iterator[Call]:
             if line.endswith("\\") or text.count("'") % 2 or (marker and line != marker[1]):
                 continue
             found = EXPECTED.search(text)
-            yield Call(f"api.md:{number}", EXPECTED.sub("", text), found[1] if found else None)
+            yield Call(f"{guide.name}:{number}", EXPECTED.sub("", text), found[1] if found else None)
             held = []
 
 
-CALLS = list(calls())
+CALLS = [call for guide in GUIDES for call in calls(guide)]
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
     """A folder to call from, and the environment with the service's address and token."""
+    with serve(tmp_path_factory) as served:
+        yield served
+
+
+@contextmanager
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A service with an empty data folder."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     folder = tmp_path_factory.mktemp("calls")
@@ -84,7 +92,16 @@ def _told(server: subprocess.Popen[str]) -> dict[str, str]:
 
 def test_the_guide_calls_every_group() -> None:
     whole = "\n".join(call.text for call in CALLS if "curl" in call.text)
-    for group in ("system", "presets", "profiles", "from-context", "engines", "aiconfigurator"):
+    for group in (
+        "system",
+        "presets",
+        "profiles",
+        "from-context",
+        "engines",
+        "aiconfigurator",
+        "dashboard",
+        "webhooks",
+    ):
         assert f"/{group}" in whole
     assert {call.status for call in CALLS} >= {None, "401", "403", "404", "409", "422"}
 
@@ -98,5 +115,5 @@ def test_a_documented_call_answers_as_it_says(service: tuple[Path, dict[str, str
     ran = subprocess.run(["bash", "-c", CURL + call.text], cwd=folder, env=env, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     if "curl" in call.text:
-        status = ran.stderr.strip()
+        status = ran.stderr.partition("status=")[2][:3]
         assert status == call.status if call.status else status.startswith("2"), f"{status} {ran.stdout[:2000]}"

@@ -24,7 +24,7 @@ class WorkerState(StrEnum):
 class NewWorker(Frozen):
     """A process that wants to claim tasks."""
 
-    name: str = Field(description="unique among the workers that live, such as <host>-<pid>")
+    name: str = Field(description="what it is called, usually <host>-<pid>")
     host: str = Field(description="name of its host")
     pid: int = Field(description="its process on that host")
     version: str = Field(description="of this program")

@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
+from server.served import HEADERS
+
 WRITER = Path(__file__).resolve().parents[2] / "store" / "appending_writer.py"
 WAIT_S = 60.0
 
@@ -23,26 +25,32 @@ Said = dict[str, Any]
 @asynccontextmanager
 async def following(address: str, path: str) -> AsyncIterator[ClientConnection]:
     """A WebSocket that is open and whose first frame, where the stream stands, was read."""
-    async with connect(address.replace("http://", "ws://") + path, max_queue=None, ping_interval=None) as socket:
-        await said(socket)
+    async with opened(address, path, max_queue=None) as socket:
+        await said(socket, heartbeats=True)
         yield socket
 
 
-async def said(socket: ClientConnection) -> Said:
-    """The next frame."""
+def opened(address: str, path: str, **options: Any) -> connect:
+    """A WebSocket with the tests' token."""
+    given = {"additional_headers": HEADERS, "ping_interval": None, "max_size": None, **options}
+    return connect(address.replace("http://", "ws://") + path, **given)
+
+
+async def said(socket: ClientConnection, *, heartbeats: bool = False) -> Said:
+    """The next frame, heartbeats left out unless they are wanted."""
     async with asyncio.timeout(WAIT_S):
-        frame = json.loads(await socket.recv())
-    assert isinstance(frame, dict)
-    return frame
+        while True:
+            frame = json.loads(await socket.recv())
+            assert isinstance(frame, dict)
+            if heartbeats or frame["type"] != "heartbeat":
+                return frame
 
 
 async def said_until(socket: ClientConnection, enough: Callable[[list[Said]], bool]) -> list[Said]:
-    """Frames until there are enough, without heartbeats."""
+    """Frames until there are enough."""
     frames: list[Said] = []
     while not enough(frames):
-        frame = await said(socket)
-        if frame["type"] != "heartbeat":
-            frames.append(frame)
+        frames.append(await said(socket))
     return frames
 
 
@@ -102,7 +110,7 @@ async def listening_by_sse(
     address: str, path: str, *, last_id: str | None = None
 ) -> AsyncIterator[AsyncIterator[tuple[str, Said]]]:
     """Server-sent events of a stream: id and data of each, comments left out."""
-    headers = {} if last_id is None else {"Last-Event-ID": last_id}
+    headers = HEADERS if last_id is None else {**HEADERS, "Last-Event-ID": last_id}
     async with (
         httpx.AsyncClient(base_url=address, timeout=WAIT_S) as client,
         client.stream("GET", path, headers=headers) as answer,

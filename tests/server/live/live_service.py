@@ -12,7 +12,7 @@ from autotuner.server.app import create_app
 from autotuner.server.live.feed import Feed
 from autotuner.services.settings import Settings
 from autotuner.store import SqlStore, upgrade
-from server.served import serving
+from server.served import serving, settings_in
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Service:
 
 
 async def served(url: str, folder: Path) -> AsyncIterator[Service]:
-    settings = Settings(data_dir=folder, database=url)
+    settings = settings_in(folder, database=url)
     await upgrade(url)
     app = create_app(settings)
     async with serving(app) as address:

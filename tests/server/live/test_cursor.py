@@ -28,7 +28,7 @@ def test_a_cursor_says_where_its_reader_stands(told: dict[int, int], later: list
     assert dict(read_cursor(positions.cursor()).items()) == expected
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=60) | st.text("abcXYZ019-_=", max_size=60), TOLD, st.integers(0, 200))
 def test_what_is_no_cursor_is_an_error_and_nothing_else(text: str, told: dict[int, int], at: int) -> None:
     good = Positions(told.items()).cursor()

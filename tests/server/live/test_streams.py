@@ -8,9 +8,8 @@ import secrets
 import socket
 from typing import Any
 
-import httpx
 import pytest
-from live_clients import following, listening_by_sse, said, said_until, seqs
+from live_clients import following, listening_by_sse, opened, said, said_until, seqs
 from live_service import Service
 from sqlalchemy import delete
 from websockets.asyncio.client import connect
@@ -25,6 +24,7 @@ from autotuner.store.database import sync_engine
 from autotuner.store.location import parse_location
 from autotuner.store.models import EventEntry
 from conformance.store_suite import new_task
+from server.served import client
 
 PENDING = TaskStatus.PENDING
 
@@ -53,9 +53,8 @@ def forget(service: Service, task_id: int, below: int) -> None:
 async def test_below_the_horizon_a_resync_comes_first(service: Service) -> None:
     task = await task_with_events(service, 5)
     await asyncio.to_thread(forget, service, task, 4)
-    ws = service.address.replace("http", "ws")
-    async with connect(f"{ws}/api/ws/tasks/{task}?since=1") as client:
-        first = await said(client)
+    async with opened(service.address, f"/api/ws/tasks/{task}?since=1") as ws:
+        first = await said(ws)
         assert {key: first[key] for key in ("type", "task_id", "seq", "reason")} == {
             "type": "resync",
             "task_id": task,
@@ -63,18 +62,18 @@ async def test_below_the_horizon_a_resync_comes_first(service: Service) -> None:
             "reason": "below_horizon",
         }
         await touch(service, task)
-        assert (await said(client))["seq"] == 6
-    async with following(service.address, f"/api/ws/tasks/{task}?since=3") as client:
-        frames = await said_until(client, lambda frames: len(frames) == 3)
+        assert (await said(ws))["seq"] == 6
+    async with following(service.address, f"/api/ws/tasks/{task}?since=3") as ws:
+        frames = await said_until(ws, lambda frames: len(frames) == 3)
         assert seqs(frames, task) == [4, 5, 6]
-    async with connect(f"{ws}/api/ws/tasks/{task}?since=99") as client:
-        assert (await said(client))["reason"] == "ahead_of_log"
+    async with opened(service.address, f"/api/ws/tasks/{task}?since=99") as ws:
+        assert (await said(ws))["reason"] == "ahead_of_log"
     async with listening_by_sse(service.address, f"/api/sse/tasks/{task}?since=0") as events:
         place, data = await anext(events)
         assert (place, data["type"]) == ("6", "resync")
     cursor = Positions([(task, 1)]).cursor()
-    async with following(service.address, f"/api/ws?since={cursor}") as client:
-        frames = await said_until(client, lambda frames: len(frames) == 4)
+    async with following(service.address, f"/api/ws?since={cursor}") as ws:
+        frames = await said_until(ws, lambda frames: len(frames) == 4)
         assert [(frame["type"], frame["seq"]) for frame in frames] == [
             ("resync", 3),
             ("task_updated", 4),
@@ -87,11 +86,11 @@ async def test_below_the_horizon_a_resync_comes_first(service: Service) -> None:
 async def test_events_that_go_before_they_are_read_are_told_to_be_missing(on_sqlite: Service) -> None:
     service = on_sqlite
     task = await task_with_events(service, 2)
-    async with following(service.address, f"/api/ws/tasks/{task}") as client:
+    async with following(service.address, f"/api/ws/tasks/{task}") as ws:
         service.feed.told[task] = 1  # as if the feed were behind
         await asyncio.to_thread(forget, service, task, 3)
         end = await touch(service, task)
-        frames = await said_until(client, lambda frames: bool(frames) and frames[-1]["seq"] == end)
+        frames = await said_until(ws, lambda frames: bool(frames) and frames[-1]["seq"] == end)
         assert [(frame["type"], frame["seq"]) for frame in frames] == [("resync", 2), ("task_updated", 3)]
 
 
@@ -132,33 +131,27 @@ async def test_a_client_that_takes_nothing_is_closed(on_sqlite: Service, monkeyp
 def unread(service: Service, task_id: int) -> connect:
     """A client that takes little of what it is not asked for."""
     host, port = service.address.removeprefix("http://").split(":")
-    opened = socket.create_connection((host, int(port)))
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 128 * 1024)
-    return connect(
-        service.address.replace("http", "ws") + f"/api/ws/tasks/{task_id}",
-        sock=opened,
-        max_queue=1,
-        max_size=None,
-        ping_interval=None,
-    )
+    raw = socket.create_connection((host, int(port)))
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 128 * 1024)
+    return opened(service.address, f"/api/ws/tasks/{task_id}", sock=raw, max_queue=1)
 
 
 async def test_what_means_nothing_gets_an_error_and_the_connection_stays(on_sqlite: Service) -> None:
     service = on_sqlite
     task = await task_with_events(service, 1)
-    async with following(service.address, f"/api/ws/tasks/{task}") as client:
+    async with following(service.address, f"/api/ws/tasks/{task}") as ws:
         for text in ("{", "[1]", '{"type": "sing"}', b"\x00", "[" * 10_000, '"' + "x" * 60_000 + '"'):
-            await client.send(text)
-            frame = await said(client)
+            await ws.send(text)
+            frame = await said(ws)
             assert (frame["type"], frame["data"]) == ("error", {"code": "malformed"})
-        await client.send('{"type": "ping"}')
-        assert (await said(client))["type"] == "pong"
+        await ws.send('{"type": "ping"}')
+        assert (await said(ws))["type"] == "pong"
         await touch(service, task)
-        assert (await said(client))["seq"] == 2
+        assert (await said(ws))["seq"] == 2
         with pytest.raises(ConnectionClosed) as caught:
             for _ in range(sockets.MOST_ERRORS):
-                await client.send("?")
-                await said(client)
+                await ws.send("?")
+                await said(ws)
         assert caught.value.rcvd is not None
         assert caught.value.rcvd.code == 1008
 
@@ -186,12 +179,12 @@ async def test_a_wrong_request_is_refused_before_a_stream_begins(
     await task_with_events(on_sqlite, 1)
     if path.startswith("/api/ws") and not path.endswith("subscribers"):
         with pytest.raises(InvalidStatus) as caught:
-            async with connect(on_sqlite.address.replace("http", "ws") + path):
+            async with opened(on_sqlite.address, path):
                 pass
         got, body = caught.value.response.status_code, json.loads(caught.value.response.body)
     else:
-        async with httpx.AsyncClient(base_url=on_sqlite.address) as client:
-            answer = await client.get(path)
+        async with client(on_sqlite.address) as http:
+            answer = await http.get(path)
             got, body = answer.status_code, answer.json()
     assert (got, body["code"]) == (status, code)
 
@@ -201,11 +194,11 @@ async def test_there_is_a_limit_of_streams(on_sqlite: Service, monkeypatch: pyte
     task = await task_with_events(on_sqlite, 1)
     async with following(on_sqlite.address, f"/api/ws/tasks/{task}"):
         with pytest.raises(InvalidStatus) as caught:
-            async with connect(on_sqlite.address.replace("http", "ws") + "/api/ws"):
+            async with opened(on_sqlite.address, "/api/ws"):
                 pass
         assert caught.value.response.status_code == 503
-        async with httpx.AsyncClient(base_url=on_sqlite.address) as client:
-            assert (await client.get("/api/sse")).status_code == 503
+        async with client(on_sqlite.address) as http:
+            assert (await http.get("/api/sse")).status_code == 503
 
 
 async def test_heartbeats_say_where_a_stream_stands(on_sqlite: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,17 +210,18 @@ async def test_heartbeats_say_where_a_stream_stands(on_sqlite: Service, monkeypa
         following(service.address, f"/api/ws/tasks/{task}") as one,
         following(service.address, "/api/ws") as everything,
     ):
-        frame = await said(one)
+        frame = await said(one, heartbeats=True)
         assert (frame["type"], frame["seq"], frame["task_id"]) == ("heartbeat", 3, task)
-        assert dict(read_cursor((await said(everything))["cursor"]).items()) == {task: 3}
+        frame = await said(everything, heartbeats=True)
+        assert dict(read_cursor(frame["cursor"]).items()) == {task: 3}
 
 
 async def test_a_service_that_ends_says_so(on_sqlite: Service) -> None:
     task = await task_with_events(on_sqlite, 1)
-    async with following(on_sqlite.address, f"/api/ws/tasks/{task}") as client:
+    async with following(on_sqlite.address, f"/api/ws/tasks/{task}") as ws:
         on_sqlite.feed.end()
         with pytest.raises(ConnectionClosed) as caught:
-            await said(client)
+            await said(ws)
         assert caught.value.rcvd is not None
         assert caught.value.rcvd.code == 1012
     assert on_sqlite.feed.subscriber_count(task) == 0

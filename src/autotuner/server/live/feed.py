@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from autotuner.contracts.errors import AutotunerError, ErrorCode
+from starlette.exceptions import HTTPException
+
+from autotuner.contracts.errors import AutotunerError
 from autotuner.contracts.event_log import EventLog
 from autotuner.contracts.store import Event
 from autotuner.server.live.cursor import Positions
@@ -60,14 +62,10 @@ class Feed:
     # ---- following
 
     def check_room(self) -> None:
-        """AutotunerError(STORE_UNAVAILABLE) when no more streams may be opened."""
+        """HTTPException(503) when no more streams may be opened."""
         if self._ended or self._streams >= MOST_STREAMS:
-            raise AutotunerError(
-                ErrorCode.STORE_UNAVAILABLE,
-                "No more streams can be opened",
-                why="the service ends" if self._ended else f"{self._streams} are open, which is the limit",
-                remedy="Try again later, or ask for the state by REST",
-            )
+            why = "The service ends" if self._ended else f"{self._streams} streams are open, which is the limit"
+            raise HTTPException(503, f"{why}. Try again later", headers={"Retry-After": "10"})
 
     @contextmanager
     def counted(self, transport: str) -> Iterator[None]:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.store import TaskStatus
 from autotuner.server.context import Context, Ctx
-from autotuner.server.live.event_stream import MEDIA_TYPE, EventStream
+from autotuner.server.live.event_stream import EVENT, MEDIA_TYPE, EventStream
 from autotuner.server.problems import documented
 from autotuner.services.log_reading import LogStream, LogTail, log_streams, read_all, read_stream
 
@@ -55,7 +55,7 @@ class LogQuery(BaseModel):
     responses={
         200: {
             "description": "A part of the logs, or with follow=true all that comes",
-            "content": {"text/plain": {"schema": {"type": "string"}}, MEDIA_TYPE: {"schema": {"type": "string"}}},
+            "content": {"text/plain": {"schema": {"type": "string"}}, MEDIA_TYPE: {"schema": EVENT}},
             "headers": {
                 "X-Log-Next-Offset": {"description": "where the next part begins", "schema": {"type": "integer"}},
                 "X-Log-Size": {
@@ -68,7 +68,7 @@ class LogQuery(BaseModel):
     },
 )
 async def get_task_logs(
-    task_id: Annotated[int, Path(ge=1, le=MOST)],
+    task_id: Annotated[int, Path(ge=1, le=MOST, description="number of the task", examples=[1])],
     ctx: Ctx,
     asked: Annotated[LogQuery, Query()],
     last_event_id: Annotated[
