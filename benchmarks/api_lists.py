@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import json
 import os
 import random
 import signal
@@ -142,14 +141,14 @@ def served(folder: Path, database: str) -> Iterator[tuple[str, int]]:
         "AUTOTUNER_TOKEN": TOKEN,
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    command = [sys.executable, "-m", "autotuner", "serve", "--no-worker", "--port", "0", "--json"]
+    command = [sys.executable, "-m", "autotuner", "serve", "--no-worker", "--port", "0"]
     with (folder / "serve.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         line = process.stdout.readline() if process.stdout is not None else ""
         if not line:
             raise SystemExit(f"the service did not start: {(folder / 'serve.log').read_text(encoding='utf-8')}")
-        yield json.loads(line)["address"], process.pid
+        yield line.split()[-1].partition("/?")[0], process.pid
     finally:
         process.send_signal(signal.SIGINT)
         try:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from autotuner.contracts.attempt import API_KEY, CoreSplit, Handle, file_argument
+from autotuner.contracts.attempt import API_KEY, CoreSplit, FailureClass, Handle, file_argument
 from autotuner.contracts.deployment import DeploymentError
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.deploy.local import ports, processes
@@ -85,6 +85,19 @@ async def test_server_has_its_own_session_cores_and_environment(setup: Setup, mo
     assert "FAKE_API_KEY=" in environment
     assert proc_text(pid, "cmdline").split("\0")[0] == sys.executable
     await local.stop(handle, 5.0)
+
+
+async def test_a_secret_that_is_not_there_is_named(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_SECRET", raising=False)
+    job = setup.job("ok")
+    assert job.command is not None
+    for reference in ("env:NO_SUCH_SECRET", "file:/no/such/secret"):
+        env = {**job.command.env, "OWN": reference}
+        lacking = job.model_copy(update={"command": job.command.model_copy(update={"env": env})})
+        with pytest.raises(DeploymentError) as caught:
+            await LocalDeployment().start(lacking, keep)
+        assert caught.value.failure.kind is FailureClass.BAD_ARGUMENT
+        assert reference.partition(":")[2] in caught.value.failure.diagnosis
 
 
 async def test_server_ignores_no_signal_of_ours(setup: Setup) -> None:

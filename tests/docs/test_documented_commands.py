@@ -187,7 +187,8 @@ def runs_by_itself(command: Command) -> bool:
         return False
     if command.words[0] == "run":
         return command.words == ("run", "task.yaml")
-    return command.words[0] not in ("quick", "mock-server", "verify") and command.words[:2] != ("client", "install")
+    lasting = ("mock-server", "serve", "worker")
+    return command.words[0] not in ("quick", "verify", *lasting) and command.words[:2] != ("client", "install")
 
 
 MOCKS = list({command.words: command for command in ALL if command.words[:1] == ("mock-server",)}.values())

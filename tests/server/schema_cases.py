@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemathesis import Case, Response
-from schemathesis.core import NOT_SET
 from schemathesis.core.parameters import ParameterLocation
 from seeded import Seeded
 from served import HEADERS
@@ -22,15 +21,22 @@ KINDS = {
     "preset_id": "presets",
     "engine": "engines",
     "name": "profiles",
+    "path": "artefacts",
 }
 """Parameter of a path → kind of thing."""
-OF_PATHS = {"/api/tasks/{task_id}/export/aiconfigurator": {"task_id": "imported_tasks"}}
+OF_PATHS = {
+    "/api/webhooks/{name}/deliveries": {"name": "webhooks"},
+    "/api/webhooks/{name}/test": {"name": "webhooks"},
+    "/api/tasks/{task_id}/export/aiconfigurator": {"task_id": "imported_tasks"},
+    "/api/tasks/{task_id}/deploy": {"task_id": "completed_tasks"},
+    "/api/experiments/{experiment_id}/logs": {"experiment_id": "logged_experiments"},
+    "/api/experiments/{experiment_id}/artefacts/{path}": {"experiment_id": "logged_experiments"},
+    "/api/experiments/{experiment_id}/reproduce": {"experiment_id": "logged_experiments"},
+}
 """The same for a path that does something with few of them only."""
 
 KNOWN_SHARE = 0.95
 """How often a path names something that is there."""
-EXAMPLE_SHARE = 0.9
-"""How often a body that the schema allows is one of its examples: a random one is refused for what it means."""
 GIVEN_SHARE = 0.25
 """How often a query parameter or header that need not be there is."""
 
@@ -58,8 +64,11 @@ def is_wrong(case: Case, location: ParameterLocation) -> bool:
     return part is not None and part.mode.is_negative
 
 
-def move(case: Case, there: Seeded, rng: random.Random) -> None:
-    """Change a case so that more than the checks of its form is reached; wrong parts stay wrong."""
+def move(case: Case, there: Seeded, rng: random.Random, bodies: Sequence[Any]) -> None:
+    """Change a case so that more than the checks of its form is reached; wrong parts stay wrong.
+
+    ``bodies``: examples, of which the case gets one; none: its body stays.
+    """
     if case.path_parameters and not is_wrong(case, ParameterLocation.PATH):
         for name, generated in case.path_parameters.items():
             if rng.random() < KNOWN_SHARE:
@@ -69,14 +78,13 @@ def move(case: Case, there: Seeded, rng: random.Random) -> None:
                 case.path_parameters[name] = str(known) if isinstance(generated, str) else known
     if case.query and not is_wrong(case, ParameterLocation.QUERY):
         _thin(case.query, _declared(case, ParameterLocation.QUERY), rng)
+        if "ids" in case.query and rng.random() < KNOWN_SHARE:
+            case.query["ids"] = ",".join(str(rng.choice(there.values("experiments"))) for _ in range(2))
     if not is_wrong(case, ParameterLocation.HEADER):
         _thin(case.headers, _declared(case, ParameterLocation.HEADER) | set(HEADERS), rng)
         case.headers.update(HEADERS)
-    if case.body is not NOT_SET and not is_wrong(case, ParameterLocation.BODY):
-        found = examples(case.operation.definition.raw, case.operation.schema.raw_schema)
-        if found and rng.random() < EXAMPLE_SHARE:
-            case.media_type = "application/json"
-            case.body = renamed(rng.choice(found), rng)
+    if bodies:
+        case.body = renamed(rng.choice(bodies), rng)
 
 
 def examples(operation: Mapping[str, Any], document: Mapping[str, Any]) -> list[Any]:

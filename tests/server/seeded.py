@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -34,6 +35,7 @@ from autotuner.services.task_editing import create_task
 from autotuner.services.tasks import run_task
 from autotuner.store.sql_store import SqlStore, open_store
 
+LOG = "server.log"
 ENOUGH = 12
 """Tasks and presets of one's own that there are always."""
 
@@ -56,6 +58,8 @@ class Seeded:
         match kind:
             case "profiles":
                 return open_profiles(self.settings).profiles.names()
+            case "webhooks":
+                return [webhook.name for webhook in self.settings.webhooks]
             case "engines":
                 return ENGINES.names()
             case _:
@@ -73,6 +77,18 @@ class Seeded:
     async def _experiments(self) -> list[Any]:
         tasks, _ = await self.store.list_tasks(limit=60)
         return [one.id for task in tasks for one in await self.store.list_experiments(task.id, bulk=False)]
+
+    async def _completed_tasks(self) -> list[Any]:
+        tasks, _ = await self.store.list_tasks(status=TaskStatus.COMPLETED, limit=20)
+        return [task.id for task in tasks]
+
+    async def _logged_experiments(self) -> list[Any]:
+        tasks, _ = await self.store.list_tasks(status=TaskStatus.COMPLETED, limit=20)
+        attempts = [one for task in tasks for one in await self.store.list_attempts(task.id)]
+        return [one.experiment_id for one in attempts if one.job and (Path(one.job.artefact_dir) / LOG).is_file()]
+
+    async def _artefacts(self) -> list[Any]:
+        return [f"attempt-01/{LOG}"]
 
     async def _attempts(self) -> list[Any]:
         tasks, _ = await self.store.list_tasks(limit=60)
@@ -96,7 +112,8 @@ class Seeded:
         tasks, _ = await self.store.list_tasks(limit=200)
         there = {status: [task for task in tasks if task.status is status] for status in TaskStatus}
         for status, found in there.items():
-            for _ in range(2 - len(found)):
+            # One that is completed was really run, which takes a second.
+            for _ in range((1 if status is TaskStatus.COMPLETED else 2) - len(found)):
                 await self._new_task(status)
 
     async def _new_preset(self) -> None:
@@ -113,7 +130,7 @@ class Seeded:
             settings=self.settings,
         )
         if status is TaskStatus.COMPLETED:
-            return (await run_task(document, self.settings, Quiet())).task
+            return await self._with_logs((await run_task(document, self.settings, Quiet())).task)
         task = await create_task(self.store, plan_document(document, self.settings))
         if status is TaskStatus.PENDING:
             return task
@@ -127,6 +144,15 @@ class Seeded:
         }
         event = NewEvent(type=types[status])
         return await self.store.change_task(task.id, event, expected=(TaskStatus.PENDING,), status=status)
+
+    async def _with_logs(self, task: TaskRecord) -> TaskRecord:
+        """Predictions start no server, so there is no log."""
+        for attempt in await self.store.list_attempts(task.id):
+            if attempt.job is not None:
+                folder = Path(attempt.job.artefact_dir)
+                await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+                await asyncio.to_thread((folder / LOG).write_text, "ready\n")
+        return task
 
     async def _failed_experiment(self, task: TaskRecord) -> None:
         made = await self.store.add_experiment(

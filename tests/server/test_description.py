@@ -92,7 +92,7 @@ def test_every_call_says_how_it_fails(document: dict[str, Any]) -> None:
 
 def test_every_body_has_an_example(document: dict[str, Any]) -> None:
     for label, call in calls(document):
-        if "requestBody" in call:
+        if "application/json" in call.get("requestBody", {}).get("content", {}):
             assert examples(call, document), label
 
 
@@ -145,7 +145,7 @@ async def test_examples_work(document: dict[str, Any], tmp_path: Path, path: str
     """Of calls that need nothing to be there; the others' are tried by the schema test."""
     (call,) = [call for _, call in calls(document) if call["operationId"] == body]
     app = create_app(settings_in(tmp_path))
-    async with serving(app) as address, client(address) as http:
+    async with serving(app) as address, client(address, timeout=60) as http:
         for example in examples(call, document):
             answer = await http.post(path, json=example)
             assert answer.is_success, answer.text

@@ -15,7 +15,7 @@ import structlog
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
-from schema_cases import Tally, follow, move
+from schema_cases import Tally, examples, follow, move
 from schemathesis import Case, GenerationMode, openapi
 from schemathesis.checks import not_a_server_error
 from schemathesis.python import asgi
@@ -31,10 +31,12 @@ from seeded import Seeded, seeded
 from served import HEADERS, settings_in
 
 from autotuner.server.app import create_app
+from autotuner.services.settings import Webhook
 
 CASES = int(os.environ.get("AUTOTUNER_FUZZ_CASES", "10000")) // 5
 """Over all operations. A case costs some ten milliseconds, so there are fewer than of other fuzz tests."""
 WRONG_SHARE = 0.2
+RANDOM_SHARE = 0.1
 REACHED_SHARE = 0.6
 ADDRESS = "http://127.0.0.1:8000"
 REFILL_EVERY = 20
@@ -60,7 +62,8 @@ def quiet() -> Iterator[None]:
 @pytest.mark.fuzz
 @pytest.mark.usefixtures("quiet")
 def test_every_call_keeps_to_its_description(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings_ = settings_in(tmp_path)
+    webhook = Webhook(name="ops", url="http://127.0.0.1:9/", allow_private=True)  # nobody listens there
+    settings_ = settings_in(tmp_path, webhooks=(webhook,))
     app = create_app(settings_)
     tallies: dict[str, Tally] = {}
     faults: list[str] = []
@@ -72,12 +75,9 @@ def test_every_call_keeps_to_its_description(tmp_path: Path, capsys: pytest.Capt
         each = -(-CASES // len(operations))
         for operation in operations:
             tally = tallies[operation.label] = Tally()
-            for mode, number in (
-                (GenerationMode.POSITIVE, round(each * (1 - WRONG_SHARE))),
-                (GenerationMode.NEGATIVE, round(each * WRONG_SHARE)),
-            ):
+            for mode, number, bodies in _plan(operation, each):
                 try:
-                    _try(operation, mode, number, there=there, client=client, tally=tally)
+                    _try(operation, mode, number, there=there, client=client, tally=tally, bodies=bodies)
                 except Unsatisfiable:
                     assert mode is GenerationMode.NEGATIVE, f"no case of {operation.label}"
                 except (AssertionError, BaseExceptionGroup) as error:
@@ -89,9 +89,32 @@ def test_every_call_keeps_to_its_description(tmp_path: Path, capsys: pytest.Capt
     assert reached >= REACHED_SHARE * sum(tally.cases for tally in tallies.values())
 
 
+def _plan(operation: APIOperation, cases: int) -> Iterator[tuple[GenerationMode, int, list[Any]]]:
+    """Kinds of cases of an operation, how many, and the bodies that they have in place of their own.
+
+    Of what the schema allows most have an example for a body: a random one is refused for what it means.
+    """
+    wrong = round(cases * WRONG_SHARE)
+    bodies = examples(operation.definition.raw, operation.schema.raw_schema)
+    random_ones = max(1, round((cases - wrong) * RANDOM_SHARE)) if bodies else cases - wrong
+    yield GenerationMode.POSITIVE, random_ones, []
+    if bodies and cases - wrong > random_ones:
+        yield GenerationMode.POSITIVE, cases - wrong - random_ones, bodies
+    yield GenerationMode.NEGATIVE, wrong, []
+
+
 def _try(
-    operation: APIOperation, mode: GenerationMode, number: int, *, there: Seeded, client: asgi.ASGIClient, tally: Tally
+    operation: APIOperation,
+    mode: GenerationMode,
+    number: int,
+    *,
+    there: Seeded,
+    client: asgi.ASGIClient,
+    tally: Tally,
+    bodies: list[Any],
 ) -> None:
+    fixed = {"body": bodies[0], "media_type": "application/json"} if bodies else {}
+
     @settings(
         max_examples=number,
         derandomize=True,
@@ -101,11 +124,11 @@ def _try(
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet,
     )
-    @given(case=operation.as_strategy(generation_mode=mode), seed=st.integers(0, 2**32))
+    @given(case=operation.as_strategy(generation_mode=mode, **fixed), seed=st.integers(0, 2**32))
     def once(case: Case, seed: int) -> None:
         if tally.cases % REFILL_EVERY == 0:
             there.refill()
-        move(case, there, random.Random(seed))
+        move(case, there, random.Random(seed), bodies)
         response = case.call(base_url=ADDRESS, session=client, timeout=_patience(operation))
         tally.answers[response.status_code] += 1
         case.validate_response(response, checks=CHECKS)

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -16,7 +17,7 @@ from sqlalchemy import text
 
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus
 from autotuner.contracts.errors import AutotunerError, ErrorCode
-from autotuner.contracts.store import NewTask
+from autotuner.contracts.store import EventType, ExperimentStatus, NewEvent, NewTask, TaskStatus
 from autotuner.store import backup, check, migrations, open_store, schema, schema_state, upgrade
 from autotuner.store.database import sync_engine
 from autotuner.store.location import parse_location
@@ -246,3 +247,41 @@ async def test_check_finds_damage(tmp_path: Path) -> None:
         file.seek((page - 1) * size)
         file.write(b"\xff" * size)
     assert await check(url) != []
+
+
+async def test_what_lists_show_of_older_tasks_is_filled_in(url: str) -> None:
+    await upgrade(url)
+    async with open_store(url) as store:
+        document = {"model": {"id_or_path": ["a", "b"]}, "optimization": {"objective": "minimize_ttft"}}
+        task = await store.create_task(new_task(document=document, identity={"engine": "e"}))
+        done = NewEvent(type=EventType.EXPERIMENT_COMPLETED)
+        for number, violated in enumerate((True, False, None)):
+            experiment = await add_experiment(store, task, f"i{number}")
+            slo = None if violated is None else {"slo_violation": violated}
+            await store.finish_experiment(experiment.id, done, status=ExperimentStatus.SUCCESS, slo=slo)
+        await store.change_task(
+            task.id,
+            NewEvent(type=EventType.TASK_COMPLETED),
+            expected=[TaskStatus.PENDING],
+            status=TaskStatus.COMPLETED,
+            fields={"result": {"winner": {"score": 2.5}}},
+        )
+    columns = "SELECT engine, model, objective, best_score FROM tasks"
+    violations = "SELECT slo_violation FROM experiments ORDER BY id"
+    written = execute(url, columns), execute(url, violations)
+    _migrate(url, "downgrade", "0003")
+    _migrate(url, "upgrade", "0004")
+    assert (execute(url, columns), execute(url, violations)) == written
+    assert written[0] == [("e", "a, b", "minimize_ttft", 2.5)]
+
+
+def _migrate(url: str, direction: str, revision: str) -> None:
+    engine = sync_engine(parse_location(url), enforce_references=False)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            getattr(command, direction)(config, revision)
+    finally:
+        engine.dispose()

@@ -143,14 +143,13 @@ def test_any_value_is_copied_as_it_is(place: Place, source_kind: str, target_kin
     check_values()
 
 
-def test_sqlite_has_no_nan_and_no_signed_zero() -> None:
+def test_sqlite_has_no_nan_and_no_signed_zero(place: Place) -> None:
     with closing(sqlite_connect(":memory:")) as connection:
         connection.execute("CREATE TABLE x (a DOUBLE)")
         connection.executemany("INSERT INTO x VALUES (?)", [(float("nan"),), (-0.0,), (float("inf"),), (0.1,)])
         stored = [row[0] for row in connection.execute("SELECT a FROM x")]
-    engine = sync_engine(parse_location("unused.db"))
-    with engine.connect() as unused:
-        (table,) = [t for t in raw_tables(Base.metadata, unused) if t.name == "experiments"]
+    with reading(parse_location(place("sqlite"))) as reader:
+        (table,) = [t for t in raw_tables(Base.metadata, reader) if t.name == "experiments"]
     keep = as_sqlite_keeps(table)
     number = list(table.columns.keys()).index("objective_score")
     blank: tuple[Any, ...] = (None,) * len(table.columns)

@@ -104,7 +104,8 @@ class RuntimeBlock(Block):
     )
     env: Annotated[dict[str, Spec], AfterValidator(_env_names)] = Field(
         default_factory=dict,
-        description="environment variables of the server; a list of values is searched, null leaves one out",
+        description="environment variables of the server; a list of values is searched, null leaves one out; env:NAME "
+        "and file:/path stand for a secret, which is read at the start and stored nowhere",
         examples=[{"OMP_NUM_THREADS": [1, 2]}],
     )
     extra_args: tuple[str, ...] = Field((), description="arguments appended as they are", examples=[["--verbose"]])

@@ -15,8 +15,8 @@ class ObjectiveFigure(Frozen):
 
     name: str = Field(description="as in the document, such as minimize_ttft")
     label: str = Field(description="for people")
-    unit: str
-    direction: Direction
+    unit: str = Field(description="of the score")
+    direction: Direction = Field(description="whether a small or a great score is good")
     noise: float | None = Field(
         None, description="standard deviation of the score over starts of one configuration, relative"
     )
@@ -30,7 +30,7 @@ class ParetoPoint(Frozen):
         description="a score per objective, natural units, unpenalised: the geometric mean over its starts"
     )
     low: tuple[float, ...] | None = Field(None, description="lower end of each score's interval; None: noise unknown")
-    high: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = Field(None, description="upper end of each score's interval")
     starts: int = Field(description="starts that the scores are of: those of the confirmation, else the search's one")
     eligible: bool = Field(description="no hard SLO violated and not ruled out since; others are never on the front")
     failed: bool = Field(False, description="not eligible because its server failed when it was started again")
@@ -60,7 +60,7 @@ class ParetoSet(Frozen):
 class ParameterImportance(Frozen):
     """How much of the differences between scores one parameter explains."""
 
-    parameter: str
+    parameter: str = Field(description="canonical name")
     share: float = Field(description="of the importance of all parameters, which add up to 1")
     spread: float = Field(description="standard error of the share")
     seen: bool = Field(description="more than two standard errors above 0")
@@ -80,18 +80,18 @@ class Importance(Frozen):
 class SlicePoint(Frozen):
     """The score at one value of a parameter, the others as in the best configuration."""
 
-    value: Scalar
+    value: Scalar = Field(description="of the parameter")
     measured: float | None = Field(None, description="score of one start of the search")
     experiment: int | None = Field(None, description="number of the experiment that measured it")
     modelled: float | None = Field(None, description="what a model expects, never a measurement")
     low: float | None = Field(None, description="lower end of the model's 95 % interval for one start")
-    high: float | None = None
+    high: float | None = Field(None, description="upper end of that interval")
 
 
 class Slice(Frozen):
     """The effect of one parameter, the others held at the best configuration's values."""
 
-    parameter: str
+    parameter: str = Field(description="canonical name")
     best: Scalar = Field(description="its value in the best configuration")
     points: tuple[SlicePoint, ...] = Field(description="in the order of the parameter's values")
 
@@ -101,13 +101,13 @@ class MetricDifference(Frozen):
 
     metric: str = Field(description="name of the aggregated metric, such as mean_ttft")
     own: float = Field(description="geometric mean over the starts; the plain one where a start has 0")
-    other: float
+    other: float = Field(description="the same of the other configuration")
     change: float | None = Field(
         None,
         description="own / other - 1; over paired starts the geometric mean of the pairs; None where a start has 0",
     )
     low: float | None = Field(None, description="lower end of the change's 95 % interval; None without two pairs")
-    high: float | None = None
+    high: float | None = Field(None, description="upper end of that interval")
     noise: float | None = Field(
         None, description="standard deviation of the metric over starts of one configuration, relative"
     )
@@ -120,13 +120,13 @@ class Comparison(Frozen):
 
     experiment: int = Field(description="number of the experiment")
     other: int = Field(description="number of the one that it is compared with")
-    other_is: Literal["baseline", "best of the search"]
+    other_is: Literal["baseline", "best of the search"] = Field(description="what the other one is")
     parameters: dict[str, tuple[Scalar, Scalar]] = Field(
         default_factory=dict, description="parameter → (other, own), only where they differ"
     )
     arguments_added: tuple[str, ...] = Field((), description="options of the command that only the own one has")
     arguments_removed: tuple[str, ...] = Field((), description="options that only the other one has")
-    metrics: tuple[MetricDifference, ...] = ()
+    metrics: tuple[MetricDifference, ...] = Field((), description="each aggregated metric of both")
 
 
 class LoadCurvePoint(Frozen):

@@ -12,6 +12,10 @@ from pydantic import Field
 from autotuner.contracts.store import Store, TaskRecord, TaskStatus
 from autotuner.contracts.values import Frozen
 
+SILENT_S = 20.0
+"""A worker that has been silent for longer counts as gone, seconds: it has lost its claims, but a task that it does run
+keeps its lock."""
+
 
 class WorkerState(StrEnum):
     """What a worker does."""
@@ -24,7 +28,7 @@ class WorkerState(StrEnum):
 class NewWorker(Frozen):
     """A process that wants to claim tasks."""
 
-    name: str = Field(description="unique among the workers that live, such as <host>-<pid>")
+    name: str = Field(description="what it is called, usually <host>-<pid>")
     host: str = Field(description="name of its host")
     pid: int = Field(description="its process on that host")
     version: str = Field(description="of this program")

@@ -36,10 +36,10 @@ class SloLine(Frozen):
     """One SLO of one experiment."""
 
     name: str = Field(description="such as p90 ttft")
-    threshold: float
-    actual: float | None
+    threshold: float = Field(description="most that is allowed")
+    actual: float | None = Field(description="what was measured; null: it was not")
     unit: str = Field(description="s, share or nats")
-    hard: bool
+    hard: bool = Field(description="whether missing it rules the configuration out")
     met: bool = Field(description="actual ≤ threshold")
     violated: bool = Field(description="a hard one, missed by its fail ratio or more")
 
@@ -60,7 +60,7 @@ class AnswersLine(Frozen):
 class QualitySummary(Frozen):
     """What the quality guard judged answers by."""
 
-    prompts: int
+    prompts: int = Field(description="how many are asked")
     output_tokens: int = Field(description="length of each answer, tokens")
     unchanged: AnswersLine | None = Field(None, description="the baseline against itself; None: it was not measured")
     least_agreement: float | None = Field(None, description="limit that is held, share; None: there is none")
@@ -70,27 +70,31 @@ class QualitySummary(Frozen):
 class ExperimentSummary(Frozen):
     """One experiment as reports show it."""
 
-    id: int
-    number: int
+    id: int = Field(description="its number among those of all tasks")
+    number: int = Field(description="its number in the task; 0: the baseline")
     origin: ExperimentOrigin
-    label: str | None = None
+    label: str | None = Field(None, description="name of the baseline or a reference; null: it was searched")
     status: ExperimentStatus
-    parameters: dict[str, Scalar]
-    argv: tuple[str, ...] = ()
+    parameters: dict[str, Scalar] = Field(description="values of the searched parameters")
+    argv: tuple[str, ...] = Field((), description="the command that started its server")
     score: float | None = Field(None, description="objective, natural units, unpenalised")
-    penalised_score: float | None = None
+    penalised_score: float | None = Field(
+        None, description="the score with what violated SLOs add; what the search is told"
+    )
     eligible: bool = Field(False, description="measured, no hard SLO violated or out of reach")
-    slo: tuple[SloLine, ...] = ()
+    slo: tuple[SloLine, ...] = Field((), description="each SLO")
     slo_reason: str | None = Field(None, description="sentence about the worst violation")
     pruned: str | None = Field(None, description="why it was not measured any further, if so; a sentence")
     stopped_early: tuple[str, ...] = Field((), description="of each window that ended early: when and why")
     answers: AnswersLine | None = Field(None, description="of the quality guard; None: it did not ask")
-    metrics: dict[str, Any] = Field(default_factory=dict)
-    failure: Failure | None = None
+    metrics: dict[str, Any] = Field(
+        default_factory=dict, description="aggregated figures of its scoring start, by name"
+    )
+    failure: Failure | None = Field(None, description="why it has no figures; null: it has")
     phase_seconds: dict[Phase, float] = Field(default_factory=dict, description="of its first successful attempt")
     elapsed_s: float | None = Field(None, description="time that its own starts took, those cut off left out")
     from_other_start: int = Field(0, description="measurements that a start before took, which was cut off")
-    attempts: int = 0
+    attempts: int = Field(0, description="server starts")
 
 
 class MeasuringTime(Frozen):
@@ -106,12 +110,12 @@ class GainFigure(Frozen):
     """The confirmed difference of a configuration to the baseline, relative (0.25 is 25 % better)."""
 
     experiment: int = Field(description="number of the experiment")
-    gain: float
+    gain: float = Field(description="the estimate")
     low: float | None = Field(None, description="lower end of the interval")
-    high: float | None = None
+    high: float | None = Field(None, description="upper end of the interval")
     confidence: float | None = Field(None, description="0.99: the interval covers the truth in 99 % of such tasks")
     pairs: int = Field(description="interleaved starts of both")
-    significant: bool
+    significant: bool = Field(description="whether the interval leaves out no gain")
     worst_slo: tuple[SloLine, ...] = Field((), description="each SLO at its worst over the starts")
     eligible: bool = Field(True, description="hard SLOs kept in every start")
     standing: Standing = Field("open", description="why its starts ended; open: for want of further ones")
@@ -131,28 +135,30 @@ class RuledOut(Frozen):
 class ConfirmationPoint(Frozen):
     """One start of the confirmation."""
 
-    block: int
-    experiment: int
-    score: float | None
-    metrics: dict[str, Any] = Field(default_factory=dict)
+    block: int = Field(description="the interleaved round, from 0")
+    experiment: int = Field(description="number of the experiment")
+    score: float | None = Field(description="objective of this start, natural units; null: it has none")
+    metrics: dict[str, Any] = Field(default_factory=dict, description="aggregated figures of this start")
 
 
 class GridComparison(Frozen):
     """Where the winner stands in a fully measured grid of the same space."""
 
     host: str = Field(description="where and when the grid was measured")
-    points: int
-    feasible: int
-    best_score: float
-    best_parameters: dict[str, Scalar]
+    points: int = Field(description="configurations of the grid")
+    feasible: int = Field(description="of these, how many keep the hard SLOs")
+    best_score: float = Field(description="the optimum, natural units")
+    best_parameters: dict[str, Scalar] = Field(description="of the optimum")
     winner_score: float | None = Field(description="the winner's figure in the grid; None when it is infeasible there")
     winner_fraction: float | None = Field(description="winner / optimum in the grid; 1.0 is the optimum")
-    winner_rank: int | None = None
-    baseline_fraction: float | None = None
-    reference_fractions: dict[str, float | None] = Field(default_factory=dict)
+    winner_rank: int | None = Field(None, description="place of the winner, from 1; null: it is infeasible there")
+    baseline_fraction: float | None = Field(None, description="baseline / optimum")
+    reference_fractions: dict[str, float | None] = Field(
+        default_factory=dict, description="reference / optimum, by label"
+    )
     budget: int = Field(description="configurations that random search was given")
     draws: int = Field(description="draws of random search; 0: its quantiles are exact, over all possible draws")
-    random_median_fraction: float | None
+    random_median_fraction: float | None = Field(description="median of what random search finds / optimum")
     random_low_fraction: float | None = Field(None, description="5th percentile of the draws")
     random_high_fraction: float | None = Field(None, description="95th percentile")
 
@@ -162,7 +168,7 @@ class FailureCount(Frozen):
 
     kind: FailureClass
     phase: Phase = Field(description="in which phase of the start it happened")
-    starts: int
+    starts: int = Field(description="how many there were")
     experiments: int = Field(description="configurations that had such a start")
     recovered: int = Field(description="starts that a later try made good")
     example: str = Field(description="diagnosis of the last one")
@@ -172,9 +178,9 @@ class FailureCount(Frozen):
 class VerifyFigure(Frozen):
     """One figure of the winner as two clients measured it, a server start each."""
 
-    load_point: str
+    load_point: str = Field(description="name of the load point")
     name: str = Field(description="such as median ttft")
-    unit: str
+    unit: str = Field(description="of both figures")
     own: float | None = Field(description="by the task's own client, freshly")
     other: float | None = Field(description="by the other one")
     difference: float | None = Field(description="other / own - 1")
@@ -184,27 +190,27 @@ class VerifyFigure(Frozen):
 class Verification(Frozen):
     """The winner measured again, with the task's own client and with another one. Shown, never scored."""
 
-    round: int
-    own_client: str
-    own_version: str | None = None
-    client: str
-    client_version: str | None = None
-    figures: tuple[VerifyFigure, ...] = ()
+    round: int = Field(description="1, 2, … of the task")
+    own_client: str = Field(description="client of the task")
+    own_version: str | None = Field(None, description="its version; null: not known")
+    client: str = Field(description="the other client")
+    client_version: str | None = Field(None, description="its version; null: not known")
+    figures: tuple[VerifyFigure, ...] = Field((), description="what both measured")
     tolerance: float = Field(description="figures that differ by no more than this share agree")
     close_s: float = Field(description="times that are closer than this agree (tpot: than a tenth of it), seconds")
     agrees: bool = Field(description="every figure that is judged agrees")
     failure: str | None = Field(None, description="why there are no figures, if so")
-    started_at: datetime
+    started_at: datetime = Field(description="UTC")
 
 
 class ValueOrigin(Frozen):
     """Where the value of one parameter comes from."""
 
-    parameter: str
+    parameter: str = Field(description="canonical name")
     value: Any = Field(description="the value, or the list or range that is searched, as in the document")
     origin: str = Field(description="document, engine default or derived")
     source: str = Field("", description="of a derived one: the settings that it follows from")
-    searched: bool = False
+    searched: bool = Field(False, description="whether several values are tried")
 
 
 class TaskResult(Frozen):
@@ -214,28 +220,30 @@ class TaskResult(Frozen):
         None, description="what kind of answer the headline is; None: stored by an earlier version"
     )
     headline: str = Field(description="the verdict in one line")
-    task_id: int
-    task_name: str
+    task_id: int = Field(description="number of the task")
+    task_name: str = Field(description="name of the task")
     status: TaskStatus
-    engine: str
-    engine_version: str | None = None
-    model: str
-    deployment_mode: str
+    engine: str = Field(description="inference engine")
+    engine_version: str | None = Field(None, description="null: not known")
+    model: str = Field(description="name or path of the model")
+    deployment_mode: str = Field(description="how servers run")
     predicted: bool = Field(False, description="figures are predictions; every display says so")
     objective: str = Field(description="as in the document, such as maximize_throughput")
     objective_label: str = Field(description="for people, such as total tokens/s")
-    unit: str
-    direction: Literal["minimize", "maximize"]
+    unit: str = Field(description="of the score")
+    direction: Literal["minimize", "maximize"] = Field(description="whether a small or a great score is good")
     scored_at: tuple[str, ...] = Field(description="names of the load points that the score is of")
-    slo_sentences: tuple[str, ...] = ()
+    slo_sentences: tuple[str, ...] = Field((), description="each SLO in words")
     winner: ExperimentSummary | None = Field(
         None, description="the best candidate; it has won where the verdict is gain or only_eligible"
     )
-    baseline: ExperimentSummary | None = None
-    references: tuple[ExperimentSummary, ...] = ()
+    baseline: ExperimentSummary | None = Field(None, description="the engine's default; null: there is none")
+    references: tuple[ExperimentSummary, ...] = Field(
+        (), description="configurations that were measured for comparison"
+    )
     nearest: ExperimentSummary | None = Field(None, description="when nothing keeps the hard SLOs")
     gain: GainFigure | None = Field(None, description="of the winner")
-    finalists: tuple[GainFigure, ...] = ()
+    finalists: tuple[GainFigure, ...] = Field((), description="what the confirmation says of each")
     ruled_out: tuple[RuledOut, ...] = Field((), description="finalists that cannot win, in the order of their numbers")
     front: tuple[int, ...] = Field(
         (), description="several objectives: numbers of the eligible experiments that no other beats in all of them"
@@ -243,7 +251,7 @@ class TaskResult(Frozen):
     reference_gains: dict[str, float] = Field(
         default_factory=dict, description="winner against a reference by label, one start each, without interval"
     )
-    confirmation: tuple[ConfirmationPoint, ...] = ()
+    confirmation: tuple[ConfirmationPoint, ...] = Field((), description="its starts")
     noise: float | None = Field(
         None, description="from start to start: standard deviation of the log of the score, pooled over configurations"
     )
@@ -269,19 +277,19 @@ class TaskResult(Frozen):
         default_factory=dict, description="what else decided the figures: strategy, seed, client, load"
     )
     # No repr: asyncio takes that of what a program's main coroutine returns, and here it would be as long as the list.
-    experiments: tuple[ExperimentSummary, ...] = Field((), repr=False)
+    experiments: tuple[ExperimentSummary, ...] = Field((), repr=False, description="all, by number")
     counts: dict[str, int] = Field(default_factory=dict, description="experiments by status")
-    stop_reason: str | None = None
-    elapsed_s: float = 0.0
+    stop_reason: str | None = Field(None, description="why the search ended; null: it has not")
+    elapsed_s: float = Field(0.0, description="running time over all runs, seconds")
     phase_seconds: dict[Phase, float] = Field(default_factory=dict, description="summed over all attempts")
-    attempts: int = 0
+    attempts: int = Field(0, description="server starts")
     measuring: MeasuringTime = MeasuringTime()
     failures: tuple[FailureCount, ...] = Field((), description="failed starts by class and phase, most frequent first")
-    grid: GridComparison | None = None
+    grid: GridComparison | None = Field(None, description="null: no grid was given")
     grid_note: str | None = Field(None, description="why there is no grid comparison, when one was asked for")
     verifications: tuple[Verification, ...] = Field(
         (), description="the winner with other clients (`autotuner verify`), oldest first; in no other figure"
     )
-    host: dict[str, Any] = Field(default_factory=dict)
+    host: dict[str, Any] = Field(default_factory=dict, description="where it was measured: CPU, cores, versions")
     quality: QualitySummary | None = Field(None, description="what answers were judged by; None: there was no guard")
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = Field((), description="whole sentences")

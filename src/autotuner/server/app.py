@@ -103,6 +103,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         docs_url=None,  # its page would load script from elsewhere; ours is made of the same document
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,  # of calls that do not say theirs
     )
     problems.add_handlers(app)
     for router in ROUTERS:

@@ -19,7 +19,7 @@ TAGS = (
     {"name": "tasks", "description": "Tuning jobs: make, change, plan, start, cancel, pause, resume, repeat, export."},
     {"name": "experiments", "description": "The configurations of tasks: results, server starts, logs, artefacts."},
     {"name": "results", "description": "What tasks came to: the best, the evidence, reports, files to deploy it."},
-    {"name": "events", "description": "What happens, live: every change as an event, in order and without gaps."},
+    {"name": "live events", "description": "What happens, live: every change as an event, in order and without gaps."},
     {"name": "presets", "description": "Named sets of parameter values: stored with their history, merged on request."},
     {"name": "profiles", "description": "Named stacks of configuration for a purpose."},
     {"name": "engines", "description": "Inference engines: their parameters, and what becomes of a task with them."},

@@ -1,7 +1,8 @@
 """Files that start the winner exactly as it was measured: a shell script and a systemd unit.
 
 The key that clients must send is never written: both read it from the environment, under the name that the engine
-itself reads (the variable whose value in the command is the stand-in), else as ``AUTOTUNER_API_KEY``.
+itself reads (the variable whose value in the command is the stand-in), else as ``AUTOTUNER_API_KEY``. Secrets that the
+document names by reference are read where it says, or from the unit's file of secrets.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 
 from autotuner.contracts.attempt import API_KEY, HOST, PORT, AttemptJob, Command, file_argument
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.deploy.secret_references import is_reference
 
 DEFAULT_KEY_VARIABLE = "AUTOTUNER_API_KEY"
 
@@ -34,6 +36,8 @@ def shell_command(job: AttemptJob, *, host: str = "127.0.0.1", port: int = 8000)
     for name, value in command.env.items():
         if value == API_KEY:
             lines.append(f"export {name}" if name == key else f'export {name}="${{{key}}}"')
+        elif is_reference(value):
+            lines.append(f"export {name}={_read_by_shell(value)}")
         else:
             lines.append(f"export {name}={shlex.quote(_placed(value, host, port))}")
     lines += _written_files(command, key or DEFAULT_KEY_VARIABLE)
@@ -43,6 +47,12 @@ def shell_command(job: AttemptJob, *, host: str = "127.0.0.1", port: int = 8000)
     pinned = _core_list(job)
     lines.append(f"exec {'taskset -c ' + ','.join(pinned) + ' ' if pinned else ''}{words}")
     return "\n".join(lines) + "\n"
+
+
+def _read_by_shell(reference: str) -> str:
+    """A word of a shell that becomes the secret."""
+    kind, _, name = reference.partition(":")
+    return f'"${{{name}:?set it}}"' if kind == "env" else f'"$(cat -- {shlex.quote(name)})"'
 
 
 def _written_files(command: Command, key: str) -> list[str]:
@@ -101,13 +111,15 @@ def systemd_unit(
         "Type=exec",
         "# The server should have a user of its own that can read the model: User=…",
     ]
-    if key is not None:
+    secret = [*([key] if key else []), *(name for name, value in command.env.items() if is_reference(value))]
+    if secret:
+        wanted = f"one line: {key}=…" if secret == [key] else f"the lines {', '.join(f'{name}=…' for name in secret)}"
         lines += [
-            f"# A file that only root can read, with one line: {key}=…",
+            f"# A file that only root can read, with {wanted}",
             f"EnvironmentFile={_specifiers(key_file)}",
         ]
     for name, value in command.env.items():
-        if value != API_KEY:
+        if value != API_KEY and not is_reference(value):
             lines.append(f"Environment={_systemd_quote(f'{name}={_placed(value, host, port)}', dollars=False)}")
     words = [_systemd_quote(program, dollars=False)]
     words += [

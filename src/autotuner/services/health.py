@@ -13,15 +13,13 @@ from pydantic import Field
 
 from autotuner.contracts.errors import AutotunerError
 from autotuner.contracts.overview import OverviewStore
-from autotuner.contracts.queue import WorkerRecord
+from autotuner.contracts.queue import SILENT_S, WorkerRecord
 from autotuner.contracts.values import Frozen
 from autotuner.services.gpu_state import GpuState, gpu_states
 from autotuner.services.settings import Settings
 
 PATIENCE_S = 5.0
 """How long a check may take, seconds."""
-SILENT_S = 20.0
-"""A worker that has been silent for longer counts as gone, seconds."""
 LITTLE_DISK, NO_DISK = 2 * 1024**3, 128 * 1024**2
 """Free bytes of the data folder below which the disk is short, and full."""
 

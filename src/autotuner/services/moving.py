@@ -212,7 +212,7 @@ def _require_no_worker(connection: Connection, location: Location) -> None:
             ErrorCode.CONFLICT,
             "The store is in use",
             why=f"the worker {workers[0]} serves it",
-            remedy="Stop `autotuner serve` and its workers; one that was killed counts as gone after a minute",
+            remedy="Stop `autotuner serve` and its workers; one that was killed counts as gone after 20 seconds",
             place=location.shown,
         )
 

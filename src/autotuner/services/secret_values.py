@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.deploy.secret_references import LEAST, MissingSecretError, is_reference, read_reference, secrets_by_name
 from autotuner.services.settings import Settings
 
 BLOT = "***"
-LEAST = 6
-"""Characters of a value that is looked for: shorter ones stand in innocent words too."""
-_SECRET_NAME = re.compile(
-    r"(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)(_|$)", re.IGNORECASE
-)
 
 
 def read_secret(reference: str, environ: Mapping[str, str]) -> str:
@@ -24,38 +19,30 @@ def read_secret(reference: str, environ: Mapping[str, str]) -> str:
 
     AutotunerError: MISSING_FILE for what is not there, INVALID_VALUE for another text.
     """
-    kind, _, name = reference.partition(":")
-    value: str | None = None
-    if kind == "env":
-        value, why = environ.get(name), f"the environment variable {name} is not set"
-    elif kind == "file":
-        try:
-            value, why = Path(name).expanduser().read_text(encoding="utf-8"), "the file is empty"
-        except (OSError, UnicodeDecodeError) as error:
-            why = f"the file cannot be read ({getattr(error, 'strerror', None) or error})"
-    else:
+    if not is_reference(reference):
         raise AutotunerError(
             ErrorCode.INVALID_VALUE,
             "A secret is not named as it must be",
             why="it is neither env:NAME nor file:/path",
             remedy="Put the secret into the environment or a file and name that",
         )
-    if value is None or not value.strip():
+    try:
+        return read_reference(reference, environ)
+    except MissingSecretError as error:
         raise AutotunerError(
             ErrorCode.MISSING_FILE,
             "A secret is not there",
-            why=why,
+            why=str(error),
             remedy="Set it before the start",
             place=reference,
-        )
-    return value.strip()
+        ) from error
 
 
 def known_secrets(settings: Settings, environ: Mapping[str, str]) -> frozenset[str]:
     """The values that must appear nowhere: the service's token, the database's password, the keys of webhooks, and
     environment variables whose names say that they are secrets. Blocks.
     """
-    found = {value for name, value in environ.items() if _SECRET_NAME.search(name)}
+    found = secrets_by_name(environ)
     if settings.token is not None:
         found.add(settings.token.get_secret_value())
     else:

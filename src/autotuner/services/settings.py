@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 from autotuner.config.problems import nearest
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.values import Frozen, digest
+from autotuner.deploy.secret_references import is_reference
 
 if TYPE_CHECKING:
     from autotuner.contracts.store import TaskRecord
@@ -52,8 +53,7 @@ def _strong(token: SecretStr | None) -> SecretStr | None:
 
 
 def _reference(secret: str) -> str:
-    kind, _, name = secret.partition(":")
-    if kind not in {"env", "file"} or not name:
+    if not is_reference(secret):
         raise ValueError("a secret is named as env:NAME or file:/path, and never stands in a file of settings")
     return secret
 

@@ -61,7 +61,7 @@ def query_experiments(session: Session, query: ExperimentQuery) -> Page[Experime
     offset = (query.page - 1) * query.size
     if query.task_id is None:
         _require_no_task_needed(query)
-        parts = [_of_all(status) for status in query.status or ExperimentStatus]
+        parts = [_of_all(status) for status in query.status or (None,)]
         ids = session.execute(_merged(parts, query, offset)).scalars().all()
     else:
         state(session, query.task_id)
@@ -181,16 +181,21 @@ def _tasks_by_id(session: Session, ids: Sequence[int]) -> list[TaskSummary]:
     return [found[number] for number in ids]
 
 
-def _of_all(status: ExperimentStatus) -> Ids:
-    """The experiments with a status of all tasks that are not deleted."""
+def _of_all(status: ExperimentStatus | None) -> Ids:
+    """The experiments of all tasks that are not deleted, with a status or with any."""
     deleted = select(Task.id).where(Task.deleted_at.is_not(None))
-    chosen = select(Experiment.id).where(Experiment.status == status.value, Experiment.task_id.not_in(deleted))
-    return _by_index(chosen.order_by(Experiment.id.desc()), Experiment, "ix_experiments_of_all")
+    chosen = select(Experiment.id).where(Experiment.id > 0, Experiment.task_id.not_in(deleted))
+    chosen = chosen.order_by(Experiment.id.desc())
+    if status is None:
+        return _by_index(chosen, Experiment, "ix_experiments_of_all")
+    return _by_index(chosen.where(Experiment.status == status.value), Experiment, "ix_experiments_of_status")
 
 
 def _merged(parts: Sequence[Ids], query: ExperimentQuery, offset: int) -> Ids:
     """A page of several lists in order of number; no more of each is read than the page may need."""
     order = _directed(Experiment.id, query)
+    if len(parts) == 1:
+        return parts[0].order_by(None).order_by(order).offset(offset).limit(query.size)
     ends = [part.order_by(None).order_by(order).limit(offset + query.size).subquery() for part in parts]
     whole = union_all(*(select(end.c.id) for end in ends)).subquery()
     return select(whole.c.id).order_by(_directed(whole.c.id, query)).offset(offset).limit(query.size)
@@ -233,6 +238,8 @@ def _one_after_the_other(session: Session, parts: Sequence[Ids], query: Experime
 def _count(session: Session, parts: Sequence[Ids]) -> int:
     """How many there are in all lists together, at most one more than MAX_DEPTH."""
     some = [part.limit(MAX_DEPTH + 1).subquery() for part in parts]
+    if len(some) == 1:
+        return session.execute(select(func.count()).select_from(some[0])).scalar_one()
     whole = union_all(*(select(literal(1)).select_from(one) for one in some)).limit(MAX_DEPTH + 1).subquery()
     return session.execute(select(func.count()).select_from(whole)).scalar_one()
 

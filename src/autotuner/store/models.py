@@ -113,8 +113,9 @@ class Experiment(Base):
         UniqueConstraint("task_id", "number"),
         UniqueConstraint("task_id", "identity"),
         Index(None, "task_id", "status"),
-        # For lists and their totals: those of all tasks, of one task in its order, and of one task by score.
-        Index("ix_experiments_of_all", "status", "id", "task_id"),
+        # For lists and their totals: of all tasks, of those with one status; of one task in its order, and by score.
+        Index("ix_experiments_of_all", "id", "task_id"),
+        Index("ix_experiments_of_status", "status", "id", "task_id"),
         Index("ix_experiments_of_task", "task_id", "number", "status", "origin", "slo_violation"),
         Index("ix_experiments_by_score", "task_id", "objective_score", "number", "status", "origin", "slo_violation"),
         {"sqlite_autoincrement": True},

@@ -27,7 +27,7 @@ def quiet(table: str, done: int, total: int) -> None:
     """Tells nobody."""
 
 
-LIVE_S = 60.0
+LIVE_S = 20.0
 """A worker whose last heartbeat is younger is at work."""
 
 

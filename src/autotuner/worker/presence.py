@@ -16,8 +16,6 @@ from autotuner.contracts.queue import NewWorker, QueueStore, WorkerState
 from autotuner.worker.patience import Patience
 
 BEAT_S = 5.0
-SILENT_S = 20.0
-"""A worker that has been silent for longer has lost its claims, seconds; a task that it does run keeps its lock."""
 FORGOTTEN_S = 3600.0
 """Rows of workers that have been silent for longer are removed, seconds; until then they can be seen."""
 LEAVING_S = 5.0
@@ -68,8 +66,11 @@ class Presence:
     async def _come(self) -> None:
         found = await self._store.register_worker(self._worker)
         for other in await self._store.list_workers():
-            # Sooner than by its silence: a worker that was killed is mostly replaced on its own host.
-            if other.id != found.id and other.host == found.host and not _lives(other.pid):
+            # Sooner than by its silence: a worker that was killed is mostly replaced on its own host. A row of this
+            # process is one of which it was not told that it was stored.
+            if other.id == found.id or other.host != found.host:
+                continue
+            if other.pid == found.pid or not _lives(other.pid):
                 await self._store.remove_worker(other.id)
         self.id = found.id
 

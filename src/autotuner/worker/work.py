@@ -12,7 +12,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
-from autotuner.contracts.queue import NewWorker, WorkerState
+from autotuner.contracts.queue import SILENT_S, NewWorker, WorkerState
 from autotuner.contracts.store import TaskRecord, TaskStatus
 from autotuner.services.requests import cancel_left_behind
 from autotuner.services.result_files import write_result_files
@@ -21,7 +21,7 @@ from autotuner.services.tasks import RunOutcome, run_queued
 from autotuner.store.sql_store import SqlStore
 from autotuner.worker.observer import LoggingObserver
 from autotuner.worker.patience import Patience
-from autotuner.worker.presence import SILENT_S, Presence
+from autotuner.worker.presence import Presence
 
 POLL_S = 1.0
 """How often an idle worker looks at the queue if nothing wakes it, seconds."""
@@ -122,7 +122,7 @@ class Worker:
             outcome = await run_queued(self._store, self._settings, task.id, LoggingObserver(log))
             if outcome is None:
                 log.info("task left: it was paused, changed or taken out of the queue")
-                return False
+                return True
             log.info("task ended", status=outcome.task.status.value, headline=outcome.result.headline)
             await _write_files(outcome, log)
             return True
@@ -132,7 +132,7 @@ class Worker:
                     log.warning("task cannot be run now", why=f"{error.what}: {error.why}", code=error.code.value)
                 return False
             log.error("task failed", code=error.code.value, what=error.what, why=error.why, remedy=error.remedy)
-            return False
+            return True
         except Exception:
             log.exception("task failed of an error of the program")
             return False
@@ -140,6 +140,10 @@ class Worker:
 
 async def _write_files(outcome: RunOutcome, log: FilteringBoundLogger) -> None:
     """The result's files, as a run of the command line leaves them."""
-    _, unwritten = await asyncio.to_thread(write_result_files, outcome.result, outcome.folder)
+    try:
+        _, unwritten = await asyncio.to_thread(write_result_files, outcome.result, outcome.folder)
+    except Exception:
+        log.exception("the files of the result cannot be written; the result is stored")
+        return
     if unwritten is not None:
         log.warning("a file of the result cannot be written; the result is stored", why=unwritten.why)

@@ -5,27 +5,16 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
+from finished_task import Service
 from served import client, serving, settings_in
 
 from archived import Source, made
 from autotuner.server.app import create_app
 from autotuner.services.archive import import_archive
-from autotuner.services.settings import Settings
 from autotuner.store.maintenance import upgrade
-
-
-@dataclass
-class Service:
-    """``ask`` has the token."""
-
-    address: str
-    ask: httpx.AsyncClient
-    settings: Settings
 
 
 @pytest.fixture(scope="session")

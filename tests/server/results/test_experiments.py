@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from finished_task import Service
+
 from archived import Source
 from autotuner.contracts.attempt import Failure, FailureClass
 from autotuner.contracts.store import EventType, ExperimentOrigin, ExperimentStatus, NewEvent
 from autotuner.store import open_store
-from conftest import Service
 
 
 async def test_lists_of_one_task_and_of_all(service: Service, source: Source) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import httpx
+from finished_task import Service
 from served import client, serving, settings_in
 
 from archived import Source, members, without_numbers
@@ -16,7 +18,6 @@ from autotuner.server.app import create_app
 from autotuner.services.report import render_csv
 from autotuner.services.task_lock import taken
 from autotuner.store import open_store
-from conftest import Service
 
 
 def result_of(answer: httpx.Response) -> TaskResult:

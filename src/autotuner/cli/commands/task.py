@@ -65,12 +65,13 @@ async def _list(state: State, status: str | None, search: str | None, limit: int
             shown["held"] = attended[entry.id]
         say_json({"tasks": tasks, "total": total})
         return
-    left = {entry.id for entry in found if entry.status in busy and not attended[entry.id]}
+    queued = {entry.id for entry in found if entry.queued_at is not None and not attended[entry.id]}
+    left = {entry.id for entry in found if entry.status in busy and not attended[entry.id]} - queued
     rows = [
         (
             entry.id,
             entry.name,
-            f"{entry.status.value} (left behind)" if entry.id in left else entry.status.value,
+            entry.status.value + (" (left behind)" if entry.id in left else " (queued)" if entry.id in queued else ""),
             f"{entry.created_at.astimezone():%Y-%m-%d %H:%M}",
             duration(entry.elapsed_s),
             (entry.result or {}).get("headline") or (entry.error or {}).get("what"),

@@ -1,4 +1,4 @@
-"""The pages of docs/reference as Markdown, from the code: commands, task document, metrics, engines."""
+"""The pages of docs/reference as Markdown, from the code: commands, task document, metrics, settings, engines."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from autotuner.cli.reference.catalogue import catalogue_page
 from autotuner.cli.reference.commands import commands_page
 from autotuner.cli.reference.engine import WHOLE, engine_page
 from autotuner.cli.reference.metrics import metrics_page
+from autotuner.cli.reference.settings import settings_page
 from autotuner.cli.reference.task import task_page
 
 
@@ -23,5 +24,10 @@ def pages() -> dict[str, str]:
         for name in shelf.engines()
         if name not in whole
     }
-    own = {"cli.md": commands_page(), "task.md": task_page(list(engines)), "metrics.md": metrics_page()}
+    own = {
+        "cli.md": commands_page(),
+        "task.md": task_page(list(engines)),
+        "metrics.md": metrics_page(),
+        "settings.md": settings_page(),
+    }
     return {**own, **engines, **catalogues}

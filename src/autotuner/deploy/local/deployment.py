@@ -33,6 +33,7 @@ from autotuner.deploy.local.supervised import Held, Supervised
 from autotuner.deploy.local.supervisor import Order
 from autotuner.deploy.probe import Progress, until_ready, with_version, wrong_model
 from autotuner.deploy.probe import RefusedError as CompletionRefusedError
+from autotuner.deploy.secret_references import MissingSecretError, secrets_by_name, with_values
 
 ADDRESS = "127.0.0.1"
 LOG_NAME = "server.log"
@@ -215,6 +216,7 @@ class LocalDeployment:
             known |= {file_argument(name): str(folder / name) for name in asked.files}
             command = [known.get(word, word) for word in asked.argv]
             given = {name: known.get(text, text) for name, text in asked.env.items()}
+            given, secret_values = await asyncio.to_thread(with_values, given, os.environ)
             environment = server_environment(os.environ, given)
             program = command[0] if command else ""
             if shutil.which(program, path=environment.get("PATH", os.defpath)) is None:
@@ -232,10 +234,17 @@ class LocalDeployment:
                 log=str(folder / LOG_NAME),
                 roster=str(folder / ROSTER_NAME),
                 token=token,
-                keys=[key],
+                keys=[key, *secret_values, *secrets_by_name(environment)],
             )
             kills_before = processes.out_of_memory_kills()
             supervised, held = await Supervised.start(order, (block.descriptor,))
+        except MissingSecretError as error:
+            block.release()
+            raise _error(
+                FailureClass.BAD_ARGUMENT,
+                f"a secret of runtime.env is not there: {error}",
+                "set it before the start",
+            ) from error
         except BaseException:
             block.release()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 from starlette.responses import StreamingResponse
 from starlette.types import Send
@@ -13,6 +14,17 @@ from autotuner.server.live.feed import Feed
 from autotuner.server.live.streams import Stream
 
 MEDIA_TYPE = "text/event-stream"
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "one server-sent event of a stream without end; the guide to live events has its form",
+    "properties": {
+        "id": {"type": "string", "description": "where to go on from, as Last-Event-ID"},
+        "event": {"type": "string", "description": "kind of event; message if it says nothing"},
+        "data": {"type": "string", "description": "JSON of the event, or lines of a log"},
+        "retry": {"type": "integer", "description": "how long to wait before connecting again, milliseconds"},
+    },
+}
+"""JSON Schema of one event."""
 RETRY = b"retry: 2000\n\n"
 """When the connection is lost the client waits so long, milliseconds, before it asks for what it missed."""
 DRAIN_S = 30.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,6 +14,7 @@ from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.server.bodies import Asked, Body, file_body, given_file
 from autotuner.server.context import Ctx
 from autotuner.server.problems import documented
+from autotuner.server.task_answers import TaskId, present
 from autotuner.services.aiconfigurator import Wanted, import_text
 from autotuner.services.aiconfigurator_tasks import StoredImport, export_stored, store_imported
 
@@ -112,14 +113,14 @@ async def import_file(
 )
 async def export_file(
     ctx: Ctx,
-    task_id: Annotated[int, Path(ge=1, le=2**63 - 1, description="number of the task", examples=[1])],
+    task_id: TaskId,
     asked: Annotated[ExportOptions, Query()],
 ) -> ExportAnswer:
     """The task as a file that aiconfigurator reads. One that was imported and not changed is written as it was read.
 
     422: the file cannot hold the task, such as one that searches several values.
     """
-    task = await ctx.store.get_task(task_id)
+    task = await present(ctx, task_id)
     made = await export_stored(task, FORMATS[asked.format], ctx.settings)
     return ExportAnswer(format=asked.format, file=made.data, text=write(made.data), left_out=made.left_out)
 

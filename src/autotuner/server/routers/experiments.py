@@ -193,7 +193,7 @@ async def get_artefacts(ctx: Ctx, experiment_id: ExperimentId, asked: Annotated[
             "description": "The file, to be saved. HTML comes as text.",
             "content": {
                 "application/octet-stream": {"schema": {"type": "string", "contentMediaType": "*/*"}},
-                "application/json": {"schema": {}},
+                "application/json": {"schema": {"description": "any JSON"}},
                 "text/plain": {"schema": {"type": "string"}},
             },
         },

@@ -8,32 +8,22 @@ from fastapi import APIRouter, Body, Response
 from fastapi.openapi.models import Example
 from pydantic import BaseModel, Field
 
+from autotuner.engines.request_examples import GPU_CONTEXT, TINY_CONTEXT
 from autotuner.server.bodies import DescribedBy
 from autotuner.server.context import Ctx
 from autotuner.server.problems import documented
+from autotuner.server.task_answers import PLACE, VERSION
+from autotuner.server.task_answers import made as answered
 from autotuner.services.context_tasks import create_from_context
 from autotuner.services.from_context import ContextRequest
-from autotuner.services.task_view import TaskView, view
+from autotuner.services.task_view import TaskView
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 
 EXAMPLES: dict[str, Example] = {
-    "tiny": {
-        "summary": "A first try on this machine",
-        "value": {"model_name": "tiny", "base_runtime": "llamacpp", "profiles": ["quick-test"]},
-    },
-    "gpus": {
-        "summary": "Chat on two GPUs, before a launch",
-        "value": {
-            "model_name": "Qwen/Qwen3-0.6B",
-            "base_runtime": "vllm",
-            "deployment_mode": "local",
-            "profiles": ["low-latency", "production"],
-            "total_gpus": 2,
-            "gpu_type": "h200_sxm",
-        },
-    },
+    "tiny": {"summary": "A first try on this machine", "value": TINY_CONTEXT},
+    "gpus": {"summary": "Chat on two GPUs, before a launch", "value": GPU_CONTEXT},
 }
 
 
@@ -50,7 +40,7 @@ class ContextAnswer(BaseModel):
     "/from-context",
     status_code=201,
     responses={
-        201: {"headers": {"Location": {"description": "where the task is", "schema": {"type": "string"}}}},
+        201: {"headers": PLACE | VERSION},
         **documented(404, 409, 422, 501, 503),
     },
     operation_id="create_task_from_context",
@@ -66,9 +56,8 @@ async def from_context(
     404: there is no such preset. An unknown profile is left out with a warning. 409: there is a task of that name.
     """
     task, made = await create_from_context(ctx.store, ctx.settings, body, in_thread=ctx.long_work.run)
-    response.headers["Location"] = f"/api/tasks/{task.id}"
     return ContextAnswer(
-        task=await view(ctx.store, ctx.settings, task),
+        task=await answered(ctx, response, task),
         applied_layers=made.applied_layers,
         generated_config=made.generated_config,
         warnings=made.warnings,

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.server.context import Context, Ctx
 from autotuner.server.live.cursor import MOST_TEXT, read_cursor
-from autotuner.server.live.event_stream import MEDIA_TYPE, EventStream, sse_of
+from autotuner.server.live.event_stream import EVENT, MEDIA_TYPE, EventStream, sse_of
 from autotuner.server.live.sockets import converse, refuse
 from autotuner.server.live.streams import Stream, all_stream, task_stream
 from autotuner.server.problems import documented, of_error, problem
@@ -19,7 +19,7 @@ from autotuner.server.problems import documented, of_error, problem
 router = APIRouter(tags=["live events"])
 
 MOST = 2**63 - 1
-Id = Annotated[int, Path(ge=1, le=MOST)]
+Id = Annotated[int, Path(ge=1, le=MOST, description="its number", examples=[1])]
 
 
 class Since(BaseModel):
@@ -47,7 +47,7 @@ class SinceCursor(BaseModel):
 class Subscribers(BaseModel):
     """Who follows a task."""
 
-    task_id: int
+    task_id: int = Field(description="number of the task")
     subscriber_count: int = Field(description="open streams of this task or of one of its experiments")
     status: Literal["active", "inactive"] = Field(description="active when somebody follows it")
 
@@ -60,9 +60,8 @@ LastId = Annotated[
 
 def _streams(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The answers of a stream."""
-    shape = {"type": "string", "description": "server-sent events without end; the guide to live events has their form"}
     return {
-        200: {"description": "Events", "content": {MEDIA_TYPE: {"schema": shape}}},
+        200: {"description": "Events", "content": {MEDIA_TYPE: {"schema": EVENT}}},
         **documented(*statuses, 422, 503),
     }
 
@@ -88,7 +87,7 @@ async def follow_all(socket: WebSocket, ctx: Ctx) -> None:
     await _converse(ctx, socket)
 
 
-@router.get("/ws/tasks/{task_id}/subscribers", responses=documented(404, 503))
+@router.get("/ws/tasks/{task_id}/subscribers", responses=documented(404, 422, 503))
 async def get_subscribers(task_id: Id, ctx: Ctx) -> Subscribers:
     """How many streams follow a task."""
     await ctx.store.log_bounds(task_id)
@@ -99,7 +98,7 @@ async def get_subscribers(task_id: Id, ctx: Ctx) -> Subscribers:
 # ---- server-sent events
 
 
-@router.get("/sse/tasks/{task_id}", response_class=EventStream, responses=_streams(404))
+@router.get("/sse/tasks/{task_id}", status_code=200, response_class=EventStream, responses=_streams(404))
 async def stream_task(
     task_id: Id, ctx: Ctx, asked: Annotated[Since, Query()], last_event_id: LastId = None
 ) -> EventStream:
@@ -108,7 +107,7 @@ async def stream_task(
     return _event_stream(ctx, await _task(ctx, task_id, since))
 
 
-@router.get("/sse/experiments/{experiment_id}", response_class=EventStream, responses=_streams(404))
+@router.get("/sse/experiments/{experiment_id}", status_code=200, response_class=EventStream, responses=_streams(404))
 async def stream_experiment(
     experiment_id: Id, ctx: Ctx, asked: Annotated[Since, Query()], last_event_id: LastId = None
 ) -> EventStream:
@@ -117,7 +116,7 @@ async def stream_experiment(
     return _event_stream(ctx, await _experiment(ctx, experiment_id, since))
 
 
-@router.get("/sse", response_class=EventStream, responses=_streams())
+@router.get("/sse", status_code=200, response_class=EventStream, responses=_streams())
 async def stream_all(ctx: Ctx, asked: Annotated[SinceCursor, Query()], last_event_id: LastId = None) -> EventStream:
     """The events of all tasks as server-sent events: it has no end."""
     return _event_stream(ctx, _everything(ctx, last_event_id or asked.since))

@@ -22,7 +22,8 @@ from autotuner.server.bodies import FORM_TYPE, Asked
 from autotuner.server.context import Context, Ctx
 from autotuner.server.problems import documented
 from autotuner.server.security.headers import SANDBOX
-from autotuner.services.archive import ImportedTask, archive_name, export_archive, import_archive
+from autotuner.server.task_answers import present
+from autotuner.services.archive import TaskOfArchive, archive_name, export_archive, import_archive
 from autotuner.services.deploy_bundle import DeployFiles, deploy_files
 from autotuner.services.queries import ENDED, task_result, winning_job
 from autotuner.services.report.json_export import render_json
@@ -183,7 +184,7 @@ async def get_archive(ctx: Ctx, task_id: TaskId) -> StreamingResponse:
 
     409: a process runs it. 422: it is too large for an archive.
     """
-    task = await ctx.store.get_task(task_id)
+    task = await present(ctx, task_id)
     async with ctx.archives:
         file = await asyncio.to_thread(_temporary, ctx)
         try:
@@ -233,7 +234,7 @@ async def get_archive(ctx: Ctx, task_id: TaskId) -> StreamingResponse:
 )
 async def post_archive(
     ctx: Ctx, request: Request, response: Response, asked: Annotated[ImportAsked, Query()]
-) -> ImportedTask:
+) -> TaskOfArchive:
     """Make a task of an archive, with all that it holds, under new numbers. It is checked as a whole, and stored at
     once or not at all. Only the token in the header lets this call through, never a page's cookie.
 
@@ -260,7 +261,7 @@ async def _computed(
 
     The thread has a store of its own, because a store belongs to the loop that opened it.
     """
-    await ctx.store.get_task_state(task_id)
+    await present(ctx, task_id)
 
     async def work() -> Made:
         settings = ctx.settings

@@ -32,26 +32,26 @@ MAX_NAME = 255
 R = TypeVar("R", bound=Frozen)
 
 
-class ImportedTask(Frozen):
+class TaskOfArchive(Frozen):
     """A task that was made of an archive."""
 
     task_id: int = Field(description="its number here")
     name: str = Field(description="its name here")
     renamed_from: str | None = Field(None, description="the name that it had, if that was taken")
     status: str = Field(description="cancelled for one that had not ended where it was exported")
-    experiments: int
+    experiments: int = Field(description="configurations")
     attempts: int = Field(description="server starts")
-    measurements: int
+    measurements: int = Field(description="load points × repeats")
     events: int = Field(description="of the log that came with it; the import itself adds one or two")
     files: int = Field(description="artefacts")
     left_out: tuple[LeftOut, ...] = Field((), description="files that were not exported")
-    exported_at: AwareDatetime
+    exported_at: AwareDatetime = Field(description="when the archive was written, UTC")
     exported_by: str = Field(description="version of the program that wrote the archive")
 
 
 def import_archive(
     file: IO[bytes], settings: Settings, *, on_conflict: OnConflict = "rename", name: str = "the archive"
-) -> ImportedTask:
+) -> TaskOfArchive:
     """Store the task of an archive, with all that it owns, under new numbers; blocks.
 
     ``name`` stands for the archive in errors. Everything is checked before anything is stored. AutotunerError:
@@ -68,7 +68,7 @@ def import_archive(
                 task_id = _store(archive, checked, rows, files, task_name, now)
                 files.move_to(task_id)
     ended = checked.task.status not in UNENDED
-    return ImportedTask(
+    return TaskOfArchive(
         task_id=task_id,
         name=task_name,
         renamed_from=None if task_name == checked.task.name else checked.task.name,

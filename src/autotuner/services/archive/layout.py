@@ -68,7 +68,7 @@ class LeftOut(Frozen):
     """An artefact that is not in the archive."""
 
     path: str = Field(description="relative to the attempt's folder")
-    why: str
+    why: str = Field(description="the reason")
 
 
 class Manifest(Frozen):

@@ -20,7 +20,8 @@ PRESENT_INDEXES = {
     "updated": ["updated_at", "id", "status", "queued_at"],
 }
 EXPERIMENT_INDEXES = {
-    "ix_experiments_of_all": ["status", "id", "task_id"],
+    "ix_experiments_of_all": ["id", "task_id"],
+    "ix_experiments_of_status": ["status", "id", "task_id"],
     "ix_experiments_of_task": ["task_id", "number", "status", "origin", "slo_violation"],
     "ix_experiments_by_score": ["task_id", "objective_score", "number", "status", "origin", "slo_violation"],
 }
