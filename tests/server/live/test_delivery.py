@@ -10,6 +10,7 @@ from live_clients import Said, Writer, following, listening_by_sse, said, said_u
 from live_service import Service
 
 from autotuner.contracts.store import EventType, ExperimentOrigin, NewEvent, TaskStatus
+from autotuner.server.live.frames import heartbeat_frame
 from conformance.store_suite import new_task
 from server.served import client
 
@@ -154,6 +155,7 @@ async def test_only_an_experiments_own_events_come_on_its_stream(on_sqlite: Serv
 
 async def test_server_sent_events_go_on_after_the_last_id(service: Service) -> None:
     tasks = [(await service.store.create_task(new_task(f"task {number}"))).id for number in range(2)]
+    assert heartbeat_frame(task_id=1, seq=4).sse.endswith(b"}\nid: 4\n\n")
     async with listening_by_sse(service.address, f"/api/sse/tasks/{tasks[0]}?since=0") as events:
         assert (await anext(events))[0] == "1"
         await touch(service, tasks[0])

@@ -50,9 +50,9 @@ class Frame:
     @cached_property
     def sse(self) -> bytes:
         """The frame in a stream of server-sent events."""
-        if self.kind == HEARTBEAT:
-            return f": {self.text}\n\n".encode()
         place = f"id: {self.place}\n" if self.place else ""
+        if self.kind == HEARTBEAT:  # the id counts without data, and nothing is dispatched
+            return f": {self.text}\n{place}\n".encode()
         return f"{place}data: {self.text}\n\n".encode()
 
 
@@ -124,7 +124,7 @@ def resync_frame(
 def heartbeat_frame(*, task_id: int | None = None, seq: int | None = None, cursor: str | None = None) -> Frame:
     """The connection lives, and this is the last event that there is."""
     parts = {"seq": seq, "type": HEARTBEAT, "task_id": task_id, "timestamp": _now(), "cursor": cursor}
-    return Frame(HEARTBEAT, _json(parts))
+    return Frame(HEARTBEAT, _json(parts), cursor or str(seq))
 
 
 def reply_frame(kind: str, *, message: str | None = None, code: str | None = None) -> Frame:
