@@ -18,7 +18,9 @@ import argparse
 import asyncio
 import base64
 import json
+import logging
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -30,6 +32,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
+import structlog
 import uvicorn
 import uvloop
 from quiet import add_arguments, quiet_machine
@@ -54,6 +57,8 @@ def serve(url: str, folder: str, descriptor: int, protocol: str) -> None:
     """The service on a socket that was bound for it."""
     listening = socket.socket(fileno=descriptor)
     options: dict[str, Any] = {**WEBSOCKETS, **({"ws": "websockets-sansio"} if protocol == "plain" else {})}
+    logging.disable(logging.CRITICAL)
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), cache_logger_on_first_use=True)
     app = create_app(Settings(data_dir=Path(folder), database=url, token=TOKEN))
     uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5, **options)).run([listening])
 
@@ -274,6 +279,7 @@ def main() -> None:
         parser.add_argument("--protocol", choices=("frames", "plain"), default="frames")
         add_arguments(parser)
         given = parser.parse_args()
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended too
         with quiet_machine(anyway=given.anyway, wait=given.wait), tempfile.TemporaryDirectory() as folder:
             measure(given, folder)
 

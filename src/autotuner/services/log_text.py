@@ -51,8 +51,12 @@ def log_part(attempts: Sequence[AttemptRow], *, attempt: int | None, offset: int
         start = max(opened.size + offset, 0) if offset < 0 else min(offset, opened.size)
         file.seek(start)
         raw = file.read(limit)
-    text = _C1.sub(b"??", raw.translate(_CONTROLS))
-    return LogPart(attempt=chosen.number, offset=start, size=opened.size, text=text)
+    return LogPart(attempt=chosen.number, offset=start, size=opened.size, text=harmless(raw))
+
+
+def harmless(raw: bytes) -> bytes:
+    """The text with question marks for what terminals obey, as many bytes as before."""
+    return _C1.sub(b"??", raw.translate(_CONTROLS))
 
 
 def _has_log(attempt: AttemptRow) -> bool:

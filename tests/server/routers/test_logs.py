@@ -63,12 +63,12 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 async def test_all_logs_come_in_the_order_of_the_starts_each_below_a_line_that_names_it(site: Site) -> None:
-    await site.start(b"first\n")
+    await site.start(b"fir\x1bst\n")
     await site.start(b"second \xff\n")
     answer = await site.client.get(site.path)
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.content == (
-        b"== experiment 0, start 1 (first): experiment-0000/attempt-01 ==\nfirst\n"
+        b"== experiment 0, start 1 (first): experiment-0000/attempt-01 ==\nfir?st\n"
         b"\n== experiment 1, start 1 (first): experiment-0001/attempt-01 ==\nsecond \xff\n"
     )
     assert int(answer.headers["x-log-size"]) == len(answer.content) == int(answer.headers["x-log-next-offset"])
@@ -111,11 +111,11 @@ async def test_who_follows_gets_what_is_there_what_comes_later_starts_and_the_en
             more.write(b"\xbcn and more\n")
         while not got[-1][1]["text"].endswith("more\n"):
             got.append(await event(lines))
-        await site.start(b"another\n")
+        await site.start(b"an\xc2\x9bother\n")
         got.append(await event(lines))
         await site.end()
         assert (await event(lines))[0] == "end"
-    assert "".join(said["text"] for _, said in got) == "grün and more\nanother\n"
+    assert "".join(said["text"] for _, said in got) == "grün and more\nan?other\n"
     assert got[-1][1]["stream"] == "experiment-0001/attempt-01"
     async with site.client.stream(
         "GET", site.path, params={"follow": "true"}, headers={"Last-Event-ID": "experiment-0000/attempt-01:5"}

@@ -19,6 +19,7 @@ from autotuner.server.context import Context, Ctx
 from autotuner.server.live.event_stream import EVENT, MEDIA_TYPE, EventStream
 from autotuner.server.problems import documented
 from autotuner.services.log_reading import LogStream, LogTail, log_streams, read_all, read_stream
+from autotuner.services.log_text import harmless
 
 router = APIRouter(tags=["tasks"])
 
@@ -28,6 +29,8 @@ MOST_BYTES = 16 << 20
 PORTION_BYTES = 64 << 10
 LOOK_S = 0.5
 HEARTBEAT_S = 15.0
+_CONTROLS = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160)], "?")
+"""What terminals obey; ``log_text.harmless`` does the same with bytes."""
 ENDED = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 
 
@@ -75,7 +78,9 @@ async def get_task_logs(
         str | None, Header(description="when following: where the client was cut off", max_length=200)
     ] = None,
 ) -> Response:
-    """The logs of the servers that a task started, as they are written: without the values of secrets."""
+    """The logs of the servers that a task started, without the values of secrets. Characters that a terminal
+    would obey come as question marks.
+    """
     await ctx.store.log_bounds(task_id)
     streams = log_streams(await ctx.store.attempt_folders(task_id))
     name, offset = asked.stream, asked.offset
@@ -97,7 +102,7 @@ async def get_task_logs(
     else:
         part = await asyncio.to_thread(read_all, streams, offset, asked.limit)
     return Response(
-        part.data,
+        harmless(part.data),
         media_type="text/plain; charset=utf-8",
         headers={
             "X-Log-Next-Offset": str(part.next_offset),
@@ -121,7 +126,7 @@ async def _follow(ctx: Context, task_id: int, number: int, offset: int) -> Async
                 while True:
                     data = await asyncio.to_thread(tail.read, PORTION_BYTES)
                     if data:
-                        yield _log_event(streams[number], tail.offset, decode.decode(data))
+                        yield _log_event(streams[number], tail.offset, decode.decode(data).translate(_CONTROLS))
                         quiet_since = clock()
                         continue
                     if over or len(streams) > number + 1:
