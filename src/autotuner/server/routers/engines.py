@@ -12,7 +12,7 @@ from autotuner.config.document import TaskDocument
 from autotuner.config.problems import DocumentError
 from autotuner.contracts.engine import CatalogueParameter
 from autotuner.contracts.listing import Page
-from autotuner.engines.request_examples import GPU_PARAMETERS
+from autotuner.engines.aiconfigurator import USUAL
 from autotuner.server.bodies import Body, DescribedBy
 from autotuner.server.context import Ctx
 from autotuner.server.paging import Paging, cut
@@ -71,7 +71,7 @@ class ValidateRequest(Body):
         json_schema_extra={
             "examples": [
                 {"document": EXAMPLE_DOCUMENT},
-                GPU_PARAMETERS,
+                {"base_runtime": USUAL.engine, "parameters": {"tp": [1, 2], "max-num-seqs": [64, 256]}},
             ]
         }
     )

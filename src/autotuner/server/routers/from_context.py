@@ -8,7 +8,8 @@ from fastapi import APIRouter, Body, Response
 from fastapi.openapi.models import Example
 from pydantic import BaseModel, Field
 
-from autotuner.engines.request_examples import GPU_CONTEXT, TINY_CONTEXT
+from autotuner.engines.aiconfigurator import USUAL
+from autotuner.engines.registry import DEFAULT_ENGINE
 from autotuner.server.bodies import DescribedBy
 from autotuner.server.context import Ctx
 from autotuner.server.problems import documented
@@ -22,8 +23,21 @@ router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 
 EXAMPLES: dict[str, Example] = {
-    "tiny": {"summary": "A first try on this machine", "value": TINY_CONTEXT},
-    "gpus": {"summary": "Chat on two GPUs, before a launch", "value": GPU_CONTEXT},
+    "tiny": {
+        "summary": "A first try on this machine",
+        "value": {"model_name": "tiny", "base_runtime": DEFAULT_ENGINE, "profiles": ["quick-test"]},
+    },
+    "gpus": {
+        "summary": "Chat on two GPUs, before a launch",
+        "value": {
+            "model_name": "Qwen/Qwen3-0.6B",
+            "base_runtime": USUAL.engine,
+            "deployment_mode": "local",
+            "profiles": ["low-latency", "production"],
+            "total_gpus": 2,
+            "gpu_type": "h200_sxm",
+        },
+    },
 }
 
 
