@@ -147,9 +147,14 @@ class MemoryStore:
     async def get_experiment(self, experiment_id: int) -> ExperimentRecord:
         return _found(self._experiments, experiment_id, "experiment")
 
-    async def list_experiments(self, task_id: int, *, bulk: bool = True) -> list[ExperimentRecord]:
+    async def list_experiments(
+        self, task_id: int, *, bulk: bool = True, failed: bool = False
+    ) -> list[ExperimentRecord]:
         await self.get_task(task_id)
         found = self._of(self._experiments.values(), task_id)
+        if failed:
+            wanted = self._with_failures(task_id)
+            found = [one for one in found if one.id in wanted]
         return found if bulk else [_lean(experiment) for experiment in found]
 
     async def count_experiments(self, task_id: int) -> dict[ExperimentStatus, int]:
@@ -307,10 +312,13 @@ class MemoryStore:
         ]
 
     async def list_attempts(
-        self, task_id: int, *, experiment_id: int | None = None, bulk: bool = True
+        self, task_id: int, *, experiment_id: int | None = None, bulk: bool = True, failed: bool = False
     ) -> list[AttemptRow]:
         await self._require(task_id, experiment_id)
         found = self._of(self._attempts.values(), task_id, experiment_id)
+        if failed:
+            wanted = self._with_failures(task_id)
+            found = [attempt for attempt in found if attempt.experiment_id in wanted]
         return found if bulk else [attempt.model_copy(update={"job": None, "host": {}}) for attempt in found]
 
     async def list_commands(self, task_id: int) -> dict[int, tuple[str, ...]]:
@@ -323,6 +331,23 @@ class MemoryStore:
     async def list_measurements(self, task_id: int, *, experiment_id: int | None = None) -> list[MeasurementRow]:
         await self._require(task_id, experiment_id)
         return self._of(self._measurements.values(), task_id, experiment_id)
+
+    def _with_failures(self, task_id: int) -> set[int]:
+        starts = self._of(self._attempts.values(), task_id)
+        experiments = self._of(self._experiments.values(), task_id)
+        return {one.experiment_id for one in starts if one.status is AttemptStatus.FAILED} | {
+            one.id for one in experiments if one.status is ExperimentStatus.FAILED
+        }
+
+    async def list_openings(self, task_id: int) -> dict[int, list[int]]:
+        openings: dict[int, list[int]] = {}
+        starts: Counter[int | None] = Counter()
+        for event in self._events[task_id]:
+            if event.type is EventType.EXPERIMENT_STARTED:
+                starts[event.experiment_id] += 1
+            elif event.type is EventType.EXPERIMENT_RETRIED and event.experiment_id is not None:
+                openings.setdefault(event.experiment_id, []).append(starts[event.experiment_id])
+        return openings
 
     async def events(self, task_id: int, *, since: int = 0, limit: int = 1000) -> list[Event]:
         await self.get_task(task_id)

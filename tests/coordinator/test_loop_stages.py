@@ -97,7 +97,7 @@ async def test_events_are_gapless_and_as_the_service_describes_them(world: World
     events = await world.events()
     experiments = {e.id: e for e in await world.experiments()}
     assert [e.type for e in events[:2]] == [EventType.TASK_CREATED, EventType.TASK_STARTED]
-    assert events[1].data == {"task_name": "t", "base_runtime": "fake", "total": 1 + 8 + 6}
+    assert events[1].data == {"task_name": "t", "base_runtime": "fake", "total": 1 + 8 + 6, "status": "running"}
     assert events[-1].type is EventType.TASK_COMPLETED
     assert set(events[-1].data) == {"best", "counts", "elapsed_s"}
     for event in events:

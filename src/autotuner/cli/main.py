@@ -26,7 +26,7 @@ COMMANDS = {
     "profile": Lazy(f"{_IN}.profile:profile", TUNE, "List profiles, and show what they set."),
     "preset": Lazy(f"{_IN}.preset:preset", TUNE, "Keep sets of parameter values, and merge them."),
     "attach": Lazy(f"{_IN}.attach:attach", TUNE, "Watch a task that runs elsewhere."),
-    "import": Lazy(f"{_IN}.import_file:import_file", TUNE, "Make a task of an archive, or of aiconfigurator's files."),
+    "import": Lazy(f"{_IN}.import_file:import_file", TUNE, "Make a task of an archive, or of aiconfigurator's file."),
     "task": Lazy(f"{_IN}.task:task", READ, "List, show, pause, cancel, start and delete tasks."),
     "results": Lazy(f"{_IN}.results:results", READ, "Show the result of a task."),
     "compare": Lazy(f"{_IN}.results:compare", READ, "Show experiments side by side."),

@@ -221,7 +221,7 @@ def _read_file(file: Path, *, must_exist: bool) -> dict[str, Any]:
     """Fields by name, as the file gives them."""
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         if not must_exist:
             return {}
         raise _unreadable(file, "there is no such file") from error

@@ -18,7 +18,7 @@ from autotuner.worker.patience import Patience
 BEAT_S = 5.0
 FORGOTTEN_S = 3600.0
 """Rows of workers that have been silent for longer are removed, seconds; until then they can be seen."""
-LEAVING_S = 5.0
+LEAVING_S = 20.0
 """How long a worker that ends tries to say so, seconds; otherwise its silence does."""
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from archived import Source, settings_at, without_numbers
 from import_process import STEPS
 
+from archived import Source, settings_at, without_numbers
 from autotuner.services.archive import import_archive
 from autotuner.services.queries import server_logs, task_result
 from autotuner.store import check, open_store
@@ -34,7 +35,8 @@ async def test_a_killed_import(
     archive = tmp_path / "demo.zip"
     archive.write_bytes(source.archive)
     command = [sys.executable, str(PROGRAM), str(tmp_path), database, str(archive), step]
-    killed = await asyncio.to_thread(subprocess.run, command, check=False, timeout=120)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    killed = await asyncio.to_thread(subprocess.run, command, check=False, timeout=120, env=env)
     assert killed.returncode == -signal.SIGKILL
     stored = step == "the task is stored"
     async with open_store(database) as store:

@@ -18,7 +18,7 @@ SHOWN_KEYS = 12
 """Keys of the file that are listed by name."""
 
 
-@click.command("import", short_help="Make a task of an archive, or of a file of aiconfigurator.")
+@click.command("import", short_help="Make a task of an archive, or of aiconfigurator's file.")
 @click.argument("path", metavar="FILE|FOLDER")
 @click.option("--engine", metavar="NAME", help="Engine of the task; default: the one that the file names.")
 @click.option("--experiment", metavar="NAME", help="This experiment of a file that has several.")

@@ -34,7 +34,7 @@ def serve(state: State, host: str | None, port: int | None, open_page: bool, wor
     Examples:
       autotuner serve
       autotuner serve --port 9000 --open
-      autotuner --database postgresql://tuner@db/tuner serve
+      autotuner serve --database postgresql://tuner@db/tuner
 
     Exit codes: 0 when it was stopped, or 2 when it cannot be started: the port is taken, the database has an old
     schema, the address is not of the loopback.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from autotuner.services.settings import Settings
 
 
-@click.command()
+@click.command(short_help="Run the tasks that are queued.")
 @click.option("--name", metavar="TEXT", help="Name among the workers; default: host name and process number.")
 @click.option("--owner-fd", type=int, hidden=True)
 @shared_options(machine=False)
