@@ -181,8 +181,6 @@ def runs_by_itself(command: Command) -> bool:
         return False
     if command.place.startswith("docs/guide/databases.md"):  # run in its order by a test of its own
         return False
-    if command.words == ("import", "task.zip"):  # tests/cli/test_archives.py imports what the command before writes
-        return False
     if command.words[0] != "import" and "imported.yaml" in command.words:
         return False
     if any(name in " ".join(command.words) for name in ("model.gguf", "/path/to/environment")):
@@ -202,12 +200,24 @@ def test_most_documented_commands_are_run() -> None:
     assert {"doctor", "demo", "plan", "run", "results", "compare", "report", "deploy", "schema", "engine"} <= kinds
 
 
+PAGES = {
+    page: [command for command in RUN if command.place.split(":")[0] == page]
+    for page in dict.fromkeys(command.place.split(":")[0] for command in RUN)
+}
+
+
 @pytest.mark.engine
-@pytest.mark.parametrize("command", RUN, ids=str)
-def test_a_documented_command_works(home: Home, command: Command) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_of_a_page_work(home: Home, page: str) -> None:
+    """In their order: one may read what the one before has written."""
+    for command in PAGES[page]:
+        run_documented(home, command)
+
+
+def run_documented(home: Home, command: Command) -> None:
     ran = home.run(*command.words)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.strip()
+    assert ran.returncode == 0, f"{command}: {ran.stderr}"
+    assert ran.stdout.strip(), command
     for option, word in zip(command.words, command.words[1:], strict=False):
         if option in OUTPUT_OPTIONS:
             assert (home.folder / word).stat().st_size > 0
