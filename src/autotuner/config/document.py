@@ -192,7 +192,9 @@ class TaskDocument(Block):
     merge_strategy: StrategyName | MergeRules | None = Field(
         None, description="how several presets are merged; default union", examples=["last_wins"]
     )
-    labels: tuple[Name, ...] = Field((), description="labels that a worker must have", examples=[["gpu"]])
+    labels: tuple[Name, ...] = Field(
+        (), description="free words that are kept with the task; no worker is chosen by them yet", examples=[["gpu"]]
+    )
     model: Model = Field(Model(), description="the model that is served")
     runtime: RuntimeBlock = Field(RuntimeBlock(), description="how the engine is started here")
     simulation: Simulation | None = Field(None, description="settings of an engine that serves predictions")

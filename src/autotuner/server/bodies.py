@@ -17,6 +17,8 @@ from autotuner.config.text import MAX_BYTES
 JSON_TYPE = "application/json"
 FORM_TYPE = "multipart/form-data"
 UNNAMED = "the file"
+MAX_TEXT_BODY = 4 * MAX_BYTES
+"""A text of MAX_BYTES as JSON: most letters that are escaped become two."""
 
 
 class Body(BaseModel):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from autotuner.aiconfigurator.export import Format
 from autotuner.config.text import MAX_BYTES, write
 from autotuner.contracts.errors import AutotunerError, ErrorCode
-from autotuner.server.bodies import Asked, Body, file_body, given_file
+from autotuner.server.bodies import MAX_TEXT_BODY, Asked, Body, file_body, given_file
 from autotuner.server.context import Ctx
 from autotuner.server.problems import documented
 from autotuner.server.task_answers import TaskId, present
@@ -20,8 +20,6 @@ from autotuner.services.aiconfigurator_tasks import StoredImport, export_stored,
 
 router = APIRouter(tags=["aiconfigurator"])
 
-MAX_BODY = 4 * MAX_BYTES
-"""A text of MAX_BYTES as JSON: most letters that are escaped become two."""
 
 FORMATS: dict[str, Format] = {"aiconfigurator": "A", "exp": "D"}
 """Name of a format → generation of aiconfigurator's files."""
@@ -127,7 +125,7 @@ async def export_file(
 
 async def _text(request: Request) -> tuple[str, str]:
     """The file's text and name. AutotunerError(INVALID_VALUE), RequestValidationError."""
-    given = await given_file(request, most=MAX_BODY)
+    given = await given_file(request, most=MAX_TEXT_BODY)
     if given.name is None:
         try:
             return ImportRequest.model_validate_json(given.raw).content, "content"

@@ -20,7 +20,7 @@ from autotuner.contracts.store import StatusConflictError, TaskRecord, TaskStatu
 from autotuner.engines.registry import demonstration
 from autotuner.planning.forms import Form
 from autotuner.planning.plan import Plan
-from autotuner.server.bodies import FORM_TYPE, Asked, given_file
+from autotuner.server.bodies import MAX_TEXT_BODY, Asked, file_body, given_file
 from autotuner.server.bodies import Body as StrictBody
 from autotuner.server.context import Context, Ctx
 from autotuner.server.problems import documented
@@ -112,7 +112,9 @@ class TaskChanges(StrictBody):
     )
     name: str | None = Field(None, min_length=1, max_length=255, description="unique name")
     description: str | None = Field(None, description="free text")
-    labels: list[Annotated[str, Field(min_length=1)]] | None = Field(None, description="labels that a worker must have")
+    labels: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        None, description="free words that are kept with the task"
+    )
     priority: int | None = Field(
         None, ge=-1000, le=1000, description="place in the queue: a greater number comes first"
     )
@@ -223,29 +225,11 @@ async def plan(
     "/import",
     status_code=201,
     responses={201: {"headers": {**PLACE, **VERSION}}, **documented(404, 409, 413, 415, 422, 501, 503)},
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "description": "a task document as YAML or JSON: as the field file of a form, or its text as JSON",
-            "content": {
-                "application/json": {"schema": TextFile.model_json_schema()},
-                FORM_TYPE: {
-                    "schema": {
-                        "type": "object",
-                        "required": ["file"],
-                        "properties": {
-                            "file": {
-                                "type": "string",
-                                "contentMediaType": "application/octet-stream",
-                                "description": "the file",
-                            }
-                        },
-                        "additionalProperties": False,
-                    }
-                },
-            },
-        }
-    },
+    openapi_extra=file_body(
+        TextFile.model_json_schema(),
+        examples={"file": {"summary": "A document", "value": {"content": TEXT}}},
+        what="A task document as YAML or JSON, at most 1 MiB",
+    ),
     operation_id="import_task",
     summary="Make a task of a file",
 )
@@ -398,7 +382,7 @@ def _unchanged(task: TaskRecord, if_match: str | None) -> TaskRecord:
 
 async def _text_of(request: Request) -> str:
     """The text of an uploaded document."""
-    given = await given_file(request)
+    given = await given_file(request, most=MAX_TEXT_BODY)
     if given.name is None:
         try:
             return TextFile.model_validate_json(given.raw).content
