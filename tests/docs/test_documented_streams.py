@@ -24,16 +24,22 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, di
         yield folder, {**env, "PATH": path}
 
 
-@pytest.mark.parametrize("call", CALLS, ids=str)
-def test_a_documented_stream_answers_as_it_says(service: tuple[Path, dict[str, str]], call: Call) -> None:
+def test_the_commands_answer_as_the_guide_says(service: tuple[Path, dict[str, str]]) -> None:
+    """In their order, for they build on each other."""
     folder, env = service
+    for call in CALLS:
+        follow(call, folder, env)
+
+
+def follow(call: Call, folder: Path, env: dict[str, str]) -> None:
+    """Run a command and look at what it prints."""
     ran = subprocess.run(["bash", "-c", CURL + call.text], cwd=folder, env=env, capture_output=True, text=True)
     endless = "--max-time" in call.text or call.text.startswith("timeout")
-    assert ran.returncode in (CUT_OFF if endless else {0}), ran.stderr
+    assert ran.returncode in (CUT_OFF if endless else {0}), f"{call}: {ran.stderr}"
     if "curl" in call.text:
         status = ran.stderr.strip().splitlines()[-1][-3:]
-        assert status == call.status if call.status else status.startswith("2"), f"{status} {ran.stdout[:2000]}"
+        assert status == call.status if call.status else status.startswith("2"), f"{call}: {status} {ran.stdout[:2000]}"
     if call.text.startswith("timeout") or "since=0" in call.text.partition("sse")[2]:
-        assert '"type": "task_created"' in ran.stdout
+        assert '"type": "task_created"' in ran.stdout, call
     if call.text.endswith("/metrics"):
-        assert "autotuner_live_delivery_seconds_bucket" in ran.stdout
+        assert "autotuner_live_delivery_seconds_bucket" in ran.stdout, call
