@@ -76,7 +76,7 @@ demo: $(RUN)/.project ## Search predicted figures of a 32B model on 8 GPUs, in s
 dev: $(DEV)/.project ## Make the development environment in .venv
 
 lint: $(DEV)/.project ## Check style, format and types
-	$(DEV)/bin/ruff check
+	$(DEV)/bin/ruff check --no-cache
 	$(DEV)/bin/ruff format --check
 	$(DEV)/bin/mypy
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from archived import settings_at
-
 from autotuner.services.archive import import_archive
 from autotuner.services.archive.staging import Staging
 from autotuner.store.task_rows import NewRows

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archived import Source, listed, members, packed, settings_at
 
+from archived import Source, listed, members, packed, settings_at
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.listing import ExperimentQuery, TaskQuery
 from autotuner.services.archive import import_archive, layout

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
-from archived import Silent, Source, exported, members, settings_at, without_numbers
 
+from archived import Silent, Source, exported, members, settings_at, without_numbers
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.store import EventType, ExperimentOrigin, ExperimentStatus, NewEvent, TaskStatus
