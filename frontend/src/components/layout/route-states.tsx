@@ -16,5 +16,5 @@ export function NotFound() {
 }
 
 export function RouteFailed({ error, reset }: ErrorComponentProps) {
-  return <Failed error={error} again={reset} />;
+  return <Failed error={error instanceof Error ? error : new Error(String(error))} again={reset} />;
 }
