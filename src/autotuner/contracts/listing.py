@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
-from autotuner.contracts.attempt import AttemptStatus, Failure
+from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Failure
 from autotuner.contracts.result import VerdictKind
 from autotuner.contracts.store import ExperimentOrigin, ExperimentStatus, TaskStatus
 from autotuner.contracts.values import Frozen, Scalar
@@ -151,6 +151,14 @@ class ListingStore(Protocol):
 
     async def optimization_of(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         """The block ``optimization`` of some tasks' documents; tasks that are not there are left out."""
+
+    async def names_of(self, ids: Sequence[int]) -> dict[int, str]:
+        """Names of some tasks; tasks that are not there are left out."""
+
+    async def seconds_of(self, ids: Sequence[int], reasons: Collection[AttemptReason]) -> dict[int, float]:
+        """How long the ended server starts of some experiments took that were made for ``reasons``, seconds of their
+        phases; experiments without any are left out.
+        """
 
     async def tasks_before(self, task_id: int) -> int:
         """How many queued tasks come before a queued one; 0 for one that is not queued. AutotunerError(NOT_FOUND)."""
