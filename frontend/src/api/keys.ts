@@ -6,8 +6,11 @@ export const keys = {
   taskLists: ["task-lists"] as const,
   taskList: (query: object) => ["task-lists", query] as const,
   task: (id: number) => ["tasks", id] as const,
-  taskPart: (id: number, part: "shown" | "results" | "plan" | "deploy" | "subscribers", query: object = {}) =>
-    ["tasks", id, part, query] as const,
+  taskPart: (
+    id: number,
+    part: "shown" | "results" | "plan" | "document" | "deploy" | "subscribers",
+    query: object = {},
+  ) => ["tasks", id, part, query] as const,
   experimentLists: ["experiment-lists"] as const,
   /** `taskId` null: across tasks. */
   experimentList: (taskId: number | null, query: object) => ["experiment-lists", taskId, query] as const,
