@@ -3,9 +3,9 @@ import { Download, Ellipsis } from "lucide-react";
 import { useState } from "react";
 import { taskFile } from "@/api/tasks";
 import { Button } from "@/components/ui/button";
-import { Menu, MenuItem, MenuSeparator } from "@/components/ui/menu";
+import { Confirm } from "@/components/ui/confirm";
+import { Menu, MenuItem, MenuLine } from "@/components/ui/menu";
 import { type ActionableTask, actionsOf, PROMINENT, type TaskAction } from "@/features/task-actions/availability";
-import { ConfirmDialog } from "@/features/task-actions/confirm-dialog";
 import { NameDialog } from "@/features/task-actions/name-dialog";
 import { type CalledAction, useTaskAction } from "@/features/task-actions/use-task-action";
 import { LABELS, questionOf } from "@/features/task-actions/wording";
@@ -103,7 +103,19 @@ export function TaskActions({ task, compact = false, onGone }: TaskActionsProps)
         ))}
       </Menu>
       {asked && question && (
-        <ConfirmDialog question={question} busy={act.isPending} onConfirm={() => carryOut(asked)} onClose={close} />
+        <Confirm
+          open
+          title={question.title}
+          verb={question.confirm}
+          danger={question.danger}
+          busy={act.isPending}
+          onConfirm={() => carryOut(asked)}
+          onClose={close}
+        >
+          {question.consequences.map((sentence) => (
+            <p key={sentence}>{sentence}</p>
+          ))}
+        </Confirm>
       )}
       {asked && named && (
         <NameDialog
@@ -140,7 +152,7 @@ function ActionItem({ action, task, onChoose }: ActionItemProps) {
   const dangerous = action === "clear" || action === "delete" || action === "purge";
   return (
     <>
-      {(action === "restart" || action === "delete") && <MenuSeparator />}
+      {(action === "restart" || action === "delete") && <MenuLine />}
       <MenuItem danger={dangerous} onSelect={onChoose}>
         <Icon size={16} aria-hidden />
         {label}
