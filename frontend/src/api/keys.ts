@@ -7,8 +7,11 @@ export const keys = {
   taskList: (query: object) => ["task-lists", query] as const,
   tasks: ["tasks"] as const,
   task: (id: number) => ["tasks", id] as const,
-  taskPart: (id: number, part: "shown" | "results" | "plan" | "deploy" | "subscribers", query: object = {}) =>
-    ["tasks", id, part, query] as const,
+  taskPart: (
+    id: number,
+    part: "shown" | "results" | "plan" | "document" | "deploy" | "subscribers",
+    query: object = {},
+  ) => ["tasks", id, part, query] as const,
   experimentLists: ["experiment-lists"] as const,
   /** `taskId` null: across tasks. */
   experimentListsOf: (taskId: number | null) => ["experiment-lists", taskId] as const,
