@@ -44,8 +44,8 @@ Record = Mapping[str, Any]
 
 
 def names(folder: Path) -> list[str]:
-    """Of all tasks."""
-    return list(_groups(folder))
+    """Of all tasks; none where the file is not there."""
+    return list(_groups(folder)) if (folder / FILE).is_file() else []
 
 
 def tasks(folder: Path, wanted: Sequence[str]) -> Iterator[Task]:

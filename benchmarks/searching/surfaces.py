@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -21,8 +22,11 @@ from autotuner.engines.simulated.surface import Row, Surface
 from autotuner.engines.simulated.tables import Tables
 from searching.landscape import Kind, Point, Task, make_task
 
+SHIPPED = Path(__file__).resolve().parents[2] / "tests" / "data" / "surfaces"
+
 _FOUR = ((512, 128), (1024, 1024), (4000, 500), (8000, 1000))
 _THREE = _FOUR[1:]
+_TWO = _FOUR[1:3]
 _IN_USE = {"gemm_quant": "bfloat16", "kv_quant": "bfloat16", "max_num_batched_tokens": 8192, "max_num_seqs": 256}
 """Defaults of vLLM's server, on the fewest GPUs of one worker on which that starts."""
 
@@ -37,39 +41,41 @@ class Table:
     workloads: tuple[tuple[int, int], ...]
     tuning: bool = False
 
-    def path(self, folder: Path) -> Path:
-        """The file in a folder, whichever format it has there."""
-        found = (folder / f"{self.name}{suffix}" for suffix in (".parquet", ".csv.gz"))
-        return next((path for path in found if path.is_file()), folder / f"{self.name}.parquet")
+    def path(self, folder: Path) -> Path | None:
+        """The file in the folder, or the one that comes with the tests; None: there is none."""
+        files = (folder / f"{self.name}.parquet", SHIPPED / f"{self.name}.csv.gz")
+        return next((path for path in files if path.is_file()), None)
 
 
 TABLES = (
     Table("qwen3_32b_h200", "dense", ("vllm", "sglang", "trtllm"), _FOUR, tuning=True),
     Table("llama31_8b_l40s", "dense", ("vllm", "sglang"), _FOUR),
+    Table("llama31_70b_h100", "dense", ("vllm", "sglang"), _TWO),
     Table("qwen3_235b_h200", "MoE", ("vllm", "sglang", "trtllm"), _THREE),
+    Table("qwen3_30b_a3b_h100", "MoE", ("sglang", "trtllm"), _TWO),
 )
 """Hyper-parameters are chosen on the first alone."""
 
 
-def names(*, tuning: bool = False) -> list[str]:
-    """Of all tasks, or of those that may be tuned on."""
-    wanted = [table for table in TABLES if table.tuning or not tuning]
+def names(folder: Path, *, tuning: bool = False) -> list[str]:
+    """Of all tasks whose table is there, or of those that may be tuned on."""
+    wanted = [table for table in TABLES if table.path(folder) is not None and (table.tuning or not tuning)]
     return [_name(table, b, w) for table in wanted for b in table.backends for w in table.workloads]
 
 
 def tasks(folder: Path, wanted: Sequence[str]) -> Iterator[Task]:
-    """Those of the names; OSError or AutotunerError where a table cannot be read."""
+    """Those of the names; AutotunerError where a table cannot be read."""
     for table in TABLES:
-        for backend in table.backends:
-            for workload in table.workloads:
-                if _name(table, backend, workload) in wanted:
-                    yield surface_task(table, folder, backend, workload)
+        path = table.path(folder)
+        for backend, workload in product(table.backends, table.workloads):
+            if path is not None and _name(table, backend, workload) in wanted:
+                yield surface_task(table, path, backend, workload)
 
 
 @cache
-def surface_task(table: Table, folder: Path, backend: str, workload: tuple[int, int]) -> Task:
+def surface_task(table: Table, path: Path, backend: str, workload: tuple[int, int]) -> Task:
     """One of them. The prior is the next back end of the same table, the neighbour the workload before it."""
-    read = _points(table.path(folder), backend, *workload)
+    read = _points(path, backend, *workload)
     other = table.backends[(table.backends.index(backend) + 1) % len(table.backends)]
     at = table.workloads.index(workload)
     before = table.workloads[at - 1 if at else 1]
@@ -79,7 +85,7 @@ def surface_task(table: Table, folder: Path, backend: str, workload: tuple[int, 
         [point for _, point in read],
         _limits(workload, [row for row, _ in read]),
         _default([point for _, point in read]),
-        predictions=[point for _, point in _points(table.path(folder), other, *workload)],
+        predictions=[point for _, point in _points(path, other, *workload)],
         predicted_by=f"{table.name} {other}",
         neighbour=_name(table, backend, before),
         tuning=table.tuning,

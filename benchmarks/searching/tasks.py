@@ -12,7 +12,7 @@ from searching.landscape import Task
 
 def task_names(folder: Path, patterns: Sequence[str], *, tuning: bool = False) -> list[str]:
     """Names that one of the patterns matches; the folder holds the tables. ``tuning``: only what may be tuned on."""
-    everything = surfaces.names(tuning=tuning)
+    everything = surfaces.names(folder, tuning=tuning)
     if not tuning:
         everything += [*measured.names(folder), *recorded.names()]
     return [name for name in everything if any(fnmatch(name, pattern) for pattern in patterns)]
