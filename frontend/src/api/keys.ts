@@ -13,6 +13,7 @@ export const keys = {
   experimentList: (taskId: number | null, query: object) => ["experiment-lists", taskId, query] as const,
   experiment: (id: number) => ["experiments", id] as const,
   experimentPart: (id: number, part: "shown" | "attempts" | "artefacts") => ["experiments", id, part] as const,
+  metricNames: ["metric-names"] as const,
   comparison: (ids: readonly number[]) => ["comparisons", ...ids] as const,
   dashboard: ["dashboard"] as const,
   presets: ["presets"] as const,

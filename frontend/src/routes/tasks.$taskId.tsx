@@ -1,8 +1,3 @@
-import { createFileRoute } from "@tanstack/react-router";
-import { PageHead } from "@/components/layout/page-head";
+import { createFileRoute, Outlet } from "@tanstack/react-router";
 
-export const Route = createFileRoute("/tasks/$taskId")({ component: Page });
-
-function Page() {
-  return <PageHead title="Task" />;
-}
+export const Route = createFileRoute("/tasks/$taskId")({ component: Outlet });
