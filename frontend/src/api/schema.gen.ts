@@ -8480,6 +8480,16 @@ export interface components {
              */
             engine?: string | null;
             /**
+             * Model
+             * @description name or path of the model; several with commas between them
+             */
+            model?: string | null;
+            /**
+             * Objective
+             * @description what is optimised; several with commas between them
+             */
+            objective?: string | null;
+            /**
              * Quant Config
              * @description precision by presets; null: not given
              */
@@ -8550,6 +8560,11 @@ export interface components {
              * @description whether a process runs it
              */
             held: boolean;
+            /**
+             * Worker
+             * @description name of the worker that has claimed it; null: none has
+             */
+            worker?: string | null;
             /**
              * Waiting
              * @description why it does not run though it is queued; null: it is not, or it runs
