@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { X } from "lucide-react";
-import { type ExperimentDetails, experimentQuery } from "@/api/experiment";
 import type { Schema } from "@/api/client";
+import { type ExperimentDetails, experimentQuery } from "@/api/experiment";
 import { QueryStates } from "@/components/states/states";
 import { ExperimentStatusBadge } from "@/components/status/status-badge";
 import { Button } from "@/components/ui/button";
@@ -55,7 +55,9 @@ export function FailureText({ failure }: { failure: Schema<"Failure"> }) {
         {failure.certain && "; another start would only repeat it"}
       </p>
       {failure.log_tail && (
-        <pre className="max-h-48 overflow-auto rounded bg-surface p-2 text-xs whitespace-pre-wrap">{failure.log_tail}</pre>
+        <pre className="max-h-48 overflow-auto rounded bg-surface p-2 text-xs whitespace-pre-wrap">
+          {failure.log_tail}
+        </pre>
       )}
     </div>
   );

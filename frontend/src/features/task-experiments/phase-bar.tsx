@@ -1,7 +1,15 @@
 import { duration } from "@/format/figures";
 import { PHASE_ORDER, phaseName } from "@/format/phases";
 
-const SHADES = ["bg-line-strong", "bg-accent/40", "bg-accent/60", "bg-warn/60", "bg-warn", "bg-accent", "bg-line-strong"];
+const SHADES = [
+  "bg-line-strong",
+  "bg-accent/40",
+  "bg-accent/60",
+  "bg-warn/60",
+  "bg-warn",
+  "bg-accent",
+  "bg-line-strong",
+];
 
 /** How long each phase of a server start took: a bar, and the same in words. */
 export function PhaseBar({ seconds }: { seconds: Readonly<Record<string, number>> }) {
