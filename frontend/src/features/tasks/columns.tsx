@@ -24,7 +24,7 @@ export const COLUMNS: readonly Column<TaskSummary>[] = [
     head: "Task",
     sortBy: ({ name }) => name,
     className: "min-w-40",
-    cell: ({ id, name, model, engine }) => (
+    cell: ({ id, name, model, engine, status, queued_at }) => (
       <div className="max-w-80 min-w-0">
         <Link
           to="/tasks/$taskId"
@@ -36,28 +36,32 @@ export const COLUMNS: readonly Column<TaskSummary>[] = [
         <span className="block truncate text-xs text-ink-soft" title={model ?? undefined}>
           {[engine, model].filter(Boolean).join(" · ")}
         </span>
+        <span className="mt-1 block sm:hidden">
+          <TaskStatusBadge status={status} queued={Boolean(queued_at)} />
+        </span>
       </div>
     ),
   },
   {
     id: "status",
     head: "Status",
+    from: "sm",
     sortBy: ({ status }) => status,
     cell: ({ status, queued_at }) => <TaskStatusBadge status={status} queued={Boolean(queued_at)} />,
   },
-  { id: "progress", head: "Progress", from: "sm", cell: (task) => <ProgressCell task={task} /> },
-  { id: "outcome", head: "Best score", from: "md", cell: (task) => <OutcomeCell task={task} /> },
+  { id: "progress", head: "Progress", from: "md", cell: (task) => <ProgressCell task={task} /> },
+  { id: "outcome", head: "Best score", from: "lg", cell: (task) => <OutcomeCell task={task} /> },
   {
     id: "elapsed",
     head: "Ran for",
     align: "right",
-    from: "xl",
+    from: "2xl",
     cell: ({ elapsed_s }) => (elapsed_s ? duration(elapsed_s) : "–"),
   },
   {
     id: "updated_at",
     head: "Changed",
-    from: "lg",
+    from: "xl",
     descendingFirst: true,
     sortBy: ({ updated_at }) => updated_at,
     cell: ({ updated_at }) => (

@@ -1,12 +1,26 @@
 import type { TaskSummary } from "@/api/tasks";
 import { gain } from "@/format/figures";
 import { withUnit } from "@/format/units";
+import { useTaskProgress } from "@/live/progress";
 
 type Outcome = NonNullable<TaskSummary["outcome"]>;
 
-/** What an ended task came to: the winner's score, and its gain with interval where one was shown. */
+/** The best so far while a task runs; then the winner's score, and its gain with interval where one was shown. */
 export function OutcomeCell({ task }: { task: TaskSummary }) {
   const { outcome, best_score, error } = task;
+  const progress = useTaskProgress(task.id);
+  if (progress !== null && progress.best !== null) {
+    const { best, unit, gain: better } = progress;
+    return (
+      <div className="figures">
+        <span>{withUnit(best, unit ?? "")}</span>
+        <span className="block text-xs whitespace-nowrap text-ink-soft">
+          so far{better !== null && better !== 0 && `, ${gain(better)}`}
+          {progress.predicted && " · predicted"}
+        </span>
+      </div>
+    );
+  }
   if (!outcome) {
     const what = error?.what;
     if (typeof what === "string") return <span className="block max-w-72 truncate text-bad">{what}</span>;

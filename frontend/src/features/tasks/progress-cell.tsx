@@ -1,7 +1,6 @@
 import type { TaskSummary } from "@/api/tasks";
 import { ProgressBar } from "@/components/ui/progress-bar";
-import { duration, figure, gain } from "@/format/figures";
-import { withUnit } from "@/format/units";
+import { duration, figure } from "@/format/figures";
 import { useTaskProgress } from "@/live/progress";
 
 /** How far a task is while it runs, and what it came to when it has ended. */
@@ -10,13 +9,10 @@ export function ProgressCell({ task }: { task: TaskSummary }) {
   const counts = task.experiments ?? {};
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   if (progress !== null) {
-    const { percent, eta_s, best, unit, gain: better } = progress;
+    const { percent, eta_s } = progress;
     const facts = [
       percent === null ? null : `${Math.round(percent)} %`,
       eta_s === null ? null : `${duration(eta_s)} left`,
-      best === null ? null : `best ${withUnit(best, unit ?? "")}`,
-      best === null || better === null || better === 0 ? null : `${gain(better)} to the baseline`,
-      progress.predicted ? "predicted" : null,
     ].filter(Boolean);
     return (
       <div className="grid max-w-80 min-w-40 gap-1">
@@ -28,7 +24,7 @@ export function ProgressCell({ task }: { task: TaskSummary }) {
   if (all === 0) return <span className="text-ink-soft">–</span>;
   const failed = counts.failed ?? 0;
   return (
-    <span className="figures text-ink-soft">
+    <span className="figures whitespace-nowrap text-ink-soft">
       {figure(counts.success ?? 0)} of {figure(all)} measured
       {failed > 0 && <span className="text-bad">, {figure(failed)} failed</span>}
     </span>
