@@ -11,6 +11,7 @@ export function TaskTabs({ task }: { task: TaskView }) {
       tabs={[
         { label: "Overview", to: "/tasks/$taskId", params, exact: true },
         { label: "Experiments", to: "/tasks/$taskId/experiments", params, count: experimentCount(task) || undefined },
+        { label: "Results", to: "/tasks/$taskId/results", params },
       ]}
     />
   );
