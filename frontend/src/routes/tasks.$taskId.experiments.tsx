@@ -2,7 +2,7 @@ import { useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute, useNavigate } from "@tanstack/react-router";
 import { useCallback } from "react";
 import { taskQuery } from "@/api/tasks";
-import { type ExperimentsSearch, experimentsSearch } from "@/features/task-experiments/search";
+import { experimentsSearch, type SearchChanges } from "@/features/task-experiments/search";
 import { TaskExperiments } from "@/features/task-experiments/task-experiments";
 
 export const Route = createFileRoute("/tasks/$taskId/experiments")({
@@ -15,7 +15,7 @@ function Page() {
   const { data } = useSuspenseQuery(taskQuery(Number(taskId)));
   const navigate = useNavigate({ from: Route.fullPath });
   const onSearch = useCallback(
-    (changes: Partial<ExperimentsSearch>) =>
+    (changes: SearchChanges) =>
       void navigate({ search: (before) => experimentsSearch({ ...before, ...changes }), replace: true }),
     [navigate],
   );

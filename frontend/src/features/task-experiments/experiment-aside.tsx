@@ -7,8 +7,11 @@ import { QueryStates } from "@/components/states/states";
 import { ExperimentStatusBadge } from "@/components/status/status-badge";
 import { Button } from "@/components/ui/button";
 import { Panel } from "@/components/ui/panel";
+import { streamFor } from "@/features/log/search";
+import { Fact, Facts } from "@/features/task/facts";
 import { PhaseBar } from "@/features/task-experiments/phase-bar";
 import { duration } from "@/format/figures";
+import { parameterName, parameterValue } from "@/format/parameters";
 import { phaseName, reasonName } from "@/format/phases";
 
 /** The server starts of one experiment: how long each phase took, why it failed. */
@@ -34,12 +37,27 @@ export function ExperimentAside({ id, onClose }: { id: number; onClose: () => vo
       <QueryStates query={experiment}>
         {(shown) => (
           <div className="grid gap-5">
+            <Parameters of={shown.parameters} />
             {shown.error && <FailureText failure={shown.error} />}
             <Starts shown={shown} />
           </div>
         )}
       </QueryStates>
     </Panel>
+  );
+}
+
+function Parameters({ of: given }: { of: ExperimentDetails["parameters"] }) {
+  const rows = Object.entries(given);
+  if (rows.length === 0) return <p className="text-sm">The engine's own settings.</p>;
+  return (
+    <Facts>
+      {rows.map(([name, value]) => (
+        <Fact key={name} name={parameterName(name)}>
+          <span className="figures font-mono text-[13px]">{parameterValue(value)}</span>
+        </Fact>
+      ))}
+    </Facts>
   );
 }
 
@@ -85,6 +103,14 @@ function Starts({ shown }: { shown: ExperimentDetails }) {
               <span className="figures ml-auto text-ink-soft">{duration(whole)}</span>
             </p>
             <PhaseBar seconds={attempt.phase_seconds ?? {}} />
+            <Link
+              to="/tasks/$taskId/log"
+              params={{ taskId: String(shown.task_id) }}
+              search={{ stream: streamFor(shown.experiment_id, attempt.number) }}
+              className="justify-self-start text-sm text-accent underline underline-offset-2"
+            >
+              Log of this start
+            </Link>
             {attempt.error && attempt.error.diagnosis !== shown.error?.diagnosis && (
               <FailureText failure={attempt.error} />
             )}

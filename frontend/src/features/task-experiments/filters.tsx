@@ -1,14 +1,14 @@
 import { experimentStatusWord } from "@/components/status/status-badge";
 import { cx } from "@/components/ui/class-names";
 import { Field, Select } from "@/components/ui/field";
-import { type ExperimentsSearch, ORIGINS, STATUSES } from "@/features/task-experiments/search";
+import { type ExperimentsSearch, ORIGINS, type SearchChanges, STATUSES } from "@/features/task-experiments/search";
 import { originName } from "@/format/phases";
 
 interface FiltersProps {
   search: ExperimentsSearch;
   /** How many there are of each state; those of none are left out unless they are chosen. */
   counts: Readonly<Record<string, number>>;
-  onChange: (changes: Partial<ExperimentsSearch>) => void;
+  onChange: (changes: SearchChanges) => void;
 }
 
 /** By what the table is filtered. */

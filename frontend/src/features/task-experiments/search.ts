@@ -24,6 +24,9 @@ export interface ExperimentsSearch {
   open?: number;
 }
 
+/** What is to be changed in the address; undefined takes it out. */
+export type SearchChanges = { [Key in keyof ExperimentsSearch]?: ExperimentsSearch[Key] | undefined };
+
 /** The address as far as it makes sense. */
 export function experimentsSearch(given: Record<string, unknown>): ExperimentsSearch {
   const asked = Array.isArray(given.status) ? given.status : [given.status];

@@ -10,12 +10,12 @@ import { Panel } from "@/components/ui/panel";
 import { columns } from "@/features/task-experiments/columns";
 import { ExperimentAside } from "@/features/task-experiments/experiment-aside";
 import { Filters } from "@/features/task-experiments/filters";
-import { asked, type ExperimentsSearch, isFiltered } from "@/features/task-experiments/search";
+import { asked, type ExperimentsSearch, isFiltered, type SearchChanges } from "@/features/task-experiments/search";
 
 interface TaskExperimentsProps {
   task: TaskView;
   search: ExperimentsSearch;
-  onSearch: (changes: Partial<ExperimentsSearch>) => void;
+  onSearch: (changes: SearchChanges) => void;
 }
 
 /** All experiments of a task. */

@@ -14,24 +14,28 @@ export function Overview({ task }: { task: TaskView }) {
     <div className="grid gap-5">
       <Standing task={task} />
       {["running", "paused", "cancelling"].includes(task.status) && <LivePanel task={task} />}
-      <LatestExperiments taskId={task.id} />
-      <Panel title="About">
-        <Facts>
-          <Fact name="Description">{textOf(task.document.description)}</Fact>
-          <Fact name="Ended because">{task.stop_reason}</Fact>
-          <Fact name="Worker">{task.worker}</Fact>
-          <Fact name="Running time">
-            <span className="figures">{duration(task.elapsed_s)}</span>
-          </Fact>
-          <Fact name="Priority">
-            <span className="figures">{task.priority}</span>
-          </Fact>
-          <Moment name="Made" at={task.created_at} />
-          <Moment name="Queued" at={task.queued_at} />
-          <Moment name="First started" at={task.started_at} />
-          <Moment name="Ended" at={task.finished_at} />
-        </Facts>
-      </Panel>
+      <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_20rem]">
+        <LatestExperiments taskId={task.id} />
+        <Panel title="About">
+          <Facts>
+            <Fact name="Description">{textOf(task.document.description)}</Fact>
+            <Fact name="Ended because">{task.stop_reason}</Fact>
+            <Fact name="Worker">{task.worker}</Fact>
+            {task.elapsed_s > 0 && (
+              <Fact name="Running time">
+                <span className="figures">{duration(task.elapsed_s)}</span>
+              </Fact>
+            )}
+            <Fact name="Priority">
+              <span className="figures">{task.priority}</span>
+            </Fact>
+            <Moment name="Made" at={task.created_at} />
+            <Moment name="Queued" at={task.queued_at} />
+            <Moment name="First started" at={task.started_at} />
+            <Moment name="Ended" at={task.finished_at} />
+          </Facts>
+        </Panel>
+      </div>
     </div>
   );
 }

@@ -11,6 +11,8 @@ export function TaskTabs({ task }: { task: TaskView }) {
       tabs={[
         { label: "Overview", to: "/tasks/$taskId", params, exact: true },
         { label: "Experiments", to: "/tasks/$taskId/experiments", params, count: experimentCount(task) || undefined },
+        { label: "Results", to: "/tasks/$taskId/results", params },
+        { label: "Log", to: "/tasks/$taskId/log", params },
       ]}
     />
   );
