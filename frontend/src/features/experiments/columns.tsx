@@ -36,7 +36,7 @@ export function columns(oneTask: boolean): readonly Column<ListedExperiment>[] {
         <Link
           to="/tasks/$taskId"
           params={{ taskId: String(task_id) }}
-          className="block max-w-64 truncate text-accent underline-offset-2 hover:underline"
+          className="block max-w-28 truncate sm:max-w-64 text-accent underline-offset-2 hover:underline"
           title={task_name}
         >
           {task_name}

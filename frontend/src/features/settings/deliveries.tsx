@@ -57,7 +57,7 @@ export function Deliveries({ name, page, onPage }: { name: string; page: number;
         {(found) =>
           found.total === 0 ? (
             <p className="px-4 py-3 text-sm text-ink-soft">
-              Nothing was told yet: no task has ended since it is there.
+              Nothing was told yet: no task has ended since it was set up.
             </p>
           ) : (
             <>
