@@ -34,7 +34,7 @@ from autotuner.store.rows import (
     records,
     select_row,
 )
-from autotuner.store.tasks import get as get_task
+from autotuner.store.tasks import state as require_task
 
 RAW = "raw_results"
 """The metrics' copy of all measurements of a start."""
@@ -105,7 +105,7 @@ def of_task(session: Session, task_id: int, *, bulk: bool = True, failed: bool =
     rows = session.execute(query, execution_options=PORTIONS).mappings()
     found = records(ExperimentRecord, rows if bulk else map(lean, rows))
     if not found:
-        get_task(session, task_id)
+        require_task(session, task_id)
     return found
 
 
@@ -138,7 +138,7 @@ def counts(session: Session, task_id: int) -> dict[ExperimentStatus, int]:
         select(Experiment.status, func.count()).where(Experiment.task_id == task_id).group_by(Experiment.status)
     ).all()
     if not rows:
-        get_task(session, task_id)
+        require_task(session, task_id)
     return {ExperimentStatus(status): count for status, count in rows}
 
 
