@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from autotuner.contracts.attempt import Failure
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.listing import ExperimentLine
 from autotuner.contracts.store import (
     EventType,
     ExperimentOrigin,
@@ -21,7 +22,7 @@ from autotuner.contracts.store import (
     StatusConflictError,
 )
 from autotuner.contracts.values import Scalar
-from autotuner.store.columns import Json
+from autotuner.store.columns import Json, without_key
 from autotuner.store.models import Attempt, Experiment
 from autotuner.store.rows import (
     PORTIONS,
@@ -130,6 +131,13 @@ def lean(row: RowMapping) -> dict[str, Any]:
     if without["metrics"] is not None:
         without["metrics"].pop(RAW, None)
     return without
+
+
+def lean_line(line: ExperimentLine) -> ExperimentLine:
+    """The same of a row whose JSON is text."""
+    if line.metrics is None or f'"{RAW}"' not in line.metrics:
+        return line
+    return line._replace(metrics=without_key(line.metrics, RAW))
 
 
 def counts(session: Session, task_id: int) -> dict[ExperimentStatus, int]:
