@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic_core import to_json
 
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Failure, Phase
-from autotuner.contracts.listing import ExperimentItem, ExperimentLine, ExperimentQuery
+from autotuner.contracts.listing import ExperimentItem, ExperimentLine, ExperimentLines, ExperimentQuery
 from autotuner.contracts.server_metrics import GpuFigures
 from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentStatus, MeasurementRow
 from autotuner.contracts.values import Frozen, Scalar
@@ -29,6 +29,7 @@ class ExperimentShown(Frozen):
     id: int = Field(description="number in the store")
     experiment_id: int = Field(description="number within its task; 0 is the baseline")
     task_id: int = Field(description="number of its task")
+    task_name: str = Field(description="name of its task")
     origin: ExperimentOrigin = Field(description="who asked for it")
     label: str | None = Field(None, description="name of a reference")
     status: ExperimentStatus = Field(description="its state")
@@ -44,6 +45,9 @@ class ExperimentShown(Frozen):
     slo_violation: bool | None = Field(None, description="whether it breaks a hard SLO; null: it was not judged")
     slo: dict[str, Any] | None = Field(None, description="verdict per SLO")
     error: Failure | None = Field(None, description="why it has no figures, if so")
+    elapsed_s: float | None = Field(
+        None, description="how long its own server starts took that have ended, seconds; null: none has"
+    )
     created_at: datetime = Field(description="when it was asked for, UTC")
     finished_at: datetime | None = Field(None, description="when it ended, UTC; null: it has not")
 
@@ -89,35 +93,31 @@ class ExperimentComparison(Frozen):
 
 async def shown(store: SqlStore, items: Sequence[ExperimentItem]) -> list[ExperimentShown]:
     """Experiments of a list."""
-    blocks = await store.optimization_of([item.task_id for item in items])
-    return [ExperimentShown(**_fields(item, blocks.get(item.task_id, {}))) for item in items]
+    return [ExperimentShown(**fields) for fields in await _fields(store, items)]
 
 
 async def list_json(store: SqlStore, query: ExperimentQuery) -> bytes:
     """``Page[ExperimentShown]`` as JSON. What is stored as JSON is handed on as it is: to read and write the figures of
     50 experiments takes longer than all else of a request. AutotunerError: NOT_FOUND, INVALID_VALUE.
     """
-    found = await store.experiment_lines(query)
-    units = {task_id: score_units(block) for task_id, block in found.optimization.items()}
-    items = b",".join(
-        _line_json(line, found.optimization.get(line.task_id, {}), units.get(line.task_id, (None, None)))
-        for line in found.lines
-    )
+    found = await store.experiment_lines(query, OWN)
+    units = {task_id: score_units(block) for task_id, block in found.optimization_of.items()}
+    items = b",".join(_line_json(line, found, units.get(line.task_id, (None, None))) for line in found.lines)
     rest = to_json({"total": found.total, "total_exact": found.total_exact, "page": query.page, "size": query.size})
     return b'{"items":[' + items + b"]," + rest[1:]
 
 
-def _line_json(
-    line: ExperimentLine, optimization: Mapping[str, Any], units: tuple[Direction | None, str | None]
-) -> bytes:
+def _line_json(line: ExperimentLine, page: ExperimentLines, units: tuple[Direction | None, str | None]) -> bytes:
     direction, unit = units
     if direction is not None and unit is None and line.metrics is not None:  # the figures decide
-        direction, unit = score_units(optimization, _object(line.metrics))
+        direction, unit = score_units(page.optimization_of[line.task_id], _object(line.metrics))
     plain = to_json(
         {
             "id": line.id,
             "experiment_id": line.number,
             "task_id": line.task_id,
+            "task_name": page.names_of.get(line.task_id, ""),
+            "elapsed_s": page.seconds_of.get(line.id),
             "origin": line.origin,
             "label": line.label,
             "status": line.status,
@@ -152,12 +152,12 @@ def _object(stored: str) -> dict[str, Any]:
 async def details(store: SqlStore, experiment_id: int) -> ExperimentDetails:
     """One experiment. AutotunerError(NOT_FOUND)."""
     (item,) = await store.get_experiments([experiment_id])
-    blocks = await store.optimization_of([item.task_id])
+    (fields,) = await _fields(store, [item])
     attempts = await store.list_attempts(item.task_id, experiment_id=item.id)
     measured = await store.list_measurements(item.task_id, experiment_id=item.id)
     own = _own(attempts)
     return ExperimentDetails(
-        **_fields(item, blocks.get(item.task_id, {})),
+        **fields,
         gpu_info=_gpus(own, measured),
         attempts=tuple(attempt_shown(attempt) for attempt in attempts),
         phase_seconds={} if own is None else dict(own.phase_seconds),
@@ -200,7 +200,22 @@ def attempt_shown(attempt: AttemptRow) -> AttemptShown:
     )
 
 
-def _fields(item: ExperimentItem, optimization: Mapping[str, Any]) -> dict[str, Any]:
+async def _fields(store: SqlStore, items: Sequence[ExperimentItem]) -> list[dict[str, Any]]:
+    """What every view of an experiment has."""
+    tasks = {item.task_id for item in items}
+    blocks, names = await store.optimization_of([*tasks]), await store.names_of([*tasks])
+    took = await store.seconds_of([item.id for item in items], OWN)
+    return [
+        {
+            **_stored(item, blocks.get(item.task_id, {})),
+            "task_name": names.get(item.task_id, ""),
+            "elapsed_s": took.get(item.id),
+        }
+        for item in items
+    ]
+
+
+def _stored(item: ExperimentItem, optimization: Mapping[str, Any]) -> dict[str, Any]:
     direction, unit = score_units(optimization, item.metrics)
     score = finite(item.objective_score)
     return {

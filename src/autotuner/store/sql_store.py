@@ -322,9 +322,9 @@ class SqlStore:
         """A page of experiments."""
         return await self._database.read(lambda session: listing.query_experiments(session, query))
 
-    async def experiment_lines(self, query: ExperimentQuery) -> ExperimentLines:
+    async def experiment_lines(self, query: ExperimentQuery, reasons: Collection[AttemptReason]) -> ExperimentLines:
         """A page of experiments with their JSON as text."""
-        return await self._database.read(lambda session: listing.experiment_lines(session, query))
+        return await self._database.read(lambda session: listing.experiment_lines(session, query, reasons))
 
     async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:
         """Some experiments, in the order of ``ids``."""
@@ -462,6 +462,14 @@ class SqlStore:
     async def optimization_of(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         """The block ``optimization`` of some tasks' documents."""
         return await self._database.read(lambda session: listing.optimization_of(session, ids))
+
+    async def names_of(self, ids: Sequence[int]) -> dict[int, str]:
+        """Names of some tasks."""
+        return await self._database.read(lambda session: listing.names_of(session, ids))
+
+    async def seconds_of(self, ids: Sequence[int], reasons: Collection[AttemptReason]) -> dict[int, float]:
+        """How long the ended server starts of some experiments took."""
+        return await self._database.read(lambda session: listing.seconds_of(session, ids, reasons))
 
     async def seed_presets(self, new: Sequence[NewPreset]) -> None:
         """Store the system presets that are not there yet."""
