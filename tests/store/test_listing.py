@@ -233,7 +233,7 @@ FULL_SCANS = {
 async def test_no_list_looks_at_every_row(each_url: str, each_store: SqlStore) -> None:
     fill(each_url, tasks=600, experiments=20)
     seen: set[str] = set()
-    with explained(each_store._database._reader.sync_engine) as plans:  # type: ignore[attr-defined]
+    with explained(each_store._database._readers.engine) as plans:  # type: ignore[attr-defined]
         for query in TASK_QUERIES:
             await each_store.query_tasks(TaskQuery(**query))
         for query in EXPERIMENT_QUERIES:

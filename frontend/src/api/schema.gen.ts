@@ -2907,6 +2907,11 @@ export interface components {
              * @description number of its task
              */
             task_id: number;
+            /**
+             * Task Name
+             * @description name of its task
+             */
+            task_name: string;
             /** @description who asked for it */
             origin: components["schemas"]["ExperimentOrigin"];
             /**
@@ -2959,6 +2964,11 @@ export interface components {
             } | null;
             /** @description why it has no figures, if so */
             error?: components["schemas"]["Failure"] | null;
+            /**
+             * Elapsed S
+             * @description how long its own server starts took that have ended, seconds; null: none has
+             */
+            elapsed_s?: number | null;
             /**
              * Created At
              * Format: date-time
@@ -3015,6 +3025,11 @@ export interface components {
              * @description number of its task
              */
             task_id: number;
+            /**
+             * Task Name
+             * @description name of its task
+             */
+            task_name: string;
             /** @description who asked for it */
             origin: components["schemas"]["ExperimentOrigin"];
             /**
@@ -3067,6 +3082,11 @@ export interface components {
             } | null;
             /** @description why it has no figures, if so */
             error?: components["schemas"]["Failure"] | null;
+            /**
+             * Elapsed S
+             * @description how long its own server starts took that have ended, seconds; null: none has
+             */
+            elapsed_s?: number | null;
             /**
              * Created At
              * Format: date-time
@@ -7940,6 +7960,54 @@ export interface components {
             exported_by: string;
         };
         /**
+         * TaskOutcome
+         * @description What a task came to, as a list shows it.
+         */
+        TaskOutcome: {
+            /**
+             * Verdict
+             * @description what kind of answer it is; null: of an earlier version
+             */
+            verdict?: ("gain" | "only_eligible" | "no_significant_gain" | "unconfirmed" | "no_baseline" | "infeasible" | "measured" | "no_result") | null;
+            /**
+             * Unit
+             * @description of its scores
+             */
+            unit: string;
+            /**
+             * Direction
+             * @description whether a small or a great score is good
+             * @enum {string}
+             */
+            direction: "minimize" | "maximize";
+            /**
+             * Predicted
+             * @description figures are predictions
+             * @default false
+             */
+            predicted: boolean;
+            /**
+             * Gain
+             * @description of the winner over the baseline: 0.25 is 25 % better; null: none
+             */
+            gain?: number | null;
+            /**
+             * Gain Low
+             * @description lower end of its interval
+             */
+            gain_low?: number | null;
+            /**
+             * Gain High
+             * @description upper end of its interval
+             */
+            gain_high?: number | null;
+            /**
+             * Significant
+             * @description whether the interval leaves out no gain
+             */
+            significant?: boolean | null;
+        };
+        /**
          * TaskResultShown
          * @description The result of a task, also of one that still runs.
          */
@@ -8260,6 +8328,8 @@ export interface components {
              * @description of a task that has ended: the winner's, natural units
              */
             best_score?: number | null;
+            /** @description what it came to; null: it has no result */
+            outcome?: components["schemas"]["TaskOutcome"] | null;
             /**
              * Priority
              * @description place in the queue: a greater number comes first
