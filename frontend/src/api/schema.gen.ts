@@ -6861,14 +6861,11 @@ export interface components {
              */
             gain?: string | null;
             /**
-<<<<<<< HEAD
              * Certainty
              * @description how sure the interval is, and against what; null: there is none
              */
             certainty?: string | null;
             /**
-=======
->>>>>>> main
              * Noise
              * @description how much scores vary by chance; null: not known
              */
