@@ -26,6 +26,7 @@ from autotuner.server.page import routes as pages
 from autotuner.server.routers import (
     aiconfigurator,
     dashboard,
+    documents,
     engines,
     experiments,
     from_context,
@@ -57,6 +58,7 @@ ROUTERS = (
     from_context.router,
     tasks.router,
     task_control.router,
+    documents.router,
     presets.router,
     profiles.router,
     engines.router,
