@@ -6,8 +6,11 @@ export const keys = {
   taskLists: ["task-lists"] as const,
   taskList: (query: object) => ["task-lists", query] as const,
   task: (id: number) => ["tasks", id] as const,
-  taskPart: (id: number, part: "shown" | "results" | "plan" | "deploy" | "subscribers", query: object = {}) =>
-    ["tasks", id, part, query] as const,
+  taskPart: (
+    id: number,
+    part: "shown" | "results" | "plan" | "deploy" | "subscribers" | "edited",
+    query: object = {},
+  ) => ["tasks", id, part, query] as const,
   experimentLists: ["experiment-lists"] as const,
   /** `taskId` null: across tasks. */
   experimentList: (taskId: number | null, query: object) => ["experiment-lists", taskId, query] as const,
@@ -15,6 +18,9 @@ export const keys = {
   experimentPart: (id: number, part: "shown" | "attempts" | "artefacts") => ["experiments", id, part] as const,
   comparison: (ids: readonly number[]) => ["comparisons", ...ids] as const,
   dashboard: ["dashboard"] as const,
+  documentSchema: ["document-schema"] as const,
+  startingDocument: ["starting-document"] as const,
+  plan: (document: object) => ["plans", document] as const,
   presets: ["presets"] as const,
   profiles: ["profiles"] as const,
   engines: ["engines"] as const,
