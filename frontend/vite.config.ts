@@ -14,5 +14,10 @@ export default defineConfig({
   html: { cspNonce: "CSP_NONCE" },
   build: { outDir: "dist", target: "es2022", sourcemap: false, assetsInlineLimit: 0, chunkSizeWarningLimit: 900 },
   server: { port: 5173, proxy: { "/api": { target: API, ws: true } } },
-  test: { environment: "jsdom", include: ["tests/unit/**/*.test.{ts,tsx}"], setupFiles: ["tests/unit/setup.ts"] },
+  test: {
+    environment: "jsdom",
+    include: ["tests/unit/**/*.test.{ts,tsx}"],
+    setupFiles: ["tests/unit/setup.ts"],
+    testTimeout: 30_000,
+  },
 });

@@ -4,6 +4,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queryClient } from "@/api/query-client";
 import { NotFound, RouteFailed } from "@/components/layout/route-states";
+import { LiveProvider } from "@/live/live";
 import { routeTree } from "@/routeTree.gen";
 import "@/styles.css";
 
@@ -27,7 +28,9 @@ if (!root) throw new Error("index.html has no #root");
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>
-      <RouterProvider router={router} />
+      <LiveProvider>
+        <RouterProvider router={router} />
+      </LiveProvider>
     </QueryClientProvider>
   </StrictMode>,
 );

@@ -5,17 +5,21 @@
 export const keys = {
   taskLists: ["task-lists"] as const,
   taskList: (query: object) => ["task-lists", query] as const,
+  tasks: ["tasks"] as const,
   task: (id: number) => ["tasks", id] as const,
   taskPart: (
     id: number,
-    part: "shown" | "results" | "plan" | "deploy" | "subscribers" | "edited",
+    part: "shown" | "results" | "plan" | "document" | "deploy" | "subscribers" | "edited",
     query: object = {},
   ) => ["tasks", id, part, query] as const,
   experimentLists: ["experiment-lists"] as const,
   /** `taskId` null: across tasks. */
+  experimentListsOf: (taskId: number | null) => ["experiment-lists", taskId] as const,
   experimentList: (taskId: number | null, query: object) => ["experiment-lists", taskId, query] as const,
+  experiments: ["experiments"] as const,
   experiment: (id: number) => ["experiments", id] as const,
   experimentPart: (id: number, part: "shown" | "attempts" | "artefacts") => ["experiments", id, part] as const,
+  comparisons: ["comparisons"] as const,
   comparison: (ids: readonly number[]) => ["comparisons", ...ids] as const,
   dashboard: ["dashboard"] as const,
   documentSchema: ["document-schema"] as const,
@@ -26,4 +30,8 @@ export const keys = {
   engines: ["engines"] as const,
   system: (part: "info" | "health") => ["system", part] as const,
   webhooks: ["webhooks"] as const,
+  deliveries: (name: string, query: object) => ["webhooks", name, query] as const,
+  /** How a running task stands, as the live link says it: no call answers it. */
+  progresses: ["progress"] as const,
+  progress: (taskId: number) => ["progress", taskId] as const,
 };

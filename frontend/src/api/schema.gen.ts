@@ -1006,6 +1006,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/experiments/metric-names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the names of metrics
+         * @description What the metrics of experiments are called, in the order in which they are shown, and their units.
+         */
+        get: operations["list_metric_names"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/experiments/task/{task_id}": {
         parameters: {
             query?: never;
@@ -3053,6 +3073,11 @@ export interface components {
              * @description number of its task
              */
             task_id: number;
+            /**
+             * Task Name
+             * @description name of its task
+             */
+            task_name: string;
             /** @description who asked for it */
             origin: components["schemas"]["ExperimentOrigin"];
             /**
@@ -3105,6 +3130,11 @@ export interface components {
             } | null;
             /** @description why it has no figures, if so */
             error?: components["schemas"]["Failure"] | null;
+            /**
+             * Elapsed S
+             * @description how long its own server starts took that have ended, seconds; null: none has
+             */
+            elapsed_s?: number | null;
             /**
              * Created At
              * Format: date-time
@@ -3161,6 +3191,11 @@ export interface components {
              * @description number of its task
              */
             task_id: number;
+            /**
+             * Task Name
+             * @description name of its task
+             */
+            task_name: string;
             /** @description who asked for it */
             origin: components["schemas"]["ExperimentOrigin"];
             /**
@@ -3213,6 +3248,11 @@ export interface components {
             } | null;
             /** @description why it has no figures, if so */
             error?: components["schemas"]["Failure"] | null;
+            /**
+             * Elapsed S
+             * @description how long its own server starts took that have ended, seconds; null: none has
+             */
+            elapsed_s?: number | null;
             /**
              * Created At
              * Format: date-time
@@ -3339,6 +3379,38 @@ export interface components {
              * @default 0
              */
             attempts: number;
+        };
+        /**
+         * ExperimentWords
+         * @description What is said of one experiment.
+         */
+        ExperimentWords: {
+            /**
+             * Title
+             * @description such as #0 baseline
+             */
+            title: string;
+            /**
+             * Gain
+             * @description of its one start over the baseline's, relative, positive is better; no interval belongs to it
+             */
+            gain?: number | null;
+            /**
+             * Slo
+             * @description met, violated, or what it misses; – without a score
+             */
+            slo: string;
+            /**
+             * Ended Early
+             * @description why it was not measured to the end; empty: it was
+             * @default
+             */
+            ended_early: string;
+            /**
+             * Load
+             * @description the load that was searched, in a sentence; null: none was
+             */
+            load?: string | null;
         };
         /**
          * ExportAnswer
@@ -3520,6 +3592,27 @@ export interface components {
              * @description slugs of presets that are merged before it
              */
             requires?: string[] | null;
+        };
+        /**
+         * FinalistWords
+         * @description What is said of one finalist.
+         */
+        FinalistWords: {
+            /**
+             * Text
+             * @description gain, interval, pairs and whether it counts
+             */
+            text: string;
+            /**
+             * Standing
+             * @description why its starts ended; empty: for want of further ones
+             */
+            standing: string;
+            /**
+             * Pairs
+             * @description per interleaved round the gain over the baseline's start of that round, relative; null: one has no score
+             */
+            pairs: (number | null)[];
         };
         /**
          * FormRequest
@@ -4542,6 +4635,32 @@ export interface components {
              * @description the interval leaves out 0; None: not known
              */
             clear?: boolean | null;
+        };
+        /**
+         * MetricName
+         * @description What one aggregated metric is called.
+         */
+        MetricName: {
+            /**
+             * Name
+             * @description as in the metrics of an experiment, such as mean_ttft
+             */
+            name: string;
+            /**
+             * Label
+             * @description for people
+             */
+            label: string;
+            /**
+             * Unit
+             * @description s, share, bytes, tokens/s, …; empty: it has none, or that of the load
+             */
+            unit: string;
+            /**
+             * Of Server
+             * @description told by the server or its GPUs; else measured by the client
+             */
+            of_server: boolean;
         };
         /**
          * Model
@@ -6946,6 +7065,74 @@ export interface components {
             name?: string | null;
         };
         /**
+         * ResultWords
+         * @description What displays say about a result.
+         */
+        ResultWords: {
+            /**
+             * Chosen
+             * @description what the best configuration is called: winner, best candidate or nearest
+             */
+            chosen: string;
+            /**
+             * Gain
+             * @description the confirmed gain in words; null: there is none
+             */
+            gain?: string | null;
+            /**
+             * Noise
+             * @description how much scores vary by chance; null: not known
+             */
+            noise?: string | null;
+            /**
+             * Measuring
+             * @description what early stops saved; empty: nothing
+             */
+            measuring: string;
+            /**
+             * Importance
+             * @description on what the importance rests, or why none is shown
+             */
+            importance?: string | null;
+            /**
+             * Front
+             * @description what is known of the front; null: there is one objective
+             */
+            front?: string | null;
+            /**
+             * Quality
+             * @description what the quality guard found
+             * @default []
+             */
+            quality: string[];
+            /**
+             * Verifications
+             * @description what each verification came to, in their order
+             * @default []
+             */
+            verifications: string[];
+            /**
+             * Comparisons
+             * @description on what the differences of each comparison rest
+             * @default []
+             */
+            comparisons: string[];
+            /**
+             * Experiments
+             * @description by number within the task
+             */
+            experiments: {
+                [key: string]: components["schemas"]["ExperimentWords"];
+            };
+            /**
+             * Finalists
+             * @description by number of the experiment
+             */
+            finalists: {
+                [key: string]: components["schemas"]["FinalistWords"];
+            };
+        };
+        /**
          * RetryRequest
          * @description Which experiments are tried again.
          * @example {
@@ -8005,6 +8192,54 @@ export interface components {
             exported_by: string;
         };
         /**
+         * TaskOutcome
+         * @description What a task came to, as a list shows it.
+         */
+        TaskOutcome: {
+            /**
+             * Verdict
+             * @description what kind of answer it is; null: of an earlier version
+             */
+            verdict?: ("gain" | "only_eligible" | "no_significant_gain" | "unconfirmed" | "no_baseline" | "infeasible" | "measured" | "no_result") | null;
+            /**
+             * Unit
+             * @description of its scores
+             */
+            unit: string;
+            /**
+             * Direction
+             * @description whether a small or a great score is good
+             * @enum {string}
+             */
+            direction: "minimize" | "maximize";
+            /**
+             * Predicted
+             * @description figures are predictions
+             * @default false
+             */
+            predicted: boolean;
+            /**
+             * Gain
+             * @description of the winner over the baseline: 0.25 is 25 % better; null: none
+             */
+            gain?: number | null;
+            /**
+             * Gain Low
+             * @description lower end of its interval
+             */
+            gain_low?: number | null;
+            /**
+             * Gain High
+             * @description upper end of its interval
+             */
+            gain_high?: number | null;
+            /**
+             * Significant
+             * @description whether the interval leaves out no gain
+             */
+            significant?: boolean | null;
+        };
+        /**
          * TaskResultShown
          * @description The result of a task, also of one that still runs.
          */
@@ -8273,6 +8508,8 @@ export interface components {
              * @description the task has not ended: this is what it has measured until now
              */
             so_far: boolean;
+            /** @description what displays say about it beside the figures */
+            words: components["schemas"]["ResultWords"];
         };
         /**
          * TaskStatus
@@ -8323,6 +8560,8 @@ export interface components {
              * @description of a task that has ended: the winner's, natural units
              */
             best_score?: number | null;
+            /** @description what it came to; null: it has no result */
+            outcome?: components["schemas"]["TaskOutcome"] | null;
             /**
              * Priority
              * @description place in the queue: a greater number comes first
@@ -8543,6 +8782,16 @@ export interface components {
              */
             engine?: string | null;
             /**
+             * Model
+             * @description name or path of the model; several with commas between them
+             */
+            model?: string | null;
+            /**
+             * Objective
+             * @description what is optimised; several with commas between them
+             */
+            objective?: string | null;
+            /**
              * Quant Config
              * @description precision by presets; null: not given
              */
@@ -8613,6 +8862,11 @@ export interface components {
              * @description whether a process runs it
              */
             held: boolean;
+            /**
+             * Worker
+             * @description name of the worker that has claimed it; null: none has
+             */
+            worker?: string | null;
             /**
              * Waiting
              * @description why it does not run though it is queued; null: it is not, or it runs
@@ -13749,6 +14003,62 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_metric_names: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricName"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
-from autotuner.contracts.attempt import AttemptStatus, Failure
+from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Failure
+from autotuner.contracts.result import VerdictKind
 from autotuner.contracts.store import ExperimentOrigin, ExperimentStatus, TaskStatus
 from autotuner.contracts.values import Frozen, Scalar
 
@@ -46,6 +47,19 @@ class TaskQuery(Frozen):
     size: int = Field(50, ge=1, le=MAX_SIZE)
 
 
+class TaskOutcome(Frozen):
+    """What a task came to, as a list shows it."""
+
+    verdict: VerdictKind | None = Field(None, description="what kind of answer it is; null: of an earlier version")
+    unit: str = Field(description="of its scores")
+    direction: Literal["minimize", "maximize"] = Field(description="whether a small or a great score is good")
+    predicted: bool = Field(False, description="figures are predictions")
+    gain: float | None = Field(None, description="of the winner over the baseline: 0.25 is 25 % better; null: none")
+    gain_low: float | None = Field(None, description="lower end of its interval")
+    gain_high: float | None = Field(None, description="upper end of its interval")
+    significant: bool | None = Field(None, description="whether the interval leaves out no gain")
+
+
 class TaskSummary(Frozen):
     """A task as a list shows it: without its document and its result."""
 
@@ -57,6 +71,7 @@ class TaskSummary(Frozen):
     objective: str | None = Field(None, description="what is optimised, as in the document")
     experiments: dict[ExperimentStatus, int] = Field(default_factory=dict, description="how many have each status")
     best_score: float | None = Field(None, description="of a task that has ended: the winner's, natural units")
+    outcome: TaskOutcome | None = Field(None, description="what it came to; null: it has no result")
     priority: int = Field(0, description="place in the queue: a greater number comes first")
     queued_at: datetime | None = Field(None, description="since when it waits for a worker, or is one's")
     worker_id: int | None = Field(None, description="the worker that has claimed it")
@@ -136,6 +151,14 @@ class ListingStore(Protocol):
 
     async def optimization_of(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         """The block ``optimization`` of some tasks' documents; tasks that are not there are left out."""
+
+    async def names_of(self, ids: Sequence[int]) -> dict[int, str]:
+        """Names of some tasks; tasks that are not there are left out."""
+
+    async def seconds_of(self, ids: Sequence[int], reasons: Collection[AttemptReason]) -> dict[int, float]:
+        """How long the ended server starts of some experiments took that were made for ``reasons``, seconds of their
+        phases; experiments without any are left out.
+        """
 
     async def tasks_before(self, task_id: int) -> int:
         """How many queued tasks come before a queued one; 0 for one that is not queued. AutotunerError(NOT_FOUND)."""

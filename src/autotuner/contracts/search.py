@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from autotuner.contracts.values import Configuration, Scalar
 
@@ -84,17 +84,47 @@ class OutcomeKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Observation:
+    """What a configuration did under one load.
+
+    ``load``: the load as a multiple of that at which configurations are scored, so 1 for the scored one.
+    ``objectives``: raw scores, without any penalty. ``ratios``: by the name of a limit the figure / its threshold, so
+    ≤ 1 is met. ``deviations``, ``ratio_deviations``: standard deviation of the natural logarithm of each of them as an
+    estimate of its true value, where repeats tell it.
+    """
+
+    objectives: tuple[float, ...]
+    ratios: Mapping[str, float] = field(default_factory=dict)
+    load: float = 1.0
+    deviations: tuple[float, ...] = ()
+    ratio_deviations: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What an experiment took: seconds until its server answered, seconds of measuring, and GPUs held meanwhile."""
+
+    start_s: float
+    measure_s: float
+    gpus: int = 1
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came of a configuration.
 
     ``objectives``: one score per objective, with the penalty for missed SLOs (empty unless measured).
     ``constraints``: margin by name, ≤ 0 is kept, > 0 violated (hard SLOs; a crash is ``{"crash": 1.0}``). VOID outcomes
     teach nothing and are only told so that the configuration is not proposed again while it is retried.
+    ``observations``: the figures behind both, one per load, where they are known; the scored load has ``load`` 1.
+    ``spent``: what the experiment took.
     """
 
     kind: OutcomeKind
     objectives: tuple[float, ...] = ()
     constraints: Mapping[str, float] = field(default_factory=dict)
+    observations: tuple[Observation, ...] = ()
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True)
@@ -109,13 +139,102 @@ Direction = Literal["minimize", "maximize"]
 
 
 @dataclass(frozen=True)
+class Limit:
+    """An SLO as the search sees it, by the formulas of ``scoring.slo``; r = ratio − 1.
+
+    ``violated_from``: the r from which a configuration is ineligible, None for a soft limit. A miss below that costs
+    weight × (exp(min(r / steepness, 20)) − 1).
+    """
+
+    name: str
+    violated_from: float | None = 0.0
+    weight: float = 1.0
+    steepness: float = 0.1
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is expected of a configuration before it is measured, as natural logarithms.
+
+    ``log_objectives``: of each raw score, None where nothing is said. ``log_ratios``: by the name of a limit, log of
+    figure / threshold. Neither needs to be right in scale or offset: both are fitted. ``starts``: False when its server
+    is expected not to start.
+    """
+
+    log_objectives: tuple[float | None, ...]
+    log_ratios: Mapping[str, float] = field(default_factory=dict)
+    starts: bool = True
+
+
+class Prior(Protocol):
+    """Knowledge from before the task: predictions of a model, an earlier task, a table, rules of an engine. Pure."""
+
+    @property
+    def name(self) -> str:
+        """For people, such as ``task chat-7b`` or ``surface qwen3_32b_h200``."""
+
+    def predict(self, configuration: Configuration) -> Prediction | None:
+        """What it expects of a configuration at the scored load; None when it says nothing of it."""
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """What an experiment is expected to take, before any has told.
+
+    ``start_s``: until a server answers; ``measure_s``: all its measurements; seconds. ``warm``: searched parameters
+    that a running server takes without a restart. ``gpus``: GPUs that a configuration holds meanwhile; None: all take
+    the same.
+    """
+
+    start_s: float
+    measure_s: float
+    warm: frozenset[str] = frozenset()
+    gpus: Callable[[Configuration], int] | None = None
+
+
+@dataclass(frozen=True)
 class SearchSetup:
-    """What a strategy is made from. ``budget``: number of configurations that will be asked for, if known."""
+    """What a strategy is made from. ``budget``: number of configurations that will be asked for, if known.
+
+    ``default``: the configuration known to start, such as the engine's defaults, where it lies in the space: the first
+    one to be tried. ``limits``: the SLOs whose ratios observations tell. ``parallel``: how many are measured at once.
+    ``regret_tolerance``: the search may stop once the best is expected to be within this share of the best there is.
+    """
 
     space: SearchSpace
     directions: tuple[Direction, ...]
     seed: int
     budget: int | None = None
+    default: Configuration | None = None
+    limits: tuple[Limit, ...] = ()
+    priors: tuple[Prior, ...] = ()
+    parallel: int = 1
+    cost: CostModel | None = None
+    regret_tolerance: float | None = None
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """What a strategy makes of what it was told.
+
+    ``expected_gain``: by how much the next experiment is expected to improve on the best, a share of it.
+    ``expected_regret``: by how much the best there is is expected to be better than the best found, a share of it.
+    Both None without a model. ``priors``: the weight of each prior by name, in [0, 1]: the share of what the model
+    expects beyond an average that comes of it. ``stop``: why the search may stop, in words; None: it goes on.
+    """
+
+    expected_gain: float | None = None
+    expected_regret: float | None = None
+    priors: Mapping[str, float] = field(default_factory=dict)
+    stop: str | None = None
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A strategy that can say what it believes."""
+
+    def report(self, pending: Sequence[Configuration] = ()) -> SearchReport:
+        """What it makes of what it was told so far; the same for the same outcomes."""
 
 
 class SearchStrategy(Protocol):

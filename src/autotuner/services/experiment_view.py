@@ -26,6 +26,7 @@ class ExperimentShown(Frozen):
     id: int = Field(description="number in the store")
     experiment_id: int = Field(description="number within its task; 0 is the baseline")
     task_id: int = Field(description="number of its task")
+    task_name: str = Field(description="name of its task")
     origin: ExperimentOrigin = Field(description="who asked for it")
     label: str | None = Field(None, description="name of a reference")
     status: ExperimentStatus = Field(description="its state")
@@ -41,6 +42,9 @@ class ExperimentShown(Frozen):
     slo_violation: bool | None = Field(None, description="whether it breaks a hard SLO; null: it was not judged")
     slo: dict[str, Any] | None = Field(None, description="verdict per SLO")
     error: Failure | None = Field(None, description="why it has no figures, if so")
+    elapsed_s: float | None = Field(
+        None, description="how long its own server starts took that have ended, seconds; null: none has"
+    )
     created_at: datetime = Field(description="when it was asked for, UTC")
     finished_at: datetime | None = Field(None, description="when it ended, UTC; null: it has not")
 
@@ -86,19 +90,18 @@ class ExperimentComparison(Frozen):
 
 async def shown(store: SqlStore, items: Sequence[ExperimentItem]) -> list[ExperimentShown]:
     """Experiments of a list."""
-    blocks = await store.optimization_of([item.task_id for item in items])
-    return [ExperimentShown(**_fields(item, blocks.get(item.task_id, {}))) for item in items]
+    return [ExperimentShown(**fields) for fields in await _fields(store, items)]
 
 
 async def details(store: SqlStore, experiment_id: int) -> ExperimentDetails:
     """One experiment. AutotunerError(NOT_FOUND)."""
     (item,) = await store.get_experiments([experiment_id])
-    blocks = await store.optimization_of([item.task_id])
+    (fields,) = await _fields(store, [item])
     attempts = await store.list_attempts(item.task_id, experiment_id=item.id)
     measured = await store.list_measurements(item.task_id, experiment_id=item.id)
     own = _own(attempts)
     return ExperimentDetails(
-        **_fields(item, blocks.get(item.task_id, {})),
+        **fields,
         gpu_info=_gpus(own, measured),
         attempts=tuple(attempt_shown(attempt) for attempt in attempts),
         phase_seconds={} if own is None else dict(own.phase_seconds),
@@ -141,7 +144,22 @@ def attempt_shown(attempt: AttemptRow) -> AttemptShown:
     )
 
 
-def _fields(item: ExperimentItem, optimization: Mapping[str, Any]) -> dict[str, Any]:
+async def _fields(store: SqlStore, items: Sequence[ExperimentItem]) -> list[dict[str, Any]]:
+    """What every view of an experiment has."""
+    tasks = {item.task_id for item in items}
+    blocks, names = await store.optimization_of([*tasks]), await store.names_of([*tasks])
+    took = await store.seconds_of([item.id for item in items], OWN)
+    return [
+        {
+            **_stored(item, blocks.get(item.task_id, {})),
+            "task_name": names.get(item.task_id, ""),
+            "elapsed_s": took.get(item.id),
+        }
+        for item in items
+    ]
+
+
+def _stored(item: ExperimentItem, optimization: Mapping[str, Any]) -> dict[str, Any]:
     direction, unit = score_units(optimization, item.metrics)
     score = finite(item.objective_score)
     return {

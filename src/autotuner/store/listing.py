@@ -7,13 +7,14 @@ every row (``> 0``) tell SQLite to search an index from there instead of scannin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from autotuner.contracts.attempt import AttemptReason
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.listing import (
     MAX_DEPTH,
@@ -26,12 +27,15 @@ from autotuner.contracts.listing import (
 from autotuner.contracts.store import ExperimentStatus
 from autotuner.store.columns import storable_text
 from autotuner.store.experiments import lean, lean_metrics
-from autotuner.store.models import Base, Experiment, Task
+from autotuner.store.models import Attempt, Base, Experiment, Task
 from autotuner.store.rows import names, not_found, record, select_row
+from autotuner.store.shown import outcome_of
 from autotuner.store.tasks import state
 
 BULK_OF_TASK = ("document", "parameters", "identity", "result")
 BULK_OF_EXPERIMENT = ("metrics", "identity", "penalised_score")
+OUTCOME = ("verdict", "unit", "direction", "predicted", "gain")
+"""Keys of a result that its list shows."""
 FIRST = datetime(1, 1, 2, tzinfo=UTC)
 """Before every stored time, in every time zone."""
 
@@ -111,6 +115,25 @@ def optimization_of(session: Session, ids: Sequence[int]) -> dict[int, dict[str,
     return {task_id: block or {} for task_id, block in rows}
 
 
+def names_of(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """Names of some tasks."""
+    rows = session.execute(select(Task.id, Task.name).where(Task.id.in_(set(ids))))
+    return {row.id: row.name for row in rows}
+
+
+def seconds_of(session: Session, ids: Sequence[int], reasons: Collection[AttemptReason]) -> dict[int, float]:
+    """How long the ended server starts of some experiments took."""
+    rows = session.execute(
+        select(Attempt.experiment_id, Attempt.phase_seconds).where(
+            Attempt.experiment_id.in_(set(ids)), Attempt.reason.in_(names(reasons)), Attempt.finished_at.is_not(None)
+        )
+    )
+    took: dict[int, float] = {}
+    for experiment_id, phases in rows:
+        took[experiment_id] = took.get(experiment_id, 0.0) + sum(phases.values())
+    return took
+
+
 def _tasks(query: TaskQuery) -> Ids:
     """The numbers of the tasks that are wanted."""
     chosen = select(Task.id)
@@ -168,7 +191,9 @@ def _task_order(query: TaskQuery) -> list[ColumnElement[Any]]:
 def _tasks_by_id(session: Session, ids: Sequence[int]) -> list[TaskSummary]:
     if not ids:
         return []
-    rows = session.execute(select_row(Task, but=BULK_OF_TASK).where(Task.id.in_(ids))).mappings()
+    outcome = [Task.result[name].label(f"result_{name}") for name in OUTCOME]
+    chosen = select_row(Task, but=BULK_OF_TASK).add_columns(*outcome)
+    rows = session.execute(chosen.where(Task.id.in_(ids))).mappings()
     counts: dict[int, dict[str, int]] = {}
     counted = (
         select(Experiment.task_id, Experiment.status, func.count())
@@ -177,7 +202,12 @@ def _tasks_by_id(session: Session, ids: Sequence[int]) -> list[TaskSummary]:
     )
     for task_id, status, count in session.execute(counted):
         counts.setdefault(task_id, {})[status] = count
-    found = {row["id"]: record(TaskSummary, {**row, "experiments": counts.get(row["id"], {})}) for row in rows}
+    found = {
+        row["id"]: record(
+            TaskSummary, {**row, "experiments": counts.get(row["id"], {}), "outcome": outcome_of(row, "result_")}
+        )
+        for row in rows
+    }
     return [found[number] for number in ids]
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
+from autotuner.contracts.listing import TaskOutcome
+
 
 def shown_of_document(document: Mapping[str, Any]) -> dict[str, str | None]:
     """Columns model and objective; several are named one after the other, and what is no name is None."""
@@ -23,6 +27,26 @@ def best_score(result: Mapping[str, Any] | None) -> float | None:
     """Column best_score: the winner's, in natural units."""
     score = None if result is None else _inner(result, "winner", "score")
     return float(score) if isinstance(score, int | float) and not isinstance(score, bool) else None
+
+
+def outcome_of(row: Mapping[str, Any], prefix: str) -> TaskOutcome | None:
+    """What a task came to, of some keys of its result, each with ``prefix``. None without a result, and for one that
+    another version has written in another way: a list shows the task all the same.
+    """
+    gain = row[f"{prefix}gain"] or {}
+    try:
+        return TaskOutcome(
+            verdict=row[f"{prefix}verdict"],
+            unit=row[f"{prefix}unit"],
+            direction=row[f"{prefix}direction"],
+            predicted=row[f"{prefix}predicted"] or False,
+            gain=gain.get("gain"),
+            gain_low=gain.get("low"),
+            gain_high=gain.get("high"),
+            significant=gain.get("significant"),
+        )
+    except (ValidationError, AttributeError):
+        return None
 
 
 def _inner(value: Mapping[str, Any], block: str, key: str) -> object:

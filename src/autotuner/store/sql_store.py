@@ -459,6 +459,14 @@ class SqlStore:
         """The block ``optimization`` of some tasks' documents."""
         return await self._database.read(lambda session: listing.optimization_of(session, ids))
 
+    async def names_of(self, ids: Sequence[int]) -> dict[int, str]:
+        """Names of some tasks."""
+        return await self._database.read(lambda session: listing.names_of(session, ids))
+
+    async def seconds_of(self, ids: Sequence[int], reasons: Collection[AttemptReason]) -> dict[int, float]:
+        """How long the ended server starts of some experiments took."""
+        return await self._database.read(lambda session: listing.seconds_of(session, ids, reasons))
+
     async def seed_presets(self, new: Sequence[NewPreset]) -> None:
         """Store the system presets that are not there yet."""
         if await self._database.read(lambda session: presets.missing(session, new)):

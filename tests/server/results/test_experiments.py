@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from finished_task import Service
 
 from archived import Source
@@ -20,6 +21,10 @@ async def test_lists_of_one_task_and_of_all(service: Service, source: Source) ->
     assert of_one["total"] == len(source.result.experiments)
     baseline = of_one["items"][0]
     assert (baseline["experiment_id"], baseline["task_id"], baseline["origin"]) == (0, 1, "baseline")
+    assert baseline["task_name"] == source.result.task_name
+    assert {one["experiment_id"]: one["elapsed_s"] for one in of_one["items"]} == pytest.approx(
+        {summary.number: summary.elapsed_s for summary in source.result.experiments}
+    )
     assert (baseline["direction"], baseline["unit"]) == (source.result.direction, source.result.unit)
     assert {one["experiment_id"]: one["objective_score"] for one in of_one["items"]} == {
         summary.number: summary.score for summary in source.result.experiments

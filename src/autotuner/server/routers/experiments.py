@@ -31,6 +31,7 @@ from autotuner.services.experiment_view import (
 from autotuner.services.log_text import log_part
 from autotuner.services.queue import retry_task
 from autotuner.services.reproduction import Reproduction, reproduction
+from autotuner.services.result_words import MetricName, metric_names
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
 
@@ -106,6 +107,17 @@ async def compare_experiments(ctx: Ctx, asked: Annotated[ComparisonAsked, Query(
     """Experiments side by side: what differs, the scores, the figures."""
     ids = [int(number) for number in asked.ids.split(",")]
     return await compared(ctx.store, list(dict.fromkeys(ids)))
+
+
+@router.get(
+    "/metric-names",
+    responses=documented(422),
+    operation_id="list_metric_names",
+    summary="List the names of metrics",
+)
+async def list_metric_names() -> list[MetricName]:
+    """What the metrics of experiments are called, in the order in which they are shown, and their units."""
+    return metric_names()
 
 
 @router.get(
