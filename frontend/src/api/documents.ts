@@ -6,7 +6,7 @@ import { keys } from "@/api/keys";
 export type DocumentData = Record<string, unknown>;
 
 export interface Wish {
-  model?: string;
+  model?: string | undefined;
   engine?: string;
   profiles?: readonly string[];
 }

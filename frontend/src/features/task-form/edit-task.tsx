@@ -85,6 +85,7 @@ function EditForm({
             onSearch={onSearch}
             why={null}
             onProfiles={(names) => draft.setText(withValue(draft.text, ["profiles"], names.length ? names : undefined))}
+            onEngine={(name) => draft.setText(withValue(draft.text, ["base_runtime"], name))}
             onLeaveToProfiles={() =>
               draft.setText(
                 ["parameters", "benchmark", "optimization"].reduce(

@@ -4,14 +4,14 @@ import { Play } from "lucide-react";
 import { useState } from "react";
 import { toast } from "sonner";
 import type { Schema } from "@/api/client";
-import { documentSchema, startingDocument } from "@/api/documents";
+import { documentSchema, startingDocument, type Wish } from "@/api/documents";
 import { keys } from "@/api/keys";
 import { createTask, startTask } from "@/api/task-making";
 import { PageHead } from "@/components/layout/page-head";
 import { Failed, Loading } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { valueAt } from "@/features/task-form/document/path";
-import { read, withValue, write } from "@/features/task-form/document/text";
+import { type Data, read, withValue, write } from "@/features/task-form/document/text";
 import { useDraft } from "@/features/task-form/draft";
 import { ImportZone } from "@/features/task-form/importing/import-dialog";
 import type { JsonSchema } from "@/features/task-form/schema/lookup";
@@ -82,27 +82,29 @@ function NewTaskForm({
   });
 
   const begin = useMutation({
-    mutationFn: (profiles: readonly string[]) => {
-      const data = read(draft.text).data ?? {};
-      const model = valueAt(data, ["model", "id_or_path"]);
-      const engine = data.base_runtime;
-      return startingDocument({
-        ...(typeof model === "string" && { model }),
-        ...(typeof engine === "string" && { engine }),
-        profiles,
-      });
-    },
+    mutationFn: startingDocument,
     onSuccess: (found) => {
       draft.restart(write(found.document));
       setWhy(found.why);
     },
     onError: (error) => toast.error(error.message),
   });
+  const untouched = !draft.edited && !draft.restored;
 
-  const choose = (profiles: string[]) => {
-    const untouched = !draft.edited && !draft.restored;
-    if (untouched) begin.mutate(profiles);
-    else draft.setText(withValue(draft.text, ["profiles"], profiles.length ? profiles : undefined));
+  /** A document that nobody has changed is made anew for another engine or profile; a changed one keeps its values. */
+  const choose = (change: { engine?: string; profiles?: string[] }) => {
+    const now = wishOf(read(draft.text).data ?? {});
+    if (untouched) {
+      // The model of an engine that starts here may be none that another one knows.
+      begin.mutate({ ...now, ...(change.engine && { model: undefined }), ...change });
+      return;
+    }
+    const profiles = change.profiles?.length ? change.profiles : undefined;
+    draft.setText(
+      change.engine
+        ? withValue(draft.text, ["base_runtime"], change.engine)
+        : withValue(draft.text, ["profiles"], profiles),
+    );
   };
 
   return (
@@ -127,10 +129,9 @@ function NewTaskForm({
             search={search}
             onSearch={onSearch}
             why={draft.edited ? null : why}
-            onProfiles={choose}
-            onLeaveToProfiles={() =>
-              begin.mutate([valueAt(read(draft.text).data, ["profiles"]) ?? []].flat().map(String))
-            }
+            onProfiles={(profiles) => choose({ profiles })}
+            onEngine={(engine) => choose({ engine })}
+            onLeaveToProfiles={() => begin.mutate(wishOf(read(draft.text).data ?? {}))}
             refused={make.error}
             actions={(possible) => (
               <>
@@ -152,4 +153,12 @@ function NewTaskForm({
       )}
     </ImportZone>
   );
+}
+
+/** What a document is for, without what it says in detail. */
+function wishOf(data: Data): Wish {
+  const model = valueAt(data, ["model", "id_or_path"]);
+  const engine = data.base_runtime;
+  const profiles = Array.isArray(data.profiles) ? data.profiles.map(String) : [];
+  return { ...(typeof model === "string" && { model }), ...(typeof engine === "string" && { engine }), profiles };
 }

@@ -41,6 +41,7 @@ interface TaskFormProps {
   onSearch: (change: TaskFormSearch) => void;
   why: string | null;
   onProfiles: (names: string[]) => void;
+  onEngine: (name: string) => void;
   onLeaveToProfiles: () => void;
   /** What the service said to the last attempt. */
   refused: Error | null;
@@ -65,6 +66,7 @@ function Columns({
   onSearch,
   why,
   onProfiles,
+  onEngine,
   onLeaveToProfiles,
   refused,
   actions,
@@ -106,7 +108,7 @@ function Columns({
             <legend className="sr-only">Task</legend>
             <Basics why={why} crowded={crowded} onProfiles={onProfiles} onLeaveToProfiles={onLeaveToProfiles} />
             <ModelSection />
-            <EngineSection planned={plan.plan?.engine ?? null} />
+            <EngineSection planned={plan.plan?.engine ?? null} onEngine={onEngine} />
             <WorkloadSection />
             <SloSection />
             {engine && (

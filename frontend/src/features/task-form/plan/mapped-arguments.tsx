@@ -1,6 +1,7 @@
 import { Badge } from "@/components/ui/badge";
 import { shown } from "@/features/task-form/document/values";
 import { sentence } from "@/features/task-form/fields/document-field";
+import { flagsOf, parted } from "@/features/task-form/plan/arguments";
 import { counted } from "@/features/task-form/plan/headline";
 import type { PlanState } from "@/features/task-form/plan/use-plan";
 import { figure } from "@/format/figures";
@@ -11,6 +12,7 @@ export function MappedArguments({ state }: { state: PlanState }) {
   if (!plan) return null;
   const { counts } = plan;
   const excluded = Object.entries(counts.excluded);
+  const { common, own } = parted(plan.commands.map((one) => flagsOf(one.command.argv)));
   const left = excluded.reduce((sum, [, count]) => sum + count, 0);
   return (
     <section aria-label={`Mapped arguments for ${plan.engine}`} className="grid gap-2 rounded-md bg-sunken px-3 py-2.5">
@@ -31,8 +33,13 @@ export function MappedArguments({ state }: { state: PlanState }) {
           ))}
         </ul>
       )}
+      {common.length > 0 && (
+        <p className="text-xs text-ink-soft">
+          All: <code className="font-mono break-all">{common.join(" ")}</code>
+        </p>
+      )}
       <ol className="grid gap-1.5">
-        {plan.commands.map((command) => (
+        {plan.commands.map((command, index) => (
           <li key={JSON.stringify(command.parameters) + command.label} className="grid gap-0.5 text-xs">
             <span className="flex flex-wrap items-center gap-1.5">
               <span className="figures font-mono">
@@ -46,17 +53,11 @@ export function MappedArguments({ state }: { state: PlanState }) {
             </span>
             {command.layout && <span className="text-ink-soft">{command.layout}</span>}
             <code className="overflow-x-auto rounded bg-surface px-2 py-1 font-mono whitespace-nowrap">
-              {flagsOf(command.command.argv) || "no arguments of its own"}
+              {own[index]?.join(" ") || "nothing more"}
             </code>
           </li>
         ))}
       </ol>
     </section>
   );
-}
-
-/** A command from its first flag on: the program before it is the same for all. */
-export function flagsOf(argv: readonly string[]): string {
-  const first = argv.findIndex((word) => word.startsWith("--"));
-  return first < 0 ? "" : argv.slice(first).join(" ");
 }

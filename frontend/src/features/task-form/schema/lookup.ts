@@ -107,10 +107,17 @@ export function fieldAt(root: JsonSchema, path: Path): KnownField | null {
   };
 }
 
-/** A key for people: max_iterations → Max iterations. */
+/** Words that are said letter by letter; so are short ones without a vowel. */
+const LETTERS = new Set(["api", "ep", "gpu", "id", "moe", "pcie", "slo", "tpot", "ttft", "url"]);
+
+/** A key for people: max_iterations → Max iterations, memory_per_gpu → Memory per GPU. */
 export function labelOf(key: string): string {
-  const words = key.replaceAll(/[_-]+/g, " ").trim();
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  const words = key.replaceAll(/[_-]+/g, " ").trim().split(" ");
+  const read = words.map((word) =>
+    LETTERS.has(word) || /^[bcdfghjklmnpqrstvwxz]{2,3}$/.test(word) ? word.toUpperCase() : word,
+  );
+  const text = read.join(" ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function choicesOf(found: readonly JsonSchema[]): string[] {

@@ -17,15 +17,21 @@ export function ModelSection() {
   );
 }
 
+interface EngineProps {
+  /** The engine of the plan, where the document names none. */
+  planned: string | null;
+  onEngine: (name: string) => void;
+}
+
 /** What serves it, and where. */
-export function EngineSection({ planned }: { planned: string | null }) {
+export function EngineSection({ planned, onEngine }: EngineProps) {
   const mode = useDocumentField(["deployment_mode"]);
   const addressed = useDocumentField(["deployment", "endpoint_url"]);
   const measured = addressed.value !== undefined || mode.value === "endpoint";
   const simulated = useDocumentField(["simulation"]).value !== undefined;
   return (
     <Section id="engine" title="Engine">
-      <EnginePicker planned={planned} />
+      <EnginePicker planned={planned} onEngine={onEngine} />
       <div className="grid gap-x-4 gap-y-3 sm:grid-cols-2">
         <DocumentField path={["deployment_mode"]} label="Deployment" />
         {measured && <DocumentField path={["deployment", "endpoint_url"]} label="Address" />}
@@ -38,9 +44,9 @@ export function EngineSection({ planned }: { planned: string | null }) {
   );
 }
 
-function EnginePicker({ planned }: { planned: string | null }) {
+function EnginePicker({ planned, onEngine }: EngineProps) {
   const { data: engines = [] } = useQuery(engineList);
-  const { value, error, set } = useDocumentField(["base_runtime"]);
+  const { value, error } = useDocumentField(["base_runtime"]);
   const chosen = typeof value === "string" ? value : planned;
   const about = engines.find((one) => one.name === chosen || one.aliases?.includes(chosen ?? ""));
   const choices = engines.filter((one) => one.version !== null || !one.remedy?.startsWith("only "));
@@ -62,7 +68,7 @@ function EnginePicker({ planned }: { planned: string | null }) {
               name="engine"
               className="size-3.5 accent-accent outline-none"
               checked={about?.name === engine.name}
-              onChange={() => set(engine.name)}
+              onChange={() => onEngine(engine.name)}
             />
             {engine.name}
             {engine.predicted ? (

@@ -5,6 +5,7 @@ import { mergedPresets, presetChoices } from "@/api/preset-merging";
 import { QueryStates } from "@/components/states/states";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
+import { cx } from "@/components/ui/class-names";
 import { Field, Select } from "@/components/ui/field";
 import { shown } from "@/features/task-form/document/values";
 import { sentence } from "@/features/task-form/fields/document-field";
@@ -23,8 +24,8 @@ export function ParameterPresets({ engine, strategies }: { engine: string; strat
     if (!on) change([["presets"], undefined], [["merge_strategy"], undefined]);
   };
   return (
-    <fieldset className="grid gap-2.5 rounded-md border border-line p-3">
-      <legend className="px-1">
+    <fieldset className={cx("grid gap-2.5", used && "rounded-md border border-line p-3")}>
+      <legend className={cx(used && "px-1")}>
         <label className="flex items-center gap-2 text-sm font-medium">
           <input
             type="checkbox"

@@ -60,9 +60,7 @@ export function SloSection() {
                     >
                       {metrics.map((one) => (
                         <option key={one} value={one}>
-                          {one.toUpperCase() === "TTFT" || one.toUpperCase() === "TPOT"
-                            ? one.toUpperCase()
-                            : labelOf(one)}
+                          {labelOf(one)}
                         </option>
                       ))}
                     </Select>
