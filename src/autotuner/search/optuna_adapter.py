@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-_REASKS = 12
 _BELOW_ONE = math.nextafter(1.0, 0.0)
 
 
@@ -98,7 +97,7 @@ class OptunaStrategy:
         space = self._history.setup.space
         distributions = {d.name: distribution_of(d) for d in space.dimensions}
         study = self._study(pending, distributions)
-        for number in range(_REASKS):
+        for number in range(self._method.asks):
             # Refused proposals stay in the study as running trials, which drives the next one away from them.
             study.sampler = self._method.make(self._history.seed(len(pending), number) % 2**32)
             params = study.ask(distributions).params

@@ -46,7 +46,8 @@ class Method:
     ``make``: a sampler from a seed. ``startup``: outcomes before it is asked. ``constraints``: whether it knows of
     violated constraints; if not, what violates one is given to it as bad as the worst. ``attributes``: what a trial has
     by its place among those told. ``study``: what the sampler is asked on, made of all trials told. ``extra``: package
-    that must be installed beside Optuna, by the extra of the strategy's name.
+    that must be installed beside Optuna, by the extra of the strategy's name. ``asks``: how often it may propose what
+    breaks a known constraint or is known, before the valid configuration nearest to its first proposal is taken.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Method:
     attributes: Callable[[int], dict[str, Any]] = field(default=lambda place: {})
     study: Callable[[Sequence[FrozenTrial], Build, Distributions], Study] = _of_all
     extra: str | None = None
+    asks: int = 12
 
     def check(self, setup: SearchSetup) -> None:
         """AutotunerError: MISSING_EXTRA; CONTRADICTION for several objectives where it takes one."""
@@ -142,7 +144,7 @@ def _with_state(trials: Sequence[FrozenTrial], state: Mapping[str, Any]) -> Sequ
 
 
 TPE = Method("tpe", _tpe)
-GP = Method("gp", _gp, extra="torch")
+GP = Method("gp", _gp, extra="torch", asks=4)
 NSGA2 = Method(
     "nsga2", _nsga2, startup=POPULATION, attributes=lambda place: {"NSGAIISampler:generation": place // POPULATION}
 )
