@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("run.txt", "dev.txt")
-UNLOCKED = {"aiconfigurator"}
+UNLOCKED = {"aiconfigurator", "gp"}
 """Extras that no lock has."""
 TARGETS = {
     "catalogues",
