@@ -3,9 +3,9 @@ import tailwindcss from "@tailwindcss/vite";
 import { tanstackRouter } from "@tanstack/router-plugin/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
-import { apiProxy } from "./vite/api-proxy";
-import { compressed } from "./vite/compressed";
-import { unstyledSonner } from "./vite/unstyled-sonner";
+import { apiProxy } from "./vite/api-proxy.ts";
+import { compressed } from "./vite/compressed.ts";
+import { unstyledSonner } from "./vite/unstyled-sonner.ts";
 
 /** Where `npm run dev` finds the service; `make dev` starts it there. */
 const SERVICE = process.env.AUTOTUNER_API ?? "http://127.0.0.1:8000";

@@ -28,6 +28,7 @@ from autotuner.server.page.built import BUILT, BuiltPages
 from autotuner.server.routers import (
     aiconfigurator,
     dashboard,
+    documents,
     engines,
     experiments,
     from_context,
@@ -59,6 +60,7 @@ ROUTERS = (
     from_context.router,
     tasks.router,
     task_control.router,
+    documents.router,
     presets.router,
     profiles.router,
     engines.router,
