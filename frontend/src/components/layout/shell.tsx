@@ -1,11 +1,25 @@
 import { Link } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
-import type { ReactNode } from "react";
+import type { CSSProperties, ReactNode } from "react";
 import { Toaster } from "sonner";
 import { MENU } from "@/components/layout/menu";
 import { useIsDark } from "@/components/layout/theme";
 import { Button } from "@/components/ui/button";
 import { ConnectionState } from "@/live/connection-state";
+
+/** Messages have the colours and the type of the pages. */
+const TOAST_COLOURS = {
+  fontFamily: "inherit",
+  "--normal-bg": "var(--surface)",
+  "--normal-text": "var(--ink)",
+  "--normal-border": "var(--line)",
+  "--success-bg": "var(--good-soft)",
+  "--success-text": "var(--good)",
+  "--success-border": "var(--good)",
+  "--error-bg": "var(--bad-soft)",
+  "--error-text": "var(--bad)",
+  "--error-border": "var(--bad)",
+};
 
 /** What stands around every page: the menu, the state of the live link, messages. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -56,7 +70,13 @@ export function Shell({ children }: { children: ReactNode }) {
       >
         {children}
       </main>
-      <Toaster theme={dark ? "dark" : "light"} position="bottom-right" richColors closeButton />
+      <Toaster
+        theme={dark ? "dark" : "light"}
+        position="bottom-right"
+        richColors
+        closeButton
+        style={TOAST_COLOURS as CSSProperties}
+      />
     </div>
   );
 }

@@ -61,7 +61,7 @@ export const COLUMNS: readonly Column<TaskSummary>[] = [
   {
     id: "updated_at",
     head: "Changed",
-    from: "xl",
+    from: "2xl",
     descendingFirst: true,
     sortBy: ({ updated_at }) => updated_at,
     cell: ({ updated_at }) => (
