@@ -31,13 +31,10 @@ from autotuner.store.columns import storable_text
 from autotuner.store.experiments import lean, lean_line, lean_metrics
 from autotuner.store.models import Attempt, Base, Experiment, Task
 from autotuner.store.rows import names, not_found, record, select_row
-from autotuner.store.shown import outcome_of
 from autotuner.store.tasks import state
 
 BULK_OF_TASK = ("document", "parameters", "identity", "result")
 BULK_OF_EXPERIMENT = ("metrics", "identity", "penalised_score")
-OUTCOME = ("verdict", "unit", "direction", "predicted", "gain")
-"""Keys of a result that its list shows."""
 FIRST = datetime(1, 1, 2, tzinfo=UTC)
 """Before every stored time, in every time zone."""
 
@@ -219,9 +216,7 @@ def _task_order(query: TaskQuery) -> list[ColumnElement[Any]]:
 def _tasks_by_id(session: Session, ids: Sequence[int]) -> list[TaskSummary]:
     if not ids:
         return []
-    outcome = [Task.result[name].label(f"result_{name}") for name in OUTCOME]
-    chosen = select_row(Task, but=BULK_OF_TASK).add_columns(*outcome)
-    rows = session.execute(chosen.where(Task.id.in_(ids))).mappings()
+    rows = session.execute(select_row(Task, but=BULK_OF_TASK).where(Task.id.in_(ids))).mappings()
     counts: dict[int, dict[str, int]] = {}
     counted = (
         select(Experiment.task_id, Experiment.status, func.count())
@@ -230,12 +225,7 @@ def _tasks_by_id(session: Session, ids: Sequence[int]) -> list[TaskSummary]:
     )
     for task_id, status, count in session.execute(counted):
         counts.setdefault(task_id, {})[status] = count
-    found = {
-        row["id"]: record(
-            TaskSummary, {**row, "experiments": counts.get(row["id"], {}), "outcome": outcome_of(row, "result_")}
-        )
-        for row in rows
-    }
+    found = {row["id"]: record(TaskSummary, {**row, "experiments": counts.get(row["id"], {})}) for row in rows}
     return [found[number] for number in ids]
 
 
