@@ -125,7 +125,7 @@ function Columns({
         </div>
         <div
           className={cx(
-            "grid min-w-0 gap-4 xl:sticky xl:top-4 xl:max-h-[calc(100dvh-6.5rem)] xl:grid-rows-[auto_minmax(14rem,1fr)]",
+            "grid min-w-0 gap-4 xl:sticky xl:top-4 xl:h-[calc(100dvh-6.5rem)] xl:grid-rows-[auto_minmax(14rem,1fr)]",
             view === "form" && "max-xl:hidden",
           )}
         >
@@ -145,7 +145,7 @@ function Columns({
           </section>
         </div>
       </div>
-      <div className="sticky bottom-0 z-20 -mx-4 mt-4 grid gap-2 border-t border-line bg-paper/95 px-4 py-3 md:-mx-8 md:px-8">
+      <div className="sticky bottom-0 z-20 -mx-4 mt-4 grid gap-2 border-t border-line bg-paper px-4 py-3 md:-mx-8 md:px-8">
         {refused && <Failed error={refused} />}
         <div className="flex flex-wrap items-center justify-end gap-2">
           <p role="status" className="figures mr-auto text-sm">
