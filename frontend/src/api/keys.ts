@@ -19,6 +19,7 @@ export const keys = {
   experiments: ["experiments"] as const,
   experiment: (id: number) => ["experiments", id] as const,
   experimentPart: (id: number, part: "shown" | "attempts" | "artefacts") => ["experiments", id, part] as const,
+  metricNames: ["metric-names"] as const,
   comparisons: ["comparisons"] as const,
   comparison: (ids: readonly number[]) => ["comparisons", ...ids] as const,
   dashboard: ["dashboard"] as const,

@@ -7080,6 +7080,11 @@ export interface components {
              */
             gain?: string | null;
             /**
+             * Certainty
+             * @description how sure the interval is, and against what; null: there is none
+             */
+            certainty?: string | null;
+            /**
              * Noise
              * @description how much scores vary by chance; null: not known
              */

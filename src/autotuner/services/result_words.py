@@ -62,6 +62,7 @@ class ResultWords(Frozen):
 
     chosen: str = Field(description="what the best configuration is called: winner, best candidate or nearest")
     gain: str | None = Field(None, description="the confirmed gain in words; null: there is none")
+    certainty: str | None = Field(None, description="how sure the interval is, and against what; null: there is none")
     noise: str | None = Field(None, description="how much scores vary by chance; null: not known")
     measuring: str = Field(description="what early stops saved; empty: nothing")
     importance: str | None = Field(None, description="on what the importance rests, or why none is shown")
@@ -90,6 +91,7 @@ def result_words(result: TaskResult) -> ResultWords:
     return ResultWords(
         chosen=winner_name(result),
         gain=None if result.gain is None else gain_text(result.gain),
+        certainty=_certainty(result.gain),
         noise=noise_text(result),
         measuring=measuring_text(result.measuring),
         importance=None if result.importance is None else importance_sentence(result.importance),
@@ -99,6 +101,17 @@ def result_words(result: TaskResult) -> ResultWords:
         comparisons=tuple(map(comparison_basis, result.comparisons)),
         experiments={number: _experiment(result, summary) for number, summary in known.items()},
         finalists={number: _finalist(result, gain) for number, gain in finalists.items()},
+    )
+
+
+def _certainty(gain: GainFigure | None) -> str | None:
+    """The guarantee of the confirmation (docs/guide/evidence.md)."""
+    if gain is None or gain.confidence is None or gain.low is None:
+        return None
+    wrong = f"{(1 - gain.confidence) * 100:.3g}"
+    return (
+        f"Of 100 tasks without a true gain at most {wrong} would claim one: the interval is corrected for all finalists"
+        " and for every look at the data"
     )
 
 

@@ -39,6 +39,7 @@ async def test_a_result_comes_with_the_words_of_the_report(service: Service, sou
     assert words["chosen"] == "winner"
     assert words["gain"] in report
     assert words["noise"] in report
+    assert words["certainty"].startswith("Of 100 tasks without a true gain at most 1 would claim one")
     result = source.result
     assert result.gain is not None and result.winner is not None
     assert words["experiments"]["0"]["title"] == "#0 baseline"

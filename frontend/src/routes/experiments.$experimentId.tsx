@@ -1,8 +1,8 @@
 import { createFileRoute } from "@tanstack/react-router";
 import { PageHead } from "@/components/layout/page-head";
 
-export const Route = createFileRoute("/experiments")({ component: Page });
+export const Route = createFileRoute("/experiments/$experimentId")({ component: Page });
 
 function Page() {
-  return <PageHead title="Experiments" />;
+  return <PageHead title="Experiment" />;
 }

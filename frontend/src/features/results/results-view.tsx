@@ -1,0 +1,49 @@
+import { useQuery } from "@tanstack/react-query";
+import { metricNamesQuery, resultQuery } from "@/api/results";
+import { QueryStates } from "@/components/states/states";
+import { cx } from "@/components/ui/class-names";
+import { PlotsView } from "@/features/results/plots-view";
+import type { View } from "@/features/results/search";
+import { useResultsSearch } from "@/features/results/use-results-search";
+import { VerdictView } from "@/features/results/verdict-view";
+
+const LABELS: readonly [View, string][] = [
+  ["verdict", "Verdict"],
+  ["plots", "Plots"],
+];
+
+/** What a task came to: the verdict first, then plots, experiments, and what to take away. */
+export function ResultsView({ taskId }: { taskId: number }) {
+  const result = useQuery(resultQuery(taskId));
+  const names = useQuery(metricNamesQuery);
+  const [search, change] = useResultsSearch();
+  const view = search.view ?? "verdict";
+  return (
+    <QueryStates query={result} lines={8}>
+      {(shown) => (
+        <>
+          <nav aria-label="Parts of the result" className="mb-4 flex flex-wrap gap-1">
+            {LABELS.map(([id, label]) => (
+              <button
+                key={id}
+                type="button"
+                aria-current={view === id ? "true" : undefined}
+                onClick={() => change({ view: id === "verdict" ? undefined : id }, true)}
+                className={cx(
+                  "cursor-pointer rounded-md px-3 py-1.5 text-sm",
+                  view === id
+                    ? "bg-accent-soft font-medium text-accent"
+                    : "text-ink-soft hover:bg-sunken hover:text-ink",
+                )}
+              >
+                {label}
+              </button>
+            ))}
+          </nav>
+          {view === "verdict" && <VerdictView result={shown} names={names.data ?? []} />}
+          {view === "plots" && <PlotsView result={shown} names={names.data ?? []} />}
+        </>
+      )}
+    </QueryStates>
+  );
+}

@@ -1,0 +1,8 @@
+import { createFileRoute } from "@tanstack/react-router";
+import { PageHead } from "@/components/layout/page-head";
+
+export const Route = createFileRoute("/experiments/")({ component: Page });
+
+function Page() {
+  return <PageHead title="Experiments" />;
+}
