@@ -9,7 +9,7 @@ export const keys = {
   task: (id: number) => ["tasks", id] as const,
   taskPart: (
     id: number,
-    part: "shown" | "results" | "plan" | "document" | "deploy" | "subscribers",
+    part: "shown" | "results" | "plan" | "document" | "configuration" | "deploy" | "subscribers",
     query: object = {},
   ) => ["tasks", id, part, query] as const,
   experimentLists: ["experiment-lists"] as const,

@@ -273,6 +273,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tasks/{task_id}/configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show where a task's values come from
+         * @description Every value of the task's document, by section, with the profile, preset or default that gave it. What follows
+         *     from them, and the engine's own defaults, stand in the plan.
+         */
+        get: operations["get_task_configuration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tasks/{task_id}/start": {
         parameters: {
             query?: never;
@@ -2305,6 +2326,56 @@ export interface components {
             metrics: components["schemas"]["MetricDifference"][];
         };
         /**
+         * ConfigurationSection
+         * @description The values of a part of the document.
+         */
+        ConfigurationSection: {
+            /**
+             * Name
+             * @description which part
+             * @enum {string}
+             */
+            name: "basic" | "model" | "runtime" | "parameters" | "optimization" | "benchmark" | "quantization" | "parallel" | "slo" | "quality" | "metadata";
+            /**
+             * Values
+             * @description in the order of the document
+             */
+            values: components["schemas"]["ConfiguredValue"][];
+        };
+        /**
+         * ConfiguredValue
+         * @description A value of the document.
+         */
+        ConfiguredValue: {
+            /**
+             * Place
+             * @description key path, such as optimization.max_iterations
+             */
+            place: string;
+            /**
+             * Value
+             * @description as the document has it: a value, or what is searched
+             */
+            value: unknown;
+            /**
+             * Layer
+             * @description what gave it: the document, a layer that was merged below it (such as profile:balanced:balanced-params or preset:balanced), or default: it is the field's own default, said or not
+             */
+            layer: string;
+            /**
+             * Presets
+             * @description of a layer of presets: those that it was merged from
+             * @default []
+             */
+            presets: components["schemas"]["PresetThen"][];
+            /**
+             * Description
+             * @description what the field is, with its unit; empty: its key is free
+             * @default
+             */
+            description: string;
+        };
+        /**
          * Confirm
          * @description Confirmation: the best few and the baseline are started and measured again. 0 in top_k or starts: none.
          */
@@ -2907,6 +2978,11 @@ export interface components {
              * @description number of its task
              */
             task_id: number;
+            /**
+             * Task Name
+             * @description name of its task
+             */
+            task_name: string;
             /** @description who asked for it */
             origin: components["schemas"]["ExperimentOrigin"];
             /**
@@ -2959,6 +3035,11 @@ export interface components {
             } | null;
             /** @description why it has no figures, if so */
             error?: components["schemas"]["Failure"] | null;
+            /**
+             * Elapsed S
+             * @description how long its own server starts took that have ended, seconds; null: none has
+             */
+            elapsed_s?: number | null;
             /**
              * Created At
              * Format: date-time
@@ -3015,6 +3096,11 @@ export interface components {
              * @description number of its task
              */
             task_id: number;
+            /**
+             * Task Name
+             * @description name of its task
+             */
+            task_name: string;
             /** @description who asked for it */
             origin: components["schemas"]["ExperimentOrigin"];
             /**
@@ -3067,6 +3153,11 @@ export interface components {
             } | null;
             /** @description why it has no figures, if so */
             error?: components["schemas"]["Failure"] | null;
+            /**
+             * Elapsed S
+             * @description how long its own server starts took that have ended, seconds; null: none has
+             */
+            elapsed_s?: number | null;
             /**
              * Created At
              * Format: date-time
@@ -6260,6 +6351,27 @@ export interface components {
             message: string;
         };
         /**
+         * PresetThen
+         * @description A stored preset, as it was when a document was put together.
+         */
+        PresetThen: {
+            /**
+             * Slug
+             * @description its slug at that time
+             */
+            slug: string;
+            /**
+             * Number
+             * @description number of the stored preset; null: not known
+             */
+            number?: number | null;
+            /**
+             * Revision
+             * @description its revision at that time; null: not known
+             */
+            revision?: number | null;
+        };
+        /**
          * Preview
          * @description What the planner makes of a task, before anything is started.
          */
@@ -6841,14 +6953,11 @@ export interface components {
              */
             gain?: string | null;
             /**
-<<<<<<< HEAD
              * Certainty
              * @description how sure the interval is, and against what; null: there is none
              */
             certainty?: string | null;
             /**
-=======
->>>>>>> main
              * Noise
              * @description how much scores vary by chance; null: not known
              */
@@ -7652,6 +7761,27 @@ export interface components {
             priority?: number | null;
         };
         /**
+         * TaskConfiguration
+         * @description What a task's document says, and where each value comes from.
+         */
+        TaskConfiguration: {
+            /**
+             * Sections
+             * @description those that say something
+             */
+            sections: components["schemas"]["ConfigurationSection"][];
+            /**
+             * Layers
+             * @description what was merged, the weakest first; empty: the document alone
+             */
+            layers: string[];
+            /**
+             * Notes
+             * @description what was left out of the layers, and why
+             */
+            notes: string[];
+        };
+        /**
          * TaskDocument
          * @description One tuning job.
          */
@@ -7941,6 +8071,54 @@ export interface components {
              * @description version of the program that wrote the archive
              */
             exported_by: string;
+        };
+        /**
+         * TaskOutcome
+         * @description What a task came to, as a list shows it.
+         */
+        TaskOutcome: {
+            /**
+             * Verdict
+             * @description what kind of answer it is; null: of an earlier version
+             */
+            verdict?: ("gain" | "only_eligible" | "no_significant_gain" | "unconfirmed" | "no_baseline" | "infeasible" | "measured" | "no_result") | null;
+            /**
+             * Unit
+             * @description of its scores
+             */
+            unit: string;
+            /**
+             * Direction
+             * @description whether a small or a great score is good
+             * @enum {string}
+             */
+            direction: "minimize" | "maximize";
+            /**
+             * Predicted
+             * @description figures are predictions
+             * @default false
+             */
+            predicted: boolean;
+            /**
+             * Gain
+             * @description of the winner over the baseline: 0.25 is 25 % better; null: none
+             */
+            gain?: number | null;
+            /**
+             * Gain Low
+             * @description lower end of its interval
+             */
+            gain_low?: number | null;
+            /**
+             * Gain High
+             * @description upper end of its interval
+             */
+            gain_high?: number | null;
+            /**
+             * Significant
+             * @description whether the interval leaves out no gain
+             */
+            significant?: boolean | null;
         };
         /**
          * TaskResultShown
@@ -8263,6 +8441,8 @@ export interface components {
              * @description of a task that has ended: the winner's, natural units
              */
             best_score?: number | null;
+            /** @description what it came to; null: it has no result */
+            outcome?: components["schemas"]["TaskOutcome"] | null;
             /**
              * Priority
              * @description place in the queue: a greater number comes first
@@ -10296,6 +10476,83 @@ export interface operations {
                 content: {
                     "application/yaml": Record<string, never>;
                     "application/json": Record<string, never>;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_task_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description number of the task */
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskConfiguration"];
                 };
             };
             /** @description Bad Request */
