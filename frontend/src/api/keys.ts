@@ -27,6 +27,8 @@ export const keys = {
   startingDocument: ["starting-document"] as const,
   plan: (document: object) => ["plans", document] as const,
   presets: ["presets"] as const,
+  presetList: (query: object) => ["presets", "list", query] as const,
+  preset: (id: string, part: "shown" | "history" | "analytics") => ["presets", id, part] as const,
   profiles: ["profiles"] as const,
   engines: ["engines"] as const,
   system: (part: "info" | "health") => ["system", part] as const,

@@ -15,12 +15,13 @@ export const taskQuery = (id: number) =>
     queryFn: ({ signal }) => taken(client.GET("/api/tasks/{task_id}", { ...at(id), signal })),
   });
 
+const planOf = (id: number, signal: AbortSignal) =>
+  taken(client.GET("/api/tasks/{task_id}/plan", { ...at(id), signal }));
+export type TaskPlan = Awaited<ReturnType<typeof planOf>>;
+
 /** What a stored task would do on this host. */
 export const taskPlanQuery = (id: number) =>
-  queryOptions({
-    queryKey: keys.taskPart(id, "plan"),
-    queryFn: ({ signal }) => taken(client.GET("/api/tasks/{task_id}/plan", { ...at(id), signal })),
-  });
+  queryOptions({ queryKey: keys.taskPart(id, "plan"), queryFn: ({ signal }) => planOf(id, signal) });
 
 /** What a task's document says, and where each value comes from. */
 export const taskConfigurationQuery = (id: number) =>

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import type { Schema } from "@/api/client";
-import { taskPlanQuery } from "@/api/tasks";
+import { type TaskPlan, taskPlanQuery } from "@/api/tasks";
 import { QueryStates } from "@/components/states/states";
 import { Badge } from "@/components/ui/badge";
 import { Panel } from "@/components/ui/panel";
@@ -9,9 +9,6 @@ import { Fact, Facts } from "@/features/task/facts";
 import { OriginBadge } from "@/features/task-configuration/origin-badge";
 import { valueText } from "@/features/task-configuration/provenance";
 import { duration, figure } from "@/format/figures";
-
-/** Pairs come as lists of the client's types. */
-type Plan = Omit<Schema<"PlanSummary">, "confirm_s">;
 
 /** What the task would do on this host, as the planner says. */
 export function PlanView({ taskId }: { taskId: number }) {
@@ -46,7 +43,7 @@ function Figures({ children }: { children: ReactNode }) {
   return <span className="figures">{children}</span>;
 }
 
-function What({ plan }: { plan: Plan }) {
+function What({ plan }: { plan: TaskPlan }) {
   const { counts, runs } = plan;
   const excluded = Object.entries(counts.excluded);
   return (
@@ -97,7 +94,7 @@ function What({ plan }: { plan: Plan }) {
   );
 }
 
-function HowLong({ plan }: { plan: Plan }) {
+function HowLong({ plan }: { plan: TaskPlan }) {
   return (
     <Facts>
       <Fact name="Server starts">
@@ -111,6 +108,16 @@ function HowLong({ plan }: { plan: Plan }) {
           {duration(plan.estimate_s)}
           {plan.most_s > plan.estimate_s && ` to ${duration(plan.most_s)}`}
         </Figures>
+      </Fact>
+      <Fact name="GPUs of a server">
+        {plan.gpus == null ? null : <Figures>{[...new Set(plan.gpus)].map(figure).join(" to ")}</Figures>}
+      </Fact>
+      <Fact name="Estimated price">
+        {plan.price == null ? null : (
+          <Figures>
+            {[...new Set(plan.price)].map(figure).join(" to ")}, in the currency of the price per GPU hour
+          </Figures>
+        )}
       </Fact>
       <Fact name="Limit">{plan.wall_clock_s === null ? null : <Figures>{duration(plan.wall_clock_s)}</Figures>}</Fact>
       <Fact name="Load points">{plan.load_points.join(", ")}</Fact>

@@ -18,7 +18,8 @@ export function originOf(value: Pick<ConfiguredValue, "layer" | "presets">): Ori
     return { kind: "preset", text: `Preset ${named.join(" + ")}` };
   }
   const [kind, name] = layer.split(":");
-  if (kind === "profile") return { kind: "profile", text: `Profile ${name}` };
+  if (kind === "profile") return { kind, text: `Profile ${name}` };
+  if (kind === "preset") return { kind, text: `Preset ${name?.replaceAll("+", " + ")}` };
   return { kind: "other", text: layer.replaceAll("_", " ") };
 }
 
