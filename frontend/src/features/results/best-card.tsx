@@ -40,11 +40,13 @@ export function BestCard({ result, names }: { result: TaskResult; names: readonl
         <div className="min-w-0">
           <h3 className="mb-1.5">{isBaseline ? "Parameters" : "What it sets otherwise than the baseline"}</h3>
           <Differences result={result} experiment={experiment} name={name} isBaseline={isBaseline} />
-          <h3 className="mt-6 mb-2">SLOs</h3>
-          <SloGauges
-            lines={worst?.length ? worst : (experiment.slo ?? [])}
-            {...(worst?.length && { over: "At their worst over all starts of the confirmation" })}
-          />
+          {result.verdict !== "infeasible" && <h3 className="mt-6 mb-2">SLOs</h3>}
+          {result.verdict !== "infeasible" && (
+            <SloGauges
+              lines={worst?.length ? worst : (experiment.slo ?? [])}
+              {...(worst?.length && { over: "At their worst over all starts of the confirmation" })}
+            />
+          )}
         </div>
         <div className="min-w-0">
           <h3 className="mb-1.5">Figures of its start in the search</h3>

@@ -2,6 +2,9 @@ import { useQuery } from "@tanstack/react-query";
 import { metricNamesQuery, resultQuery } from "@/api/results";
 import { QueryStates } from "@/components/states/states";
 import { cx } from "@/components/ui/class-names";
+import { ClientView } from "@/features/results/client-view";
+import { ExperimentsView } from "@/features/results/experiments-view";
+import { FilesView } from "@/features/results/files-view";
 import { PlotsView } from "@/features/results/plots-view";
 import type { View } from "@/features/results/search";
 import { useResultsSearch } from "@/features/results/use-results-search";
@@ -10,6 +13,9 @@ import { VerdictView } from "@/features/results/verdict-view";
 const LABELS: readonly [View, string][] = [
   ["verdict", "Verdict"],
   ["plots", "Plots"],
+  ["experiments", "Experiments"],
+  ["files", "Reports and files"],
+  ["client", "Pages of others"],
 ];
 
 /** What a task came to: the verdict first, then plots, experiments, and what to take away. */
@@ -41,6 +47,9 @@ export function ResultsView({ taskId }: { taskId: number }) {
             ))}
           </nav>
           {view === "verdict" && <VerdictView result={shown} names={names.data ?? []} />}
+          {view === "experiments" && <ExperimentsView result={shown} names={names.data ?? []} />}
+          {view === "files" && <FilesView result={shown} />}
+          {view === "client" && <ClientView result={shown} />}
           {view === "plots" && <PlotsView result={shown} names={names.data ?? []} />}
         </>
       )}

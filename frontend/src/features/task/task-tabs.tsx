@@ -5,6 +5,12 @@ import { TabLinks } from "@/components/ui/tab-links";
 export function TaskTabs({ task }: { task: TaskView }) {
   const params = { taskId: String(task.id) };
   return (
-    <TabLinks label="Parts of the task" tabs={[{ label: "Overview", to: "/tasks/$taskId", params, exact: true }]} />
+    <TabLinks
+      label="Parts of the task"
+      tabs={[
+        { label: "Overview", to: "/tasks/$taskId", params, exact: true },
+        { label: "Results", to: "/tasks/$taskId/results", params },
+      ]}
+    />
   );
 }
