@@ -6852,7 +6852,7 @@ export interface components {
         ResultWords: {
             /**
              * Chosen
-             * @description what the best configuration is called: winner, best candidate or nearest
+             * @description how the best one is called: winner, best candidate, nearest, best so far
              */
             chosen: string;
             /**

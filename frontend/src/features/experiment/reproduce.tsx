@@ -6,7 +6,7 @@ import { Panel } from "@/components/ui/panel";
 import { CodeFile } from "@/features/results/code-file";
 
 /** How its server is started again exactly as it was measured, and under which load. */
-export function Reproduce({ id }: { id: number }) {
+export function Reproduce({ id, withScript = true }: { id: number; withScript?: boolean }) {
   const query = useQuery(reproductionQuery(id));
   if (query.error instanceof Problem && query.error.status === 409) {
     return (
@@ -26,7 +26,11 @@ export function Reproduce({ id }: { id: number }) {
               {found.load_points.join(", ")}, {found.repeats} {found.repeats === 1 ? "time" : "times"} each. Nothing is
               started by looking at it.
             </p>
-            <CodeFile title="Shell script" name="serve.sh" text={found.script} type="text/x-shellscript" />
+            {withScript ? (
+              <CodeFile title="Shell script" name="serve.sh" text={found.script} type="text/x-shellscript" />
+            ) : (
+              <CodeFile title="Arguments of the server" name="command" text={found.command.join(" ")} />
+            )}
             {Object.entries(found.files).map(([name, text]) => (
               <CodeFile key={name} title="File that the server reads" name={name} text={text} />
             ))}

@@ -130,7 +130,7 @@ function Figures({ result, experiment, names, isBaseline }: PartProps & { names:
           <tr>
             <th className="py-1 pr-3 text-left font-medium">figure</th>
             <th className="py-1 pr-3 text-right font-medium">own</th>
-            {baseline && <th className="py-1 pr-3 text-right font-medium">baseline</th>}
+            {baseline && <th className="py-1 pr-3 text-right font-medium max-sm:hidden">baseline</th>}
             {compared && <th className="py-1 text-right font-medium">change</th>}
           </tr>
         </thead>
@@ -146,7 +146,7 @@ function Figures({ result, experiment, names, isBaseline }: PartProps & { names:
                   {withUnit(change?.own ?? numberAt(experiment, name.name), name.unit)}
                 </td>
                 {baseline && (
-                  <td className="py-1 pr-3 text-right whitespace-nowrap text-ink-soft">
+                  <td className="py-1 pr-3 text-right whitespace-nowrap text-ink-soft max-sm:hidden">
                     {withUnit(change?.other ?? numberAt(baseline, name.name), name.unit)}
                   </td>
                 )}

@@ -5,6 +5,7 @@ import type { MetricName, TaskResult } from "@/api/results";
 import { Button } from "@/components/ui/button";
 import { DataTable, type Sort } from "@/components/ui/data-table";
 import { Field, Select, TextInput } from "@/components/ui/field";
+import { Menu, MenuCheck, MenuItem, MenuLine } from "@/components/ui/menu";
 import { Panel } from "@/components/ui/panel";
 import { type Choosable, experimentColumns, isWanted } from "@/features/results/experiment-columns";
 import { MOST_PICKED, type ResultsSearch } from "@/features/results/search";
@@ -121,26 +122,23 @@ function ColumnChoice({ all, shown, onChange }: ColumnChoiceProps) {
   const ids = shown.map((column) => column.id);
   const turn = (id: string) => onChange(ids.includes(id) ? ids.filter((one) => one !== id) : [...ids, id]);
   return (
-    <details className="relative">
-      <summary className="flex h-9 cursor-pointer list-none items-center gap-2 rounded-md border border-line bg-surface px-3.5 text-sm font-medium hover:border-line-strong">
-        <Columns3 size={15} aria-hidden /> Columns
-      </summary>
-      <div className="absolute z-20 mt-1 grid max-h-80 w-72 gap-0.5 overflow-y-auto rounded-md border border-line bg-surface p-2 text-sm shadow-lg">
-        {all.slice(1).map((column) => (
-          <label key={column.id} className="flex cursor-pointer items-center gap-2 rounded px-2 py-1 hover:bg-sunken">
-            <input
-              type="checkbox"
-              className="size-4 accent-accent"
-              checked={ids.includes(column.id)}
-              onChange={() => turn(column.id)}
-            />
-            {column.head}
-          </label>
-        ))}
-        <Button look="quiet" size="small" className="mt-1 justify-self-start" onClick={() => onChange(undefined)}>
-          The usual ones
+    <Menu
+      trigger={
+        <Button>
+          <Columns3 size={15} aria-hidden /> Columns
         </Button>
-      </div>
-    </details>
+      }
+    >
+      {all.slice(1).map((column) => (
+        <MenuCheck
+          key={column.id}
+          label={column.head}
+          checked={ids.includes(column.id)}
+          onChange={() => turn(column.id)}
+        />
+      ))}
+      <MenuLine />
+      <MenuItem onSelect={() => onChange(undefined)}>The usual ones</MenuItem>
+    </Menu>
   );
 }

@@ -27,7 +27,7 @@ export function FilesView({ result }: { result: TaskResult }) {
     <div className="grid gap-5">
       <Reports result={result} />
       <Deployment result={result} />
-      {chosen && <Reproduce id={chosen.id} />}
+      {chosen && <Reproduce id={chosen.id} withScript={false} />}
     </div>
   );
 }
@@ -113,16 +113,16 @@ function Deployment({ result }: { result: TaskResult }) {
               />
             ))}
             {(found.not_available ?? []).length > 0 && (
-              <div className="text-sm">
-                <h3 className="mb-1">Not to be had</h3>
-                <ul className="grid gap-0.5 text-ink-soft">
+              <details className="text-sm">
+                <summary className="cursor-pointer text-ink-soft">Kinds of files that cannot be had, and why</summary>
+                <ul className="mt-1 grid gap-0.5 text-ink-soft">
                   {(found.not_available ?? []).map((one) => (
                     <li key={one.kind}>
                       {KINDS[one.kind] ?? one.kind}: {one.why}.
                     </li>
                   ))}
                 </ul>
-              </div>
+              </details>
             )}
           </div>
         )}
