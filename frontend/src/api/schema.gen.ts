@@ -7184,7 +7184,7 @@ export interface components {
         ResultWords: {
             /**
              * Chosen
-             * @description what the best configuration is called: winner, best candidate or nearest
+             * @description how the best one is called: winner, best candidate, nearest, best so far
              */
             chosen: string;
             /**
@@ -14767,7 +14767,10 @@ export interface operations {
     };
     get_artefact: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description HTML is shown, in an origin of its own and without the network; any other file is saved */
+                show?: boolean;
+            };
             header?: never;
             path: {
                 /** @description number of the experiment in the store */
@@ -14779,12 +14782,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file, to be saved. HTML comes as text. */
+            /** @description The file, to be saved. HTML comes as text, or as a page that is shut in with `show`. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    "text/html": string;
                     "application/octet-stream": string;
                     "application/json": unknown;
                     "text/plain": string;
