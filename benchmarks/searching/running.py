@@ -72,10 +72,16 @@ class Run(Frozen):
     def gpu_seconds(self, tolerance: float, start_s: float) -> float | None:
         """GPU-seconds until then; a start that fails takes ``start_s`` and no measuring. None: never."""
         needed = self.needed(tolerance)
-        if needed is None:
-            return None
+        return None if needed is None else self._spent(needed, start_s)
+
+    def gpu_seconds_at_least(self, tolerance: float, start_s: float) -> float:
+        """The same; of a search that never came within it what it had spent until it ended."""
+        return self._spent(self.needed(tolerance) or len(self.steps), start_s)
+
+    def _spent(self, experiments: int, start_s: float) -> float:
         return sum(
-            step.gpus * (start_s + (MEASURE_S * step.loads if step.started else 0.0)) for step in self.steps[:needed]
+            step.gpus * (start_s + (MEASURE_S * step.loads if step.started else 0.0))
+            for step in self.steps[:experiments]
         )
 
 
