@@ -79,6 +79,15 @@ async def test_predictions_are_called_predictions(http: httpx.AsyncClient) -> No
     assert (await http.post("/api/tasks/plan", json=found["document"])).json()["predicted"] is True
 
 
+async def test_profiles_take_the_place_of_what_the_demonstration_searches(http: httpx.AsyncClient) -> None:
+    found = await started(http, "?engine=simulated&profile=balanced&model=other")
+    assert found["document"]["model"] == {"id_or_path": "Qwen/Qwen3-32B"}
+    assert "parameters" not in found["document"]
+    plan = (await http.post("/api/tasks/plan", json=found["document"])).json()
+    assert plan["predicted"] is True
+    assert plan["runs"]["searched"] > 0
+
+
 async def test_forms_are_changed_both_ways(http: httpx.AsyncClient) -> None:
     flat = {"base_runtime": "vllm", "model": {"id_or_path": "m"}, "parameters": {"tensor_parallel_size": [1, 2]}}
     there = (await http.post("/api/documents/form", json={"document": flat, "form": "structured"})).json()
