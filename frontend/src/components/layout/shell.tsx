@@ -32,7 +32,7 @@ export function Shell({ children }: { children: ReactNode }) {
       >
         To the content
       </a>
-      <div className="flex items-center gap-x-3 gap-y-1 border-line bg-surface max-md:flex-wrap max-md:border-b max-md:px-3 max-md:py-2 md:sticky md:top-0 md:h-dvh md:flex-col md:items-stretch md:border-r md:p-4">
+      <header className="flex items-center gap-x-3 gap-y-1 border-line bg-surface max-md:flex-wrap max-md:border-b max-md:px-3 max-md:py-2 md:sticky md:top-0 md:h-dvh md:flex-col md:items-stretch md:border-r md:p-4">
         <Link to="/" className="flex items-center gap-2 text-[15px] font-semibold md:mb-3">
           <img src="/icon.svg" alt="" width={26} height={26} />
           <span className="max-sm:sr-only">inference-autotuner</span>
@@ -62,7 +62,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <div className="md:mt-auto">
           <ConnectionState />
         </div>
-      </div>
+      </header>
       <main
         id="content"
         tabIndex={-1}
