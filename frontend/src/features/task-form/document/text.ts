@@ -73,6 +73,9 @@ export function withValue(text: string, path: Path, value: unknown): string {
 
 function remove(document: Document, path: Path): void {
   if (!path.length || !document.hasIn(path)) return;
+  const head = path.length === 1 && isMap(document.contents) ? document.contents.items[0]?.key : null;
+  // What stands above the first key is said of the whole.
+  if (isScalar(head) && head.value === path[0] && head.commentBefore) document.commentBefore = head.commentBefore;
   document.deleteIn(path);
   const holder = path.slice(0, -1);
   const around = document.getIn(holder, true);
