@@ -57,6 +57,7 @@ export function withValue(text: string, path: Path, value: unknown): string {
     if (path.length > 1 && !isCollection(holder)) {
       document.setIn(path.slice(0, -1), document.createNode({}));
     }
+    if (isMap(holder) && !holder.items.length) holder.flow = false;
     const before = document.getIn(path, true);
     const node = document.createNode(value) as Node;
     flowInside(node, true);
@@ -87,8 +88,7 @@ function flowInside(node: unknown, short = false): void {
   if (!isCollection(node)) return;
   const values = node.items.map((item) => (isPair(item) ? item.value : item));
   const plain = values.every((value) => isScalar(value));
-  node.flow = plain && node.items.length > 0 && (!isMap(node) || (short && isRange(node.toJSON())));
-  if (!isMap(node) && plain) node.flow = true;
+  node.flow = plain && (!isMap(node) || !node.items.length || (short && isRange(node.toJSON())));
   for (const value of values) flowInside(value, true);
 }
 
