@@ -10,6 +10,7 @@ import httpx
 import pytest
 from served import client, serving, settings_in
 
+from autotuner.engines.registry import demonstration
 from autotuner.server.app import create_app
 from autotuner.services.document_schema import document_schema
 
@@ -46,6 +47,13 @@ async def test_the_first_document_becomes_a_task_as_it_is(http: httpx.AsyncClien
     assert (await http.post("/api/tasks", json=first)).status_code == 201
     second = (await started(http))["document"]
     assert second["task_name"] == f"{first['task_name']}-2"
+
+
+async def test_the_demonstration_becomes_a_task_as_often_as_one_likes(http: httpx.AsyncClient) -> None:
+    for name in ("demo", "demo-2"):
+        document = (await http.get("/api/documents/demonstration")).json()
+        assert (document["task_name"], document["base_runtime"]) == (name, demonstration()["base_runtime"])
+        assert (await http.post("/api/tasks", json=document)).status_code == 201
 
 
 async def test_a_profile_says_what_is_searched(http: httpx.AsyncClient) -> None:
