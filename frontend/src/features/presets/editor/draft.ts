@@ -37,7 +37,7 @@ export function draftOf(preset: Preset | null): PresetDraft {
   const { author, tags, recommended_for, ...metadata } = preset?.metadata ?? {};
   const further = Object.fromEntries(
     FURTHER.flatMap((key) => {
-      const value = preset?.[key];
+      const value = key === "rules" ? preset?.rules.map(withoutNull) : preset?.[key];
       return value === undefined || Object.keys(value).length === 0 ? [] : [[key, value]];
     }),
   );
@@ -106,6 +106,10 @@ function furtherOf(text: string): Pick<PresetFields, "config" | "rules" | "requi
     return `Give ${FURTHER.join(", ")}, as a mapping`;
   const unknown = Object.keys(given).find((key) => !(FURTHER as readonly string[]).includes(key));
   return unknown === undefined ? given : `${unknown} does not belong here: there are ${FURTHER.join(", ")}`;
+}
+
+function withoutNull(rule: Preset["rules"][number]): object {
+  return Object.fromEntries(Object.entries(rule).filter(([, value]) => value !== null));
 }
 
 function wordsOf(text: string): string[] {
