@@ -18,7 +18,8 @@ export const keys = {
   experimentList: (taskId: number | null, query: object) => ["experiment-lists", taskId, query] as const,
   experiments: ["experiments"] as const,
   experiment: (id: number) => ["experiments", id] as const,
-  experimentPart: (id: number, part: "shown" | "attempts" | "artefacts") => ["experiments", id, part] as const,
+  experimentPart: (id: number, part: "shown" | "attempts" | "artefacts" | "reproduction") =>
+    ["experiments", id, part] as const,
   metricNames: ["metric-names"] as const,
   comparisons: ["comparisons"] as const,
   comparison: (ids: readonly number[]) => ["comparisons", ...ids] as const,

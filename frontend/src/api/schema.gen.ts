@@ -560,6 +560,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/documents/demonstration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the document of the demonstration
+         * @description The task document of `autotuner demo`: a search over predicted figures, which takes seconds and needs no GPU. Its
+         *     name is one that no task has.
+         */
+        get: operations["get_demonstration_document"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/documents/form": {
         parameters: {
             query?: never;
@@ -7163,7 +7184,7 @@ export interface components {
         ResultWords: {
             /**
              * Chosen
-             * @description what the best configuration is called: winner, best candidate or nearest
+             * @description how the best one is called: winner, best candidate, nearest, best so far
              */
             chosen: string;
             /**
@@ -11977,6 +11998,64 @@ export interface operations {
             };
         };
     };
+    get_demonstration_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     convert_document: {
         parameters: {
             query?: never;
@@ -14688,7 +14767,10 @@ export interface operations {
     };
     get_artefact: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description HTML is shown, in an origin of its own and without the network; any other file is saved */
+                show?: boolean;
+            };
             header?: never;
             path: {
                 /** @description number of the experiment in the store */
@@ -14700,12 +14782,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file, to be saved. HTML comes as text. */
+            /** @description The file, to be saved. HTML comes as text, or as a page that is shut in with `show`. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    "text/html": string;
                     "application/octet-stream": string;
                     "application/json": unknown;
                     "text/plain": string;
