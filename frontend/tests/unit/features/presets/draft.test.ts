@@ -55,6 +55,7 @@ describe("a draft", () => {
     [{ rows: [row("a", " ")] }, "row 0"],
     [{ rows: [row("a", "1"), row("a", "2", 1)] }, "row 1"],
     [{ rows: [row("a", "{b: 1}")] }, "row 0"],
+    [{ rows: [row("a", "1, x: [")] }, "row 0"],
     [{ more: "- a" }, "more"],
     [{ more: "name: other" }, "more"],
     [{ more: "config: [" }, "more"],
