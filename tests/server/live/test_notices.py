@@ -13,7 +13,7 @@ from autotuner.contracts.attempt import AttemptReason, Phase
 from autotuner.contracts.measurement import LiveFigures
 from autotuner.contracts.progress import Snapshot
 from autotuner.contracts.result import ExperimentSummary
-from autotuner.contracts.store import EventType, NewEvent, TaskStatus
+from autotuner.contracts.store import EventType, ExperimentOrigin, ExperimentStatus, NewEvent, TaskStatus
 from autotuner.server.live import notices
 from autotuner.services.progress_file import NAME, ProgressFile, message_line, snapshot_line
 from autotuner.services.task_runs import begin_anew
@@ -50,7 +50,9 @@ def snapshot(done: int) -> Snapshot:
 
 
 def test_progress_tells_how_much_better_the_best_is() -> None:
-    best = ExperimentSummary.model_construct(score=1.5)
+    best = ExperimentSummary(
+        id=2, number=1, origin=ExperimentOrigin.SEARCH, status=ExperimentStatus.SUCCESS, parameters={}, score=1.5
+    )
     data = notices.progress_data(snapshot(2).model_copy(update={"best": best}), successful=1)
     assert data["best_score"] == 1.5
     assert data["gain"] == 0.25
