@@ -38,7 +38,14 @@ RECORDINGS = (
         "llamacpp/slots",
         ROOT / "tests" / "data" / "grids" / "llamacpp_slots.json",
         {"p90_ttft": 0.4, "mean_tpot": 0.0045},
-        {},
+        {
+            "__model__file": "tiny:f16",
+            "n_parallel": 1,
+            "n_batch": 2048,
+            "n_ubatch": 512,
+            "cache_type": "f16",
+            "flash_attn": "on",
+        },
     ),
 )
 

@@ -9,7 +9,7 @@ export const keys = {
   task: (id: number) => ["tasks", id] as const,
   taskPart: (
     id: number,
-    part: "shown" | "results" | "plan" | "document" | "deploy" | "subscribers",
+    part: "shown" | "results" | "plan" | "document" | "deploy" | "subscribers" | "edited",
     query: object = {},
   ) => ["tasks", id, part, query] as const,
   experimentLists: ["experiment-lists"] as const,
@@ -24,6 +24,9 @@ export const keys = {
   comparisons: ["comparisons"] as const,
   comparison: (ids: readonly number[]) => ["comparisons", ...ids] as const,
   dashboard: ["dashboard"] as const,
+  documentSchema: ["document-schema"] as const,
+  startingDocument: ["starting-document"] as const,
+  plan: (document: object) => ["plans", document] as const,
   presets: ["presets"] as const,
   profiles: ["profiles"] as const,
   engines: ["engines"] as const,

@@ -497,6 +497,69 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/documents/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the schema of task documents
+         * @description The JSON Schema of a task document, for editors and forms: what `autotuner schema` prints. Fields that name
+         *     something installed, such as an engine, list the names.
+         */
+        get: operations["get_document_schema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/documents/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Start a document
+         * @description A task document to start from, with a name that no task has: it can be run here if anything can. With profiles,
+         *     what is searched is left to them. Nothing is stored or started.
+         */
+        get: operations["get_starting_document"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/documents/form": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change a document's form
+         * @description The same document with the engine's parameters as fields of blocks, or the other way round. What says exactly the
+         *     same in the other form is changed, everything else stays.
+         */
+        post: operations["convert_document"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/presets": {
         parameters: {
             query?: never;
@@ -828,6 +891,26 @@ export interface paths {
          * @description The catalogue of an engine: names, flags, types, defaults, help, and what is worth tuning.
          */
         get: operations["list_engine_parameters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/engines/{engine}/blocks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List an engine's structured blocks
+         * @description The blocks of a task document that hold for every engine, as this one takes them: fields, values, presets.
+         */
+        get: operations["list_engine_blocks"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1983,6 +2066,34 @@ export interface components {
             } | null;
         };
         /**
+         * BlockPreset
+         * @description A named group of values.
+         */
+        BlockPreset: {
+            /**
+             * Name
+             * @description as in the block's presets
+             */
+            name: string;
+            /**
+             * Fields
+             * @description field → value; fields that are not here keep their default
+             */
+            fields: {
+                [key: string]: string | number | boolean | null;
+            };
+            /**
+             * Excluded
+             * @description why no server is started with it; empty: it may be
+             */
+            excluded: string;
+            /**
+             * Default
+             * @description whether it changes nothing
+             */
+            default: boolean;
+        };
+        /**
          * Budget
          * @description What the whole task may use.
          */
@@ -2770,6 +2881,24 @@ export interface components {
             why: string;
         };
         /**
+         * DocumentInForm
+         * @description The same document in another form.
+         */
+        DocumentInForm: {
+            /**
+             * Document
+             * @description the document; it plans the same configurations
+             */
+            document: {
+                [key: string]: unknown;
+            };
+            /**
+             * Stays
+             * @description key paths that have no counterpart in that form and stay
+             */
+            stays: string[];
+        };
+        /**
          * DuplicateRequest
          * @description How a copy is called.
          * @example {
@@ -2782,6 +2911,43 @@ export interface components {
              * @description unique name; default: NAME (copy)
              */
             name?: string | null;
+        };
+        /**
+         * EngineBlock
+         * @description A structured block of a task document, as an engine takes it.
+         */
+        EngineBlock: {
+            /**
+             * Place
+             * @description key of the document, such as parallel_config
+             */
+            place: string;
+            /**
+             * Fields
+             * @description fields with the values that are allowed
+             */
+            fields: components["schemas"]["CatalogueParameter"][];
+            /**
+             * Presets
+             * @description named groups of values; empty: it has none
+             */
+            presets: components["schemas"]["BlockPreset"][];
+        };
+        /**
+         * EngineBlocks
+         * @description The structured blocks that an engine knows.
+         */
+        EngineBlocks: {
+            /**
+             * Engine
+             * @description name of the engine
+             */
+            engine: string;
+            /**
+             * Blocks
+             * @description blocks; those that are not here it cannot be asked for
+             */
+            blocks: components["schemas"]["EngineBlock"][];
         };
         /**
          * EngineSummary
@@ -3447,6 +3613,38 @@ export interface components {
              * @description per interleaved round the gain over the baseline's start of that round, relative; null: one has no score
              */
             pairs: (number | null)[];
+        };
+        /**
+         * FormRequest
+         * @description A document, and the form that it is wanted in.
+         * @example {
+         *       "document": {
+         *         "model": {
+         *           "id_or_path": "tiny"
+         *         },
+         *         "parameters": {
+         *           "n_ubatch": [
+         *             16,
+         *             32
+         *           ]
+         *         },
+         *         "task_name": "first-look"
+         *       },
+         *       "form": "structured"
+         *     }
+         */
+        FormRequest: {
+            /**
+             * Document
+             * @description a task document; only the keys that it gives are looked at
+             */
+            document: components["schemas"]["TaskDocument"];
+            /**
+             * Form
+             * @description flat: as parameters of the engine; structured: as fields of blocks
+             * @enum {string}
+             */
+            form: "flat" | "structured";
         };
         /**
          * GainFigure
@@ -5696,6 +5894,22 @@ export interface components {
                 number
             ];
             /**
+             * Gpus
+             * @description least and most GPUs that one server takes, of the first configurations; null: none
+             */
+            gpus?: [
+                number,
+                number
+            ] | null;
+            /**
+             * Price
+             * @description least and most price of the estimated times, currency of price_per_gpu_hour; null: none
+             */
+            price?: [
+                number,
+                number
+            ] | null;
+            /**
              * Hardware
              * @description what the document says of the GPUs, and what is known of their kind
              * @default
@@ -5738,6 +5952,11 @@ export interface components {
              * @default
              */
             layout: string;
+            /**
+             * Gpus
+             * @description GPUs that one server takes; null: none, or not known
+             */
+            gpus?: number | null;
             /**
              * Remarks
              * @description what is known of it beforehand, such as its memory
@@ -7431,6 +7650,24 @@ export interface components {
              * @description place in the queue: a greater number comes first; null: as it was
              */
             priority?: number | null;
+        };
+        /**
+         * StartingPoint
+         * @description A task document to go on from.
+         */
+        StartingPoint: {
+            /**
+             * Document
+             * @description a task document with what differs from the defaults
+             */
+            document: {
+                [key: string]: unknown;
+            };
+            /**
+             * Why
+             * @description why this one, whole sentences
+             */
+            why: string;
         };
         /**
          * StoredImport
@@ -11420,6 +11657,214 @@ export interface operations {
             };
         };
     };
+    get_document_schema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_starting_document: {
+        parameters: {
+            query?: {
+                /** @description name on a model hub, or path; default: one that is made here */
+                model?: string;
+                /** @description inference engine; default: the one for the model, else one that can be started here */
+                engine?: string;
+                /** @description profiles that say what is searched, in order */
+                profile?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartingPoint"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    convert_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FormRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentInForm"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_presets: {
         parameters: {
             query?: {
@@ -13082,6 +13527,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ParameterPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_engine_blocks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description name of the engine */
+                engine: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EngineBlocks"];
                 };
             };
             /** @description Bad Request */

@@ -51,7 +51,9 @@ export const taskFile = {
   yaml: (id: number) => `/api/tasks/${id}/export?format=yaml`,
   json: (id: number) => `/api/tasks/${id}/export?format=json`,
   archive: (id: number) => `/api/tasks/${id}/archive`,
-  logs: (id: number) => `/api/tasks/${id}/logs?limit=${16 * 1024 ** 2}`,
+  /** At most the first 16 MiB, which is all that one call gives. */
+  logs: (id: number, stream?: string) =>
+    `/api/tasks/${id}/logs?limit=${16 * 1024 ** 2}${stream === undefined ? "" : `&stream=${encodeURIComponent(stream)}`}`,
 };
 
 export const startTask = (id: number) => taken(client.POST("/api/tasks/{task_id}/start", at(id)));

@@ -10,7 +10,7 @@ export interface HistoryPoint {
   score: number | null;
   state: "eligible" | "violating" | "failed";
   /** What else is shown beside it. */
-  lines: readonly string[];
+  lines: () => readonly string[];
 }
 
 export interface History {
@@ -70,11 +70,11 @@ function option(data: History, factor: number, axis: string, theme: PlotTheme) {
       .map((point) => ({
         value: [point.number, (point.score ?? 0) * factor],
         number: point.number,
-        lines: [point.title, withUnit(point.score, data.unit), ...point.lines],
+        lines: () => [point.title, withUnit(point.score, data.unit), ...point.lines()],
       }));
   const failed = data.points
     .filter((point) => point.score === null && point.state === "failed")
-    .map((point) => ({ value: [point.number, 0], number: point.number, lines: [point.title, ...point.lines] }));
+    .map((point) => ({ value: [point.number, 0], number: point.number, lines: () => [point.title, ...point.lines()] }));
   const chosen = data.points.find((point) => point.number === data.best?.number && point.score !== null);
   const best = withBest(data).flatMap(({ point, best: value }) =>
     value === null ? [] : [[point.number, value * factor]],
@@ -152,7 +152,7 @@ function option(data: History, factor: number, axis: string, theme: PlotTheme) {
               {
                 value: [chosen.number, (chosen.score ?? 0) * factor],
                 number: chosen.number,
-                lines: [`${data.best?.name} ${chosen.title}`, withUnit(chosen.score, data.unit), ...chosen.lines],
+                lines: [`${data.best?.name} ${chosen.title}`, withUnit(chosen.score, data.unit), ...chosen.lines()],
               },
             ]
           : [],

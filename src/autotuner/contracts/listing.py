@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -122,6 +123,40 @@ class ExperimentItem(Frozen):
     finished_at: datetime | None = Field(None, description="when it ended; null: not yet")
 
 
+class ExperimentLine(NamedTuple):
+    """An experiment as a list shows it, its JSON as the text that is stored (``store.columns.encode_json``): whoever
+    hands it on need not read it.
+    """
+
+    id: int
+    task_id: int
+    number: int
+    origin: str
+    label: str | None
+    status: str
+    parameters: str
+    metrics: str | None
+    """Without raw results."""
+    objective_score: float | None
+    slo: str | None
+    slo_violation: bool | None
+    failure: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ExperimentLines:
+    """A page of experiments. ``total`` and ``total_exact`` as of a ``Page``; the rest as the methods of these names."""
+
+    lines: Sequence[ExperimentLine]
+    total: int
+    total_exact: bool
+    optimization_of: Mapping[int, Mapping[str, Any]]
+    names_of: Mapping[int, str]
+    seconds_of: Mapping[int, float]
+
+
 class AttemptItem(Frozen):
     """A server start as a list shows it."""
 
@@ -144,6 +179,11 @@ class ListingStore(Protocol):
     async def query_experiments(self, query: ExperimentQuery) -> Page[ExperimentItem]:
         """A page of experiments. AutotunerError: NOT_FOUND for an unknown task, INVALID_VALUE for a sort or filter that
         needs a task.
+        """
+
+    async def experiment_lines(self, query: ExperimentQuery, reasons: Collection[AttemptReason]) -> ExperimentLines:
+        """The same page for those who only hand it on; ``reasons`` as in ``seconds_of``. AutotunerError as
+        ``query_experiments``.
         """
 
     async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from autotuner.contracts.search import SearchSetup, SearchStrategy
-from autotuner.search.optuna_adapter import TpeStrategy
+from autotuner.search.optuna_adapter import OptunaStrategy
+from autotuner.search.optuna_samplers import TPE
 
 
 def bayesian(setup: SearchSetup) -> SearchStrategy:
     """The strategy ``bayesian``; at present Optuna's TPE with few random starts."""
-    return TpeStrategy(setup, name="bayesian")
+    return OptunaStrategy(setup, replace(TPE, name="bayesian"))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, union_all
+from sqlalchemy import JSON, ColumnElement, Select, Text, and_, cast, func, literal, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from autotuner.contracts.attempt import AttemptReason
@@ -19,6 +19,8 @@ from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.listing import (
     MAX_DEPTH,
     ExperimentItem,
+    ExperimentLine,
+    ExperimentLines,
     ExperimentQuery,
     Page,
     TaskQuery,
@@ -26,7 +28,7 @@ from autotuner.contracts.listing import (
 )
 from autotuner.contracts.store import ExperimentStatus
 from autotuner.store.columns import storable_text
-from autotuner.store.experiments import lean, lean_metrics
+from autotuner.store.experiments import lean, lean_line, lean_metrics
 from autotuner.store.models import Attempt, Base, Experiment, Task
 from autotuner.store.rows import names, not_found, record, select_row
 from autotuner.store.shown import outcome_of
@@ -61,6 +63,39 @@ def query_tasks(session: Session, query: TaskQuery) -> Page[TaskSummary]:
 
 def query_experiments(session: Session, query: ExperimentQuery) -> Page[ExperimentItem]:
     """A page of experiments, of one task or of all that are not deleted."""
+    ids, total = _experiments(session, query)
+    return Page(
+        items=tuple(get_experiments(session, ids)),
+        total=min(total, MAX_DEPTH),
+        total_exact=total <= MAX_DEPTH,
+        page=query.page,
+        size=query.size,
+    )
+
+
+def experiment_lines(session: Session, query: ExperimentQuery, reasons: Collection[AttemptReason]) -> ExperimentLines:
+    """The same, with JSON as text."""
+    ids, total = _experiments(session, query)
+    lines: dict[int, ExperimentLine] = {}
+    if ids:
+        columns = dict(Experiment.__table__.columns) | {"metrics": lean_metrics(session)}
+        chosen = (columns[name] for name in ExperimentLine._fields)
+        texts = select(*(cast(one, Text) if isinstance(one.type, JSON) else one for one in chosen))
+        made = map(ExperimentLine._make, session.execute(texts.where(Experiment.id.in_(set(ids)))))
+        lines = {line.id: lean_line(line) for line in made}
+    tasks = list({line.task_id for line in lines.values()})
+    return ExperimentLines(
+        lines=[lines[number] for number in ids],
+        total=min(total, MAX_DEPTH),
+        total_exact=total <= MAX_DEPTH,
+        optimization_of=optimization_of(session, tasks),
+        names_of=names_of(session, tasks),
+        seconds_of=seconds_of(session, ids, reasons),
+    )
+
+
+def _experiments(session: Session, query: ExperimentQuery) -> tuple[Sequence[int], int]:
+    """The numbers of a page, and how many there are on all pages."""
     _require_depth(query.page, query.size)
     offset = (query.page - 1) * query.size
     if query.task_id is None:
@@ -71,14 +106,7 @@ def query_experiments(session: Session, query: ExperimentQuery) -> Page[Experime
         state(session, query.task_id)
         parts = _of_task(query, query.task_id)
         ids = _one_after_the_other(session, parts, query, offset)
-    total = _count(session, parts)
-    return Page(
-        items=tuple(get_experiments(session, ids)),
-        total=min(total, MAX_DEPTH),
-        total_exact=total <= MAX_DEPTH,
-        page=query.page,
-        size=query.size,
-    )
+    return ids, _count(session, parts)
 
 
 def get_experiments(session: Session, ids: Sequence[int]) -> list[ExperimentItem]:

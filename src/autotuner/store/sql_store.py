@@ -11,7 +11,7 @@ from typing import Any
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
 from autotuner.contracts.event_log import AttemptFolder, LogBounds
-from autotuner.contracts.listing import ExperimentItem, ExperimentQuery, Page, TaskQuery, TaskSummary
+from autotuner.contracts.listing import ExperimentItem, ExperimentLines, ExperimentQuery, Page, TaskQuery, TaskSummary
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.overview import Hour, Overview, StartPhases
 from autotuner.contracts.presets import NewPreset, Preset, PresetContent, PresetRevision, RevisionReason
@@ -321,6 +321,10 @@ class SqlStore:
     async def query_experiments(self, query: ExperimentQuery) -> Page[ExperimentItem]:
         """A page of experiments."""
         return await self._database.read(lambda session: listing.query_experiments(session, query))
+
+    async def experiment_lines(self, query: ExperimentQuery, reasons: Collection[AttemptReason]) -> ExperimentLines:
+        """A page of experiments with their JSON as text."""
+        return await self._database.read(lambda session: listing.experiment_lines(session, query, reasons))
 
     async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:
         """Some experiments, in the order of ``ids``."""

@@ -24,7 +24,7 @@ export interface Column<Row> {
   /** The greatest first, at the first press. */
   descendingFirst?: boolean;
   /** Left out of narrower screens. */
-  from?: "sm" | "md" | "lg" | "xl";
+  from?: "sm" | "md" | "lg" | "xl" | "2xl";
   className?: string;
 }
 
@@ -67,6 +67,7 @@ const FROM = {
   md: "max-md:hidden",
   lg: "max-lg:hidden",
   xl: "max-xl:hidden",
+  "2xl": "max-2xl:hidden",
 };
 /** Longer tables draw only the rows that are seen. */
 const VIRTUAL_FROM = 150;
@@ -126,14 +127,10 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
       ref={virtual ? virtualizer.measureElement : undefined}
       aria-rowindex={virtual ? index + 2 : undefined}
       aria-selected={selection ? row.getIsSelected() : undefined}
-      className={cx(
-        "border-t border-line hover:bg-sunken/60",
-        row.getIsSelected() && "bg-accent-soft/50",
-        rowClass?.(row.original.row),
-      )}
+      className={cx("hover:bg-sunken/60", row.getIsSelected() && "bg-accent-soft/50", rowClass?.(row.original.row))}
     >
       {selection && (
-        <td className="w-9 py-1.5 pl-4 align-middle">
+        <td className="w-9 border-b border-line py-1.5 pl-4 align-middle">
           <input
             type="checkbox"
             className="block size-4 accent-accent"
@@ -149,7 +146,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         <td
           key={column.id}
           className={cx(
-            "px-2.5 py-1.5 first:pl-4 last:pr-4",
+            "border-b border-line px-2.5 py-1.5 first:pl-4 last:pr-4",
             column.align === "right" && "figures text-right whitespace-nowrap",
             column.from && FROM[column.from],
             column.className,
@@ -203,7 +200,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
             ))}
           </tr>
         </thead>
-        <tbody onKeyDown={onArrowKeys}>
+        <tbody onKeyDown={onArrowKeys} className="[&>tr:last-child>td]:border-b-0">
           {before > 0 && <tr aria-hidden style={{ height: before }} />}
           {virtual
             ? items.map(({ index }) => {

@@ -17,7 +17,10 @@ export function Pager({ page, size, total, exact, onPage }: PagerProps) {
   if (total === 0) return null;
   const whole = `${total.toLocaleString("en-US")}${exact ? "" : " or more"}`;
   return (
-    <nav aria-label="Pages of the list" className="flex items-center justify-between gap-3 px-4 py-2 text-sm">
+    <nav
+      aria-label="Pages of the list"
+      className="flex items-center justify-between gap-3 border-t border-line px-4 py-2 text-sm"
+    >
       <p className="figures text-ink-soft" aria-live="polite">
         {first > last
           ? `No such page of ${whole}`

@@ -89,7 +89,7 @@ export function tradeOffOf(result: TaskResult, x: AxisChoice, y: AxisChoice): Tr
             : experiment.number === chosen?.experiment.number
               ? "best"
               : null,
-        lines: [
+        lines: () => [
           ...roles,
           ...(experiment.slo_reason ? [experiment.slo_reason] : []),
           ...Object.entries(experiment.parameters).map(

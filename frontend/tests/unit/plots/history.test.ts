@@ -7,7 +7,7 @@ const point = (number: number, score: number | null, state: HistoryPoint["state"
   title: `#${number}`,
   score,
   state,
-  lines: [],
+  lines: () => [],
 });
 
 const history = (points: HistoryPoint[], direction: History["direction"] = "maximize"): History => ({

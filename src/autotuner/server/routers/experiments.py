@@ -27,7 +27,7 @@ from autotuner.services.experiment_view import (
     attempt_shown,
     compared,
     details,
-    shown,
+    list_json,
 )
 from autotuner.services.log_text import log_part
 from autotuner.services.queue import retry_task
@@ -97,8 +97,14 @@ class ComparisonAsked(Asked):
     )
 
 
-@router.get("", responses=documented(404, 422, 503), operation_id="list_experiments", summary="List experiments")
-async def list_experiments(ctx: Ctx, asked: Annotated[ExperimentsAsked, Query()]) -> Page[ExperimentShown]:
+@router.get(
+    "",
+    response_model=Page[ExperimentShown],
+    responses=documented(404, 422, 503),
+    operation_id="list_experiments",
+    summary="List experiments",
+)
+async def list_experiments(ctx: Ctx, asked: Annotated[ExperimentsAsked, Query()]) -> Response:
     """Experiments of one task, or of all tasks that are not deleted.
 
     Over all tasks they are in order of their number in the store, and only `status` filters them (422 otherwise).
@@ -131,6 +137,7 @@ async def list_metric_names() -> list[MetricName]:
 
 @router.get(
     "/task/{task_id}",
+    response_model=Page[ExperimentShown],
     responses=documented(404, 422, 503),
     operation_id="list_task_experiments",
     summary="List a task's experiments",
@@ -139,7 +146,7 @@ async def list_task_experiments(
     ctx: Ctx,
     task_id: Annotated[int, Path(ge=1, le=2**63 - 1, description="number of the task", examples=[1])],
     asked: Annotated[TaskExperimentsAsked, Query()],
-) -> Page[ExperimentShown]:
+) -> Response:
     """The experiments of one task; the same as the list of all with `task_id`, by their number in the task."""
     return await _page(ctx, ExperimentQuery(task_id=task_id, **asked.model_dump()))
 
@@ -284,10 +291,8 @@ async def reproduce_experiment(ctx: Ctx, experiment_id: ExperimentId) -> Reprodu
     return reproduction(item, await _attempts(ctx, experiment_id))
 
 
-async def _page(ctx: Ctx, query: ExperimentQuery) -> Page[ExperimentShown]:
-    found = await ctx.store.query_experiments(query)
-    items = tuple(await shown(ctx.store, found.items))
-    return Page(items=items, total=found.total, total_exact=found.total_exact, page=found.page, size=found.size)
+async def _page(ctx: Ctx, query: ExperimentQuery) -> Response:
+    return Response(await list_json(ctx.store, query), media_type="application/json")
 
 
 async def _attempts(ctx: Ctx, experiment_id: int) -> list[AttemptRow]:
