@@ -36,9 +36,9 @@ export function historyPlot(data: History): Plot {
   return {
     name: "history",
     title: "History",
-    summary: `${capital(data.label)} of each experiment in its order; the line is the best so far${
-      data.baseline === null ? "" : ", dashed: the baseline"
-    }.`,
+    summary: `${capital(data.label)} of each experiment in its order${
+      data.points.some((point) => point.state === "eligible") ? "; the line is the best so far" : ""
+    }${data.baseline === null ? "" : ", dashed: the baseline"}.`,
     height: 420,
     option: (theme) => option(data, scale.factor, `${data.label}${unit}`, theme),
     table: {
@@ -96,6 +96,20 @@ function option(data: History, factor: number, axis: string, theme: PlotTheme) {
     ],
     yAxis: [valueAxis(theme, axis, "y"), { type: "value", min: 0, max: 20, show: false }],
     series: [
+      // Without a name and data: it only holds the baseline.
+      {
+        type: "line",
+        data: [],
+        silent: true,
+        markLine: {
+          silent: true,
+          symbol: "none",
+          data:
+            data.baseline === null
+              ? []
+              : [acrossLine(theme, { yAxis: data.baseline * factor }, "baseline", theme.inkSoft)],
+        },
+      },
       {
         name: "best so far",
         type: "line",
@@ -105,13 +119,6 @@ function option(data: History, factor: number, axis: string, theme: PlotTheme) {
         silent: true,
         lineStyle: { color: colour(theme, 2), width: 2 },
         itemStyle: { color: colour(theme, 2) },
-        ...(data.baseline !== null && {
-          markLine: {
-            silent: true,
-            symbol: "none",
-            data: [acrossLine(theme, { yAxis: data.baseline * factor }, "baseline", theme.inkSoft)],
-          },
-        }),
       },
       {
         name: STATES.eligible,
@@ -160,6 +167,6 @@ function option(data: History, factor: number, axis: string, theme: PlotTheme) {
         symbolSize: 18,
         itemStyle: { color: colour(theme, 2), borderColor: theme.surface, borderWidth: 1.5 },
       },
-    ].filter((series) => series.data.length > 0),
+    ].filter((series) => series.data.length > 0 || "markLine" in series),
   };
 }

@@ -112,7 +112,7 @@ export function acrossLine(
     lineStyle: { color: colour, type: "dashed", width: 1.5 },
     label: {
       formatter: name,
-      position: "insideEndTop",
+      position: "yAxis" in at ? "insideEndTop" : "insideStartTop",
       color: colour,
       fontFamily: theme.font,
       fontSize: 11,
