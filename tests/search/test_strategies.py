@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, EntryPoints
+from importlib.util import find_spec
 
 import pytest
 
@@ -14,8 +15,17 @@ from autotuner.contracts import registry
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.search import Outcome, OutcomeKind, SearchSetup, SearchStrategy, Trial
 from autotuner.contracts.values import Configuration
+from autotuner.search import optuna_samplers
 from autotuner.search.registry import STRATEGIES, make_strategy
-from conformance.strategy_suite import CHECKS, Make, check_seed_matters, mixed_space, run, small_space
+from conformance.strategy_suite import (
+    CHECKS,
+    Make,
+    check_seed_matters,
+    check_two_objectives,
+    mixed_space,
+    run,
+    small_space,
+)
 from conformance.toy_space import Choices, Floats, ToySpace
 
 
@@ -26,13 +36,47 @@ def maker(name: str) -> Make:
     return make
 
 
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed (the extra gp)")
+DRAWING = [
+    "random",
+    "bayesian",
+    "tpe",
+    "nsga2",
+    "nsga3",
+    "qmc",
+    "cmaes",
+    pytest.param("gp", marks=[needs_torch, pytest.mark.slow]),
+]
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", ["grid", "random", "bayesian", "tpe"])
+@pytest.mark.parametrize("name", ["grid", *DRAWING])
 def test_conformance(name: str, check: Callable[[Make], None]) -> None:
-    check(maker(name))
+    if (name, check) == ("cmaes", check_two_objectives):
+        with pytest.raises(AutotunerError) as caught:
+            check(maker(name))
+        assert caught.value.code is ErrorCode.CONTRADICTION
+    else:
+        check(maker(name))
 
 
-@pytest.mark.parametrize("name", ["random", "bayesian", "tpe"])
+@pytest.mark.parametrize("name", ["tpe", "nsga2", "nsga3", "cmaes"])
+def test_the_first_points_are_those_of_random_search(name: str) -> None:
+    setup = SearchSetup(mixed_space(), ("maximize",), 5, budget=40)
+    ours, random = (run(make_strategy(each, setup), 5) for each in (name, "random"))
+    assert [t.configuration for t in ours] == [t.configuration for t in random]
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optuna_samplers, "find_spec", lambda name: None)
+    with pytest.raises(AutotunerError) as caught:
+        make_strategy("gp", SearchSetup(small_space(), ("maximize",), 0))
+    assert caught.value.code is ErrorCode.MISSING_EXTRA
+    assert "torch" in caught.value.why
+    assert "inference-autotuner[gp]" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", DRAWING)
 def test_the_seed_decides_the_proposals(name: str) -> None:
     check_seed_matters(maker(name))
 
@@ -150,7 +194,7 @@ def crash_space() -> tuple[ToySpace, Callable[[Configuration], Outcome]]:
     return space, outcome
 
 
-@pytest.mark.parametrize("name", ["bayesian", "tpe"])
+@pytest.mark.parametrize("name", ["bayesian", "tpe", "nsga2", "cmaes"])
 def test_a_crash_region_is_avoided(name: str) -> None:
     space, outcome = crash_space()
     crashes = 0

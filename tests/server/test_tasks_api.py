@@ -75,11 +75,20 @@ class TestCreate:
         assert (made["name"], made["status"], made["queued_at"], made["waiting"]) == ("first", "pending", None, None)
         assert made["system_config"] == {"gpu_type": "h200_sxm", "total_gpus": 8}
         assert made["quant_config"] is None
+        assert (made["model"], made["objective"]) == ("Qwen/Qwen3-32B", "maximize_throughput")
         assert made["direction"] in {"minimize", "maximize"}
         assert (made["held"], made["experiments"], made["result"]) == (False, {}, None)
         stored = await service.store.get_task(made["id"])
         assert "engine_version" not in stored.identity
         assert stored.document == made["document"]
+
+    async def test_it_shows_where_its_values_come_from(self, service: Service) -> None:
+        made = await create(service, optimization={"max_iterations": 7})
+        shown = (await service.http.get(f"/api/tasks/{made['id']}/configuration")).json()
+        values = {value["place"]: value for section in shown["sections"] for value in section["values"]}
+        assert values["optimization.max_iterations"]["layer"] == "document"
+        assert values["optimization.seed"]["layer"] == "default"
+        problem(await service.http.get("/api/tasks/99/configuration"), 404, "not_found")
 
     async def test_one_without_a_name_is_named_after_its_model(self, service: Service) -> None:
         names = [(await service.http.post("/api/tasks", json=document(None))).json()["name"] for _ in range(2)]
@@ -246,6 +255,11 @@ class TestControl:
         worker = await service.store.register_worker(NewWorker(name="w", host="h", pid=1, version="1"))
         urgent = await service.http.post(f"/api/tasks/{second['id']}/start", json={"priority": 5})
         assert (urgent.json()["priority"], "a worker is free" in urgent.json()["waiting"]) == (5, True)
+        claimed = await service.store.claim_task(worker.id, silent_s=60)
+        assert claimed is not None
+        shown = (await service.http.get(f"/api/tasks/{claimed.id}")).json()
+        assert (shown["id"], shown["worker"]) == (second["id"], "w")
+        assert shown["waiting"] == "worker w is about to run it"
         await service.store.beat(worker.id, WorkerState.BUSY)
         waiting = (await service.http.get(f"/api/tasks/{first['id']}")).json()["waiting"]
         assert waiting == "the worker is busy; 1 queued task comes before it"

@@ -12,7 +12,7 @@ from filled import fill
 from sqlalchemy import Connection, Engine, event
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
-from autotuner.contracts.listing import MAX_DEPTH, ExperimentQuery, TaskQuery
+from autotuner.contracts.listing import MAX_DEPTH, ExperimentQuery, TaskOutcome, TaskQuery
 from autotuner.contracts.store import EventType, ExperimentOrigin, ExperimentStatus, NewEvent, TaskRecord, TaskStatus
 from autotuner.store import SqlStore
 from conformance.store_suite import add_experiment, new_task
@@ -43,20 +43,39 @@ class TestTasks:
         document = {"model": {"id_or_path": ["a", "b"]}, "optimization": {"objective": "minimize_latency"}}
         task = await each_store.create_task(new_task(document=document, identity={"engine": "e"}))
         experiments = [await add_experiment(each_store, task, f"i{number}") for number in range(3)]
+        gain = {"gain": 0.2, "low": 0.1, "high": 0.3, "significant": True}
         await each_store.finish_experiment(experiments[0].id, DONE, status=ExperimentStatus.SUCCESS)
         await each_store.change_task(
             task.id,
             NewEvent(type=EventType.TASK_COMPLETED),
             expected=[TaskStatus.PENDING],
             status=TaskStatus.COMPLETED,
-            fields={"result": {"winner": {"score": 2.5}}},
+            fields={"result": {"winner": {"score": 2.5}, "unit": "s", "direction": "minimize", "gain": gain}},
         )
         [shown] = (await each_store.query_tasks(TaskQuery())).items
         assert (shown.engine, shown.model, shown.objective, shown.best_score) == ("e", "a, b", "minimize_latency", 2.5)
         assert shown.experiments == {ExperimentStatus.SUCCESS: 1, ExperimentStatus.PENDING: 2}
+        assert shown.outcome == TaskOutcome(
+            unit="s", direction="minimize", gain=0.2, gain_low=0.1, gain_high=0.3, significant=True
+        )
         whole = await each_store.get_task(task.id)
         assert (shown.id, shown.name, shown.status) == (task.id, "job", TaskStatus.COMPLETED)
         assert (shown.next_seq, shown.updated_at) == (whole.next_seq, whole.updated_at)
+
+    @pytest.mark.parametrize("result", [{"unit": 7}, {"unit": "s", "direction": "up"}, {"gain": [1]}, {}])
+    async def test_a_result_of_another_version_has_no_outcome(
+        self, each_store: SqlStore, result: dict[str, Any]
+    ) -> None:
+        task = await each_store.create_task(new_task())
+        await each_store.change_task(
+            task.id,
+            NewEvent(type=EventType.TASK_COMPLETED),
+            expected=[TaskStatus.PENDING],
+            status=TaskStatus.COMPLETED,
+            fields={"result": result},
+        )
+        [shown] = (await each_store.query_tasks(TaskQuery())).items
+        assert shown.outcome is None
 
     async def test_filters_and_orders(self, each_store: SqlStore) -> None:
         tasks = [
@@ -214,7 +233,7 @@ FULL_SCANS = {
 async def test_no_list_looks_at_every_row(each_url: str, each_store: SqlStore) -> None:
     fill(each_url, tasks=600, experiments=20)
     seen: set[str] = set()
-    with explained(each_store._database._reader.sync_engine) as plans:  # type: ignore[attr-defined]
+    with explained(each_store._database._readers.engine) as plans:  # type: ignore[attr-defined]
         for query in TASK_QUERIES:
             await each_store.query_tasks(TaskQuery(**query))
         for query in EXPERIMENT_QUERIES:

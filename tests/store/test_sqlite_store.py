@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, event
+from sqlalchemy import Connection, delete, event
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.store import Store
@@ -50,13 +50,18 @@ async def test_the_file_is_kept_as_promised(path: Path, store: SqlStore) -> None
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     # The writer waits in steps, so that waiting can be broken off.
-    for engine, timeout in ((store._database._writer, 100), (store._database._reader, 30_000)):
-        async with engine.connect() as opened:
-            pragmas = {
-                name: (await opened.exec_driver_sql(f"PRAGMA {name}")).scalar()
-                for name in ("synchronous", "foreign_keys", "busy_timeout")
-            }
-        assert pragmas == {"synchronous": 2, "foreign_keys": 1, "busy_timeout": timeout}
+    async with store._database._writer.connect() as opened:
+        written = await opened.run_sync(pragmas)
+    read = await store._database.read(lambda session: pragmas(session.connection()))
+    assert written == {"synchronous": 2, "foreign_keys": 1, "busy_timeout": 100}
+    assert read == written | {"busy_timeout": 30_000}
+
+
+def pragmas(connection: Connection) -> dict[str, Any]:
+    return {
+        name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+        for name in ("synchronous", "foreign_keys", "busy_timeout")
+    }
 
 
 async def test_a_new_file_is_for_its_owner_alone(path: Path, store: Store) -> None:
@@ -256,7 +261,7 @@ async def test_ten_thousand_experiments_are_read_with_one_query(path: Path, stor
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         statements.append(statement)
 
-    reader = store._database._reader.sync_engine
+    reader = store._database._readers.engine
     event.listen(reader, "before_cursor_execute", note)
     listed = await store.list_experiments(task.id)
     assert [experiment.parameters["x"] for experiment in listed] == list(range(10_000))
@@ -290,7 +295,7 @@ async def test_failures_and_openings_are_found_by_their_own_indexes(path: Path, 
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
         seen.append((statement, parameters))
 
-    event.listen(store._database._reader.sync_engine, "before_cursor_execute", note)
+    event.listen(store._database._readers.engine, "before_cursor_execute", note)
     await store.list_openings(task.id)
     await store.list_attempts(task.id, bulk=False, failed=True)
     await store.list_experiments(task.id, bulk=False, failed=True)

@@ -27,16 +27,21 @@ class Interruption:
         self._asked = False
         self._stop: Callable[[], None] | None = None
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """The result of ``work``; None when it was stopped (and had cleaned up before)."""
-        # Installed outside of asyncio.run, so that a second Ctrl-C still kills while that waits for its threads.
+    def run(
+        self, work: Coroutine[Any, Any, T], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    ) -> T | None:
+        """The result of ``work``; None when it was stopped (and had cleaned up before). ``loop_factory`` makes the
+        event loop; Python's own is the default.
+        """
+        # Installed outside of asyncio's runner, so that a second Ctrl-C still kills while that waits for its threads.
         before = {
             signal.SIGINT: signal.signal(signal.SIGINT, self._on_signal),
             signal.SIGTERM: signal.signal(signal.SIGTERM, self._on_signal),
             signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_IGN),
         }
         try:
-            return asyncio.run(self._guarded(work))
+            with asyncio.Runner(loop_factory=loop_factory) as runner:
+                return runner.run(self._guarded(work))
         except asyncio.CancelledError:
             if not self._asked:
                 raise

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autotuner.config.document import TaskDocument
+from autotuner.config.merging import STRATEGIES
 
 
 def json_schema(
@@ -22,6 +23,8 @@ def json_schema(
     definitions: Mapping[str, Any] = schema["$defs"]
     _list_names(schema["properties"]["base_runtime"], engine_names)
     _list_names(schema["properties"]["deployment_mode"], deployment_names)
+    _list_names(schema["properties"]["merge_strategy"], STRATEGIES)
+    _list_names(definitions["MergeRules"]["properties"]["default"], STRATEGIES)
     _list_names(definitions["Optimization"]["properties"]["strategy"], strategy_names)
     benchmark = definitions["Benchmark"]["properties"]
     _list_names(benchmark["engine"], client_names)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import Field
 
-from autotuner.contracts.attempt import AttemptStatus, Failure
-from autotuner.contracts.store import ExperimentOrigin, ExperimentStatus, TaskStatus
+from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Failure
+from autotuner.contracts.result import VerdictKind
+from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentStatus, MeasurementRow, TaskStatus
 from autotuner.contracts.values import Frozen, Scalar
 
 Item = TypeVar("Item")
@@ -46,6 +48,19 @@ class TaskQuery(Frozen):
     size: int = Field(50, ge=1, le=MAX_SIZE)
 
 
+class TaskOutcome(Frozen):
+    """What a task came to, as a list shows it."""
+
+    verdict: VerdictKind | None = Field(None, description="what kind of answer it is; null: of an earlier version")
+    unit: str = Field(description="of its scores")
+    direction: Literal["minimize", "maximize"] = Field(description="whether a small or a great score is good")
+    predicted: bool = Field(False, description="figures are predictions")
+    gain: float | None = Field(None, description="of the winner over the baseline: 0.25 is 25 % better; null: none")
+    gain_low: float | None = Field(None, description="lower end of its interval")
+    gain_high: float | None = Field(None, description="upper end of its interval")
+    significant: bool | None = Field(None, description="whether the interval leaves out no gain")
+
+
 class TaskSummary(Frozen):
     """A task as a list shows it: without its document and its result."""
 
@@ -57,6 +72,7 @@ class TaskSummary(Frozen):
     objective: str | None = Field(None, description="what is optimised, as in the document")
     experiments: dict[ExperimentStatus, int] = Field(default_factory=dict, description="how many have each status")
     best_score: float | None = Field(None, description="of a task that has ended: the winner's, natural units")
+    outcome: TaskOutcome | None = Field(None, description="what it came to; null: it has no result")
     priority: int = Field(0, description="place in the queue: a greater number comes first")
     queued_at: datetime | None = Field(None, description="since when it waits for a worker, or is one's")
     worker_id: int | None = Field(None, description="the worker that has claimed it")
@@ -107,6 +123,56 @@ class ExperimentItem(Frozen):
     finished_at: datetime | None = Field(None, description="when it ended; null: not yet")
 
 
+class ExperimentLine(NamedTuple):
+    """An experiment as a list shows it, its JSON as the text that is stored (``store.columns.encode_json``): whoever
+    hands it on need not read it.
+    """
+
+    id: int
+    task_id: int
+    number: int
+    origin: str
+    label: str | None
+    status: str
+    parameters: str
+    metrics: str | None
+    """Without raw results."""
+    objective_score: float | None
+    slo: str | None
+    slo_violation: bool | None
+    failure: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class TaskFacts(NamedTuple):
+    """What an experiment shows of its task: its name, and the block ``optimization`` of its document."""
+
+    name: str
+    optimization: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ExperimentParts:
+    """One experiment with what is stored of it elsewhere, starts and measurements in order."""
+
+    item: ExperimentItem
+    task: TaskFacts
+    attempts: Sequence[AttemptRow]
+    measurements: Sequence[MeasurementRow]
+
+
+@dataclass(frozen=True)
+class ExperimentLines:
+    """A page of experiments. ``total`` and ``total_exact`` as of a ``Page``; the rest as the methods of these names."""
+
+    lines: Sequence[ExperimentLine]
+    total: int
+    total_exact: bool
+    facts_of: Mapping[int, TaskFacts]
+    seconds_of: Mapping[int, float]
+
+
 class AttemptItem(Frozen):
     """A server start as a list shows it."""
 
@@ -131,11 +197,24 @@ class ListingStore(Protocol):
         needs a task.
         """
 
+    async def experiment_lines(self, query: ExperimentQuery, reasons: Collection[AttemptReason]) -> ExperimentLines:
+        """The same page for those who only hand it on; ``reasons`` as in ``seconds_of``. AutotunerError as
+        ``query_experiments``.
+        """
+
     async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:
         """Some experiments, in the order of ``ids``. AutotunerError(NOT_FOUND)."""
 
-    async def optimization_of(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """The block ``optimization`` of some tasks' documents; tasks that are not there are left out."""
+    async def experiment_parts(self, experiment_id: int) -> ExperimentParts:
+        """One experiment with all that is stored of it. AutotunerError(NOT_FOUND)."""
+
+    async def facts_of(self, ids: Sequence[int]) -> dict[int, TaskFacts]:
+        """What experiments show of some tasks; tasks that are not there are left out."""
+
+    async def seconds_of(self, ids: Sequence[int], reasons: Collection[AttemptReason]) -> dict[int, float]:
+        """How long the ended server starts of some experiments took that were made for ``reasons``, seconds of their
+        phases; experiments without any are left out.
+        """
 
     async def tasks_before(self, task_id: int) -> int:
         """How many queued tasks come before a queued one; 0 for one that is not queued. AutotunerError(NOT_FOUND)."""

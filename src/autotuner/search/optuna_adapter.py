@@ -2,107 +2,150 @@
 
 The study is built anew for each ask from what was told, with a seed of its own, so there is no state to keep. Facts on
 Optuna 5 that shape it: failed trials are ignored by every sampler, so a crash is given as a complete trial with a
-violated constraint; running trials repel TPE (constant liar).
+violated constraint; running trials repel TPE (constant liar) and the Gaussian process.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from autotuner.contracts.search import Dimension, Outcome, OutcomeKind, SearchSetup, SearchStrategy, Trial
 from autotuner.contracts.values import Configuration
 from autotuner.search.history import History, Stream
-from autotuner.search.unseen import draw_unseen
+from autotuner.search.optuna_samplers import CMAES, GP, NSGA2, NSGA3, TPE, Method
+from autotuner.search.unseen import draw_near, draw_unseen
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
+    from optuna.trial import FrozenTrial
 
-STARTUP = 5
-"""Random valid configurations before the model takes over; 5 did better than Optuna's 10 at 10 to 40 experiments."""
-_REASKS = 12
 _BELOW_ONE = math.nextafter(1.0, 0.0)
 
 
 def tpe(setup: SearchSetup) -> SearchStrategy:
     """The strategy ``tpe``: tree-structured Parzen estimator, multi-objective where there are several directions."""
-    return TpeStrategy(setup, name="tpe")
+    return OptunaStrategy(setup, TPE)
 
 
-class TpeStrategy:
-    """TPE over the valid configurations; never repeats one."""
+def gp(setup: SearchSetup) -> SearchStrategy:
+    """The strategy ``gp``: Optuna's Gaussian process. AutotunerError (MISSING_EXTRA) without torch."""
+    return OptunaStrategy(setup, GP)
 
-    def __init__(self, setup: SearchSetup, *, name: str) -> None:
-        self._name = name
+
+def nsga2(setup: SearchSetup) -> SearchStrategy:
+    """The strategy ``nsga2``: a genetic algorithm with non-dominated sorting."""
+    return OptunaStrategy(setup, NSGA2)
+
+
+def nsga3(setup: SearchSetup) -> SearchStrategy:
+    """The strategy ``nsga3``: the same with reference points, for many objectives."""
+    return OptunaStrategy(setup, NSGA3)
+
+
+def cmaes(setup: SearchSetup) -> SearchStrategy:
+    """The strategy ``cmaes``: covariance matrix adaptation; plain choices are drawn at random.
+
+    AutotunerError (CONTRADICTION) for several objectives.
+    """
+    return OptunaStrategy(setup, CMAES)
+
+
+class OptunaStrategy:
+    """A sampler over the valid configurations; never repeats one."""
+
+    def __init__(self, setup: SearchSetup, method: Method) -> None:
+        method.check(setup)
+        self._method = method
         self._history = History(setup)
 
     @property
     def name(self) -> str:
         """Registered name."""
-        return self._name
+        return self._method.name
 
     def tell(self, trial: Trial) -> None:
         """Take one outcome."""
         self._history.tell(trial)
 
     def ask(self, pending: Sequence[Configuration] = ()) -> Configuration | None:
-        """The next configuration; None when the space is exhausted."""
+        """The next configuration; None when the space is exhausted.
+
+        The first ones are those that ``random`` draws with the same seed.
+        """
         known = self._history.known(pending)
         space = self._history.setup.space
-        if len(self._history.trials) >= STARTUP and space.dimensions:
-            proposed = self._model(pending, known)
-            if proposed is not None:
-                return proposed
-        return draw_unseen(space, Stream(self._history.seed(len(pending), "draw")), known)
+        rng = Stream(self._history.seed(len(pending)))
+        if len(self._history.trials) < self._method.startup or not space.dimensions:
+            return draw_unseen(space, rng, known)
+        with quiet():
+            proposals = self._proposals(pending)
+            refused: Configuration | None = None
+            for configuration in proposals:
+                # In this order: what breaks a constraint may have no command to take an identity from.
+                if space.violation(configuration) is None and space.identity(configuration) not in known:
+                    return configuration
+                refused = refused or configuration
+        return draw_near(space, rng, known, refused)
 
-    def _model(self, pending: Sequence[Configuration], known: AbstractSet[str]) -> Configuration | None:
-        """What TPE proposes; None when all its proposals are known or break a constraint."""
-        from optuna.samplers import TPESampler
-
+    def _proposals(self, pending: Sequence[Configuration]) -> Iterator[Configuration]:
+        """What the sampler proposes, again and again; some break a constraint or are known."""
         space = self._history.setup.space
-        distributions = {d.name: _distribution(d) for d in space.dimensions}
+        distributions = {d.name: distribution_of(d) for d in space.dimensions}
         study = self._study(pending, distributions)
-        for number in range(_REASKS):
+        for number in range(self._method.asks):
             # Refused proposals stay in the study as running trials, which drives the next one away from them.
-            study.sampler = TPESampler(seed=self._history.seed(len(pending), number) % 2**32, n_startup_trials=1)
+            study.sampler = self._method.make(self._history.seed(len(pending), number) % 2**32)
             params = study.ask(distributions).params
-            configuration = {d.name: _decode(d, params[d.name]) for d in space.dimensions}
-            # In this order: what breaks a constraint may have no command to take an identity from.
-            if space.violation(configuration) is None and space.identity(configuration) not in known:
-                return configuration
-        return None
+            yield {d.name: decode(d, params[d.name]) for d in space.dimensions}
 
     def _study(self, pending: Sequence[Configuration], distributions: dict[str, BaseDistribution]) -> Study:
         import optuna
         from optuna.trial import TrialState, create_trial
 
-        # Optuna reports each study and trial on stderr, which belongs to the program that uses us.
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
         setup = self._history.setup
-        study = optuna.create_study(directions=list(setup.directions))
-        worst = self._worst()
-        for trial in self._history.trials:
-            params = _encode(setup.space.dimensions, trial.configuration)
-            if params is None:
-                continue  # such as a baseline outside the space: nothing that the model could place
-            measured = _usable(trial.outcome)
-            study.add_trial(
-                create_trial(
-                    params=params,
-                    distributions=distributions,
-                    values=trial.outcome.objectives if measured else worst,
-                    constraints=_constraints(trial.outcome),
-                )
-            )
+
+        def build(trials: Sequence[FrozenTrial]) -> Study:
+            study = optuna.create_study(directions=list(setup.directions))
+            study.add_trials(trials)
+            return study
+
+        study = self._method.study(self._told(distributions), build, distributions)
         # Sorted: after an interruption the pending ones may be listed in another order.
         for configuration in sorted(pending, key=setup.space.identity):
             params = _encode(setup.space.dimensions, configuration)
             if params is not None:
                 study.add_trial(create_trial(state=TrialState.RUNNING, params=params, distributions=distributions))
         return study
+
+    def _told(self, distributions: dict[str, BaseDistribution]) -> list[FrozenTrial]:
+        """What was told as complete trials, in that order."""
+        from optuna.trial import create_trial
+
+        worst = self._worst()
+        told: list[FrozenTrial] = []
+        for trial in self._history.trials:
+            params = _encode(self._history.setup.space.dimensions, trial.configuration)
+            if params is None:
+                continue  # such as a baseline outside the space: nothing that the model could place
+            constraints = _constraints(trial.outcome)
+            bad = not _usable(trial.outcome) or not (
+                self._method.constraints or max(constraints.values(), default=0) <= 0
+            )
+            told.append(
+                create_trial(
+                    params=params,
+                    distributions=distributions,
+                    values=worst if bad else trial.outcome.objectives,
+                    constraints=constraints if self._method.constraints else None,
+                    system_attrs=self._method.attributes(len(told)),
+                )
+            )
+        return told
 
     def _worst(self) -> list[float]:
         """The value of an experiment without one: the worst seen, per objective. It never leaves this class."""
@@ -113,6 +156,20 @@ class TpeStrategy:
             max(column) if direction == "minimize" else min(column)
             for direction, column in zip(self._history.setup.directions, zip(*rows, strict=True), strict=True)
         ]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Optuna reports each study and trial on stderr, which belongs to the program that uses us, and warns of samplers
+    whose interface may change.
+    """
+    import optuna
+    from optuna.exceptions import ExperimentalWarning
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield
 
 
 def _usable(outcome: Outcome) -> bool:
@@ -128,7 +185,7 @@ def _constraints(outcome: Outcome) -> dict[str, float]:
     return margins
 
 
-def _distribution(dimension: Dimension) -> BaseDistribution:
+def distribution_of(dimension: Dimension) -> BaseDistribution:
     """Choices by index (ordered ones as integers), numbers by their position on the (log-)scaled axis."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -140,7 +197,8 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
     return IntDistribution(0, size - 1) if dimension.kind == "ordered" else CategoricalDistribution(range(size))
 
 
-def _decode(dimension: Dimension, internal: float) -> str | int | float | bool | None:
+def decode(dimension: Dimension, internal: float) -> str | int | float | bool | None:
+    """The value of a sampler's coordinate."""
     if dimension.kind in {"int", "float"}:
         return dimension.at(min(internal, _BELOW_ONE))
     return dimension.value(int(internal))

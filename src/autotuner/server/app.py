@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -22,10 +23,12 @@ from autotuner.server.live.metrics import LiveMetrics
 from autotuner.server.live.notices import reporting
 from autotuner.server.metrics import Metrics
 from autotuner.server.observed import Observed
-from autotuner.server.page import routes as pages
+from autotuner.server.page import routes as api_page
+from autotuner.server.page.built import BUILT, BuiltPages
 from autotuner.server.routers import (
     aiconfigurator,
     dashboard,
+    documents,
     engines,
     experiments,
     from_context,
@@ -35,6 +38,7 @@ from autotuner.server.routers import (
     profiles,
     results,
     system,
+    task_configuration,
     task_control,
     tasks,
     webhooks,
@@ -56,7 +60,9 @@ ROUTERS = (
     dashboard.router,
     from_context.router,
     tasks.router,
+    task_configuration.router,
     task_control.router,
+    documents.router,
     presets.router,
     profiles.router,
     engines.router,
@@ -71,8 +77,8 @@ ARCHIVES = frozenset({("POST", f"{API}/tasks/import-archive")})
 """Method and path of the calls that take an archive, which may be larger than other bodies."""
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application. Its lifespan makes the token and opens the store.
+def create_app(settings: Settings, *, pages: Path = BUILT) -> FastAPI:
+    """The application. Its lifespan makes the token and opens the store. ``pages``: folder of the built pages.
 
     AutotunerError then: STORE_UNAVAILABLE, STORE_SCHEMA, STORAGE.
     """
@@ -109,7 +115,8 @@ def create_app(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix=API)
     app.include_router(system.metrics_router)
-    app.include_router(pages.router)
+    app.include_router(api_page.router)
+    app.router.routes.append(BuiltPages(pages, api=API))
     _add_middleware(app, settings, token, metrics)
     _describe(app)
     return app

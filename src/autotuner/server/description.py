@@ -17,6 +17,7 @@ a final slash. What is written back with the number that was read before is refu
 
 TAGS = (
     {"name": "tasks", "description": "Tuning jobs: make, change, plan, start, cancel, pause, resume, repeat, export."},
+    {"name": "documents", "description": "Task documents before they are tasks: schema, a first one, two forms."},
     {"name": "experiments", "description": "The configurations of tasks: results, server starts, logs, artefacts."},
     {"name": "results", "description": "What tasks came to: the best, the evidence, reports, files to deploy it."},
     {"name": "live events", "description": "What happens, live: every change as an event, in order and without gaps."},

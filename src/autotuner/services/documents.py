@@ -128,6 +128,12 @@ def _chosen(part: TaskDocument, settings: Settings) -> Chosen:
 def quick_document(
     model: str, settings: Settings, *, objective: str | None = None, sets: Sequence[str] = ()
 ) -> TaskDocument:
+    """The task of ``quick_data``, with ``--set`` changes."""
+    data = quick_data(model, settings, objective=objective)
+    return _whole(apply_sets(data, sets, name="quick"), "quick", settings)
+
+
+def quick_data(model: str, settings: Settings, *, objective: str | None = None) -> dict[str, Any]:
     """A sensible task for a model: the parameters that its engine commonly tunes, a short mixed load.
 
     What is sought is the highest goodput at the largest load at which people still read along; with an objective made
@@ -138,7 +144,7 @@ def quick_document(
     searches = objective not in AT_THE_LIMIT
     cores = len(host_facts().cores)
     suggestion = engine.suggest(facts, max(1, cores - 1), QUICK_CONCURRENCY)
-    data: dict[str, Any] = {
+    return {
         "task_name": f"quick-{_stem(model)}",
         "description": suggestion.reason,
         "base_runtime": engine.name,
@@ -154,7 +160,6 @@ def quick_document(
         },
         **({"slo": _READING} if searches else {}),
     }
-    return _whole(apply_sets(data, sets, name="quick"), "quick", settings)
 
 
 def profile_document(

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
+from pydantic_core import to_json
 
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Failure, Phase
-from autotuner.contracts.listing import ExperimentItem
+from autotuner.contracts.listing import ExperimentItem, ExperimentLine, ExperimentLines, ExperimentQuery, TaskFacts
 from autotuner.contracts.server_metrics import GpuFigures
 from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentStatus, MeasurementRow
 from autotuner.contracts.values import Frozen, Scalar
 from autotuner.services.report.json_export import finite
-from autotuner.services.score_units import score_units
+from autotuner.services.score_units import Direction, score_units
+from autotuner.store.columns import NON_FINITE_KEY, decode_json
 from autotuner.store.sql_store import SqlStore
 
 OWN = frozenset({AttemptReason.FIRST, AttemptReason.RETRY, AttemptReason.RESUME})
+NO_TASK = TaskFacts("", {})
+"""Of a task that was purged meanwhile."""
 
 
 class ExperimentShown(Frozen):
@@ -26,6 +31,7 @@ class ExperimentShown(Frozen):
     id: int = Field(description="number in the store")
     experiment_id: int = Field(description="number within its task; 0 is the baseline")
     task_id: int = Field(description="number of its task")
+    task_name: str = Field(description="name of its task")
     origin: ExperimentOrigin = Field(description="who asked for it")
     label: str | None = Field(None, description="name of a reference")
     status: ExperimentStatus = Field(description="its state")
@@ -41,6 +47,9 @@ class ExperimentShown(Frozen):
     slo_violation: bool | None = Field(None, description="whether it breaks a hard SLO; null: it was not judged")
     slo: dict[str, Any] | None = Field(None, description="verdict per SLO")
     error: Failure | None = Field(None, description="why it has no figures, if so")
+    elapsed_s: float | None = Field(
+        None, description="how long its own server starts took that have ended, seconds; null: none has"
+    )
     created_at: datetime = Field(description="when it was asked for, UTC")
     finished_at: datetime | None = Field(None, description="when it ended, UTC; null: it has not")
 
@@ -86,21 +95,73 @@ class ExperimentComparison(Frozen):
 
 async def shown(store: SqlStore, items: Sequence[ExperimentItem]) -> list[ExperimentShown]:
     """Experiments of a list."""
-    blocks = await store.optimization_of([item.task_id for item in items])
-    return [ExperimentShown(**_fields(item, blocks.get(item.task_id, {}))) for item in items]
+    facts = await store.facts_of([item.task_id for item in items])
+    took = await store.seconds_of([item.id for item in items], OWN)
+    return [ExperimentShown(**_fields(item, facts.get(item.task_id, NO_TASK), took.get(item.id))) for item in items]
+
+
+async def list_json(store: SqlStore, query: ExperimentQuery) -> bytes:
+    """``Page[ExperimentShown]`` as JSON. What is stored as JSON is handed on as it is: to read and write the figures of
+    50 experiments takes longer than all else of a request. AutotunerError: NOT_FOUND, INVALID_VALUE.
+    """
+    found = await store.experiment_lines(query, OWN)
+    units = {task_id: score_units(task.optimization) for task_id, task in found.facts_of.items()}
+    items = b",".join(_line_json(line, found, units.get(line.task_id, (None, None))) for line in found.lines)
+    rest = to_json({"total": found.total, "total_exact": found.total_exact, "page": query.page, "size": query.size})
+    return b'{"items":[' + items + b"]," + rest[1:]
+
+
+def _line_json(line: ExperimentLine, page: ExperimentLines, units: tuple[Direction | None, str | None]) -> bytes:
+    task, (direction, unit) = page.facts_of.get(line.task_id, NO_TASK), units
+    if direction is not None and unit is None and line.metrics is not None:  # the figures decide
+        direction, unit = score_units(task.optimization, _object(line.metrics))
+    plain = to_json(
+        {
+            "id": line.id,
+            "experiment_id": line.number,
+            "task_id": line.task_id,
+            "task_name": task.name,
+            "elapsed_s": page.seconds_of.get(line.id),
+            "origin": line.origin,
+            "label": line.label,
+            "status": line.status,
+            "objective_score": line.objective_score,
+            "direction": direction,
+            "unit": unit,
+            "slo_violation": line.slo_violation,
+            "error": None if line.failure is None else Failure.model_validate(_object(line.failure)),
+            "created_at": line.created_at,
+            "finished_at": line.finished_at,
+        },
+        inf_nan_mode="null",
+    )
+    stored = {"parameters": line.parameters, "metrics": line.metrics, "slo": line.slo}
+    return plain[:-1] + b"".join(f',"{key}":{_shown_json(text)}'.encode() for key, text in stored.items()) + b"}"
+
+
+def _shown_json(stored: str | None) -> str:
+    """What is stored as JSON, with null for what JSON has no number for."""
+    if stored is None:
+        return "null"
+    return json.dumps(finite(decode_json(stored))) if NON_FINITE_KEY in stored else stored
+
+
+def _object(stored: str) -> dict[str, Any]:
+    value = decode_json(stored)
+    if not isinstance(value, dict):
+        raise TypeError("not the JSON of an object")
+    return value
 
 
 async def details(store: SqlStore, experiment_id: int) -> ExperimentDetails:
     """One experiment. AutotunerError(NOT_FOUND)."""
-    (item,) = await store.get_experiments([experiment_id])
-    blocks = await store.optimization_of([item.task_id])
-    attempts = await store.list_attempts(item.task_id, experiment_id=item.id)
-    measured = await store.list_measurements(item.task_id, experiment_id=item.id)
-    own = _own(attempts)
+    parts = await store.experiment_parts(experiment_id)
+    ended = [one for one in parts.attempts if one.reason in OWN and one.finished_at is not None]
+    own = _own(parts.attempts)
     return ExperimentDetails(
-        **_fields(item, blocks.get(item.task_id, {})),
-        gpu_info=_gpus(own, measured),
-        attempts=tuple(attempt_shown(attempt) for attempt in attempts),
+        **_fields(parts.item, parts.task, sum(sum(one.phase_seconds.values()) for one in ended) if ended else None),
+        gpu_info=_gpus(own, parts.measurements),
+        attempts=tuple(attempt_shown(attempt) for attempt in parts.attempts),
         phase_seconds={} if own is None else dict(own.phase_seconds),
     )
 
@@ -141,12 +202,15 @@ def attempt_shown(attempt: AttemptRow) -> AttemptShown:
     )
 
 
-def _fields(item: ExperimentItem, optimization: Mapping[str, Any]) -> dict[str, Any]:
-    direction, unit = score_units(optimization, item.metrics)
+def _fields(item: ExperimentItem, task: TaskFacts, took_s: float | None) -> dict[str, Any]:
+    """What every view of an experiment has."""
+    direction, unit = score_units(task.optimization, item.metrics)
     score = finite(item.objective_score)
     return {
         **item.model_dump(include={"id", "task_id", "origin", "label", "status", "created_at", "finished_at"}),
         "experiment_id": item.number,
+        "task_name": task.name,
+        "elapsed_s": took_s,
         "parameters": _finite(item.parameters) or {},
         "metrics": _finite(item.metrics),
         "objective_score": score,
@@ -190,5 +254,10 @@ def _differ(one: object, other: object) -> bool:
 
 
 def _finite(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    made = finite(value)
+    """Like ``finite``, which walks through all of it; to write it as JSON and to look into that takes a third of it."""
+    try:
+        text = b"" if value is None else to_json(value)
+    except ValueError:  # a lone surrogate, for instance
+        text = b"NaN"
+    made = finite(value) if b"NaN" in text or b"Infinity" in text else value
     return made if isinstance(made, dict) else None

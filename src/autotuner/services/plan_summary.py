@@ -30,6 +30,9 @@ from autotuner.presets.layering import LAYER
 from autotuner.search.registry import STRATEGIES
 from autotuner.services.planning import check_ready
 
+LOOKED_AT = 200
+"""Configurations of which the number of GPUs is asked."""
+
 
 class PlannedParameter(Frozen):
     """One parameter and where its value comes from."""
@@ -62,6 +65,7 @@ class PlannedCommand(Frozen):
     parameters: dict[str, Scalar] = Field(description="values of the searched parameters")
     command: Command = Field(description="how the server is started")
     layout: str = Field("", description="how the server is spread over GPUs; empty: not known")
+    gpus: int | None = Field(None, description="GPUs that one server takes; null: none, or not known")
     remarks: tuple[str, ...] = Field((), description="what is known of it beforehand, such as its memory")
 
 
@@ -144,6 +148,13 @@ class PlanSummary(Frozen):
     estimate_s: float = Field(description="with the least starts of the confirmation, seconds")
     most_s: float = Field(description="with the most of them, seconds")
     confirm_s: tuple[float, float] = Field(description="least and most time of the confirmation, seconds")
+    gpus: tuple[int, int] | None = Field(
+        None, description="least and most GPUs that one server takes, of the first configurations; null: none"
+    )
+    price: tuple[float, float] | None = Field(
+        None,
+        description="least and most price of the estimated times, currency of price_per_gpu_hour; null: none",
+    )
     hardware: str = Field("", description="what the document says of the GPUs, and what is known of their kind")
     layers: tuple[PlannedLayer, ...] = Field(
         (), description="what was merged below the document, the weakest first, and the keys that each of them set"
@@ -162,6 +173,7 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
         warnings.append(f"it cannot run here: {error}")
     scorer = Scorer.of(plan)
     optimization = plan.document.optimization
+    gpus = _gpus(plan)
     return PlanSummary(
         task_name=plan.task_name,
         engine=plan.engine,
@@ -215,6 +227,8 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
         estimate_s=plan.estimate.total_s,
         most_s=plan.estimate.most_s,
         confirm_s=_confirm_s(plan),
+        gpus=gpus,
+        price=_price(plan, gpus),
         hardware=describe(plan.document.system_config),
         layers=_layers(plan.document),
         warnings=tuple(warnings),
@@ -269,6 +283,22 @@ def _layers(document: TaskDocument) -> tuple[PlannedLayer, ...]:
         for slug in name[len(LAYER) :].split("+")
     }
     return tuple(PlannedLayer(name=name, keys=found) for name, found in keys.items() if found or name not in together)
+
+
+def _gpus(plan: Plan) -> tuple[int, int] | None:
+    """Least and most GPUs of a server. Each costs a look, so not all of a large space are looked at."""
+    planned = [one.configuration for one in (plan.baseline, *plan.references) if one is not None]
+    searched = itertools.islice(_candidates(plan), LOOKED_AT) if plan.searched else ()
+    sizes = {size for one in (*planned, *searched) if (size := plan.resolver.world_size(one)) is not None}
+    return (min(sizes), max(sizes)) if sizes else None
+
+
+def _price(plan: Plan, gpus: tuple[int, int] | None) -> tuple[float, float] | None:
+    """GPUs × estimated hours × price of one GPU for an hour."""
+    per_hour = plan.document.optimization.price_per_gpu_hour
+    if per_hour is None or gpus is None:
+        return None
+    return gpus[0] * plan.estimate.total_s / 3600 * per_hour, gpus[1] * plan.estimate.most_s / 3600 * per_hour
 
 
 def _confirm_s(plan: Plan) -> tuple[float, float]:
@@ -365,5 +395,6 @@ def _command(plan: Plan, label: str, configuration: Configuration) -> PlannedCom
         parameters=dict(configuration),
         command=resolver.command(configuration),
         layout=resolver.summary(configuration),
+        gpus=resolver.world_size(configuration),
         remarks=tuple(remark.sentence for remark in resolver.remarks(configuration)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from autotuner.contracts.errors import AutotunerError
@@ -25,20 +26,25 @@ def score_units(
         direction = directions(names)[0]
     except (AutotunerError, IndexError):
         return None, None
-    units = set()
-    for figure in _figures(metrics):
-        try:
-            made = make_objectives(
-                names[:1],
-                throughput_metric=figure,
-                baseline_metrics={LATENCY: 1.0, figure: 1.0},
-                price_per_gpu_hour=optimization.get("price_per_gpu_hour"),
-                gpu_count=1,
-            )
-        except AutotunerError:
-            return direction, None
-        units.add(made[0].unit)
+    price = optimization.get("price_per_gpu_hour")
+    units = {_unit(names[0], figure, price) for figure in _figures(metrics)}
     return direction, units.pop() if len(units) == 1 else None
+
+
+@lru_cache(maxsize=1000)
+def _unit(name: str, figure: str, price: float | None) -> str | None:
+    """Of one objective. Kept, because a list asks for it again with every row."""
+    try:
+        (made,) = make_objectives(
+            (name,),
+            throughput_metric=figure,
+            baseline_metrics={LATENCY: 1.0, figure: 1.0},
+            price_per_gpu_hour=price,
+            gpu_count=1,
+        )
+    except AutotunerError:
+        return None
+    return made.unit
 
 
 def _figures(metrics: Mapping[str, Any] | None) -> Sequence[str]:

@@ -14,6 +14,7 @@ from autotuner.services.report.json_export import finite
 from autotuner.services.score_units import score_units
 from autotuner.services.settings import Settings
 from autotuner.services.task_lock import is_taken
+from autotuner.store.shown import shown_of_document
 from autotuner.store.sql_store import SqlStore
 
 BLOCKS = (
@@ -34,6 +35,8 @@ class TaskView(TaskRecord):
         None, description="figures of the final report, without the list of experiments; null: it has not ended"
     )
     engine: str | None = Field(None, description="inference engine")
+    model: str | None = Field(None, description="name or path of the model; several with commas between them")
+    objective: str | None = Field(None, description="what is optimised; several with commas between them")
     quant_config: dict[str, Any] | None = Field(None, description="precision by presets; null: not given")
     system_config: dict[str, Any] | None = Field(None, description="GPUs: kind and number; null: not given")
     parallel_config: dict[str, Any] | None = Field(None, description="parallel sizes; null: not given")
@@ -51,6 +54,7 @@ class TaskView(TaskRecord):
         default_factory=dict, description="how many experiments have each status"
     )
     held: bool = Field(description="whether a process runs it")
+    worker: str | None = Field(None, description="name of the worker that has claimed it; null: none has")
     waiting: str | None = Field(
         None, description="why it does not run though it is queued; null: it is not, or it runs"
     )
@@ -58,28 +62,31 @@ class TaskView(TaskRecord):
 
 async def view(store: SqlStore, settings: Settings, task: TaskRecord) -> TaskView:
     """The view of a task."""
-    held = await is_taken(settings, task.id)
+    held = await is_taken(settings, task.id, store=store)
     direction, unit = _score(task)
+    workers = [] if task.worker_id is None and task.queued_at is None else await store.list_workers()
     shown = {key: value for key, value in (task.result or {}).items() if key != "experiments"}
     return TaskView(
         **task.model_dump(exclude={"result", "document"}),
         document=_finite(task.document),
         result=None if task.result is None else _finite(shown),
         engine=task.identity.get("engine") or task.document.get("base_runtime"),
+        **shown_of_document(task.document),
         **{block: task.document.get(block) or None for block in BLOCKS},
         direction=direction,
         unit=unit,
         experiments=await store.count_experiments(task.id),
         held=held,
-        waiting=None if held or task.queued_at is None else await _waiting(store, task),
+        worker=next((worker.name for worker in workers if worker.id == task.worker_id), None),
+        waiting=None if held or task.queued_at is None else await _waiting(store, task, workers),
     )
 
 
-async def _waiting(store: SqlStore, task: TaskRecord) -> str:
+async def _waiting(store: SqlStore, task: TaskRecord, workers: Sequence[WorkerRecord]) -> str:
     if task.status is TaskStatus.PAUSED:
         return "it is paused; resume it"
-    workers = [worker for worker in await store.list_workers() if is_live(worker)]
-    return why_waiting(task, workers, before=await store.tasks_before(task.id))
+    live = [worker for worker in workers if is_live(worker)]
+    return why_waiting(task, live, before=await store.tasks_before(task.id))
 
 
 def why_waiting(task: TaskRecord, workers: Sequence[WorkerRecord], *, before: int) -> str:

@@ -35,7 +35,7 @@ from autotuner.store.rows import (
     records,
     select_row,
 )
-from autotuner.store.tasks import get as get_task
+from autotuner.store.tasks import state as require_task
 
 RUNNING = (AttemptStatus.PENDING, AttemptStatus.DEPLOYING, AttemptStatus.BENCHMARKING)
 UNENDED_TASKS = (TaskStatus.RUNNING, TaskStatus.PAUSED, TaskStatus.CANCELLING)
@@ -229,7 +229,7 @@ def commands(session: Session, task_id: int) -> dict[int, tuple[str, ...]]:
     rows = session.execute(select(Attempt.id, argv).where(Attempt.task_id == task_id), execution_options=PORTIONS)
     found = {attempt_id: tuple(words) for attempt_id, words in rows if words}
     if not found:
-        get_task(session, task_id)
+        require_task(session, task_id)
     return found
 
 
@@ -260,8 +260,9 @@ def _require_owner(
 ) -> None:
     """Raise AutotunerError(NOT_FOUND) for an unknown task, and for an experiment that is not one of its own."""
     if not found:
-        get_task(session, task_id)
-        if experiment_id is not None and experiments.get(session, experiment_id).task_id != task_id:
+        require_task(session, task_id)
+        owner = select(Experiment.task_id).where(Experiment.id == experiment_id)
+        if experiment_id is not None and session.execute(owner).scalar() != task_id:
             raise not_found("experiment", experiment_id)
     elif found[0].task_id != task_id and experiment_id is not None:
         raise not_found("experiment", experiment_id)

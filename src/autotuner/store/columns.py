@@ -6,7 +6,7 @@ import json
 import math
 from datetime import UTC, datetime
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 from sqlalchemy import JSON, BigInteger, DateTime, Integer, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -84,6 +84,18 @@ def decode_json(stored: str | bytes) -> object:
         return from_json(text, cache_strings="all")
     except ValueError:  # it knows no lone surrogates, which Python writes and reads
         return json.loads(text)
+
+
+def without_key(stored: str, key: str) -> str:
+    """The text of an object that ``encode_json`` was given, without one of its keys."""
+    try:
+        value = from_json(stored, cache_strings="all")
+        value.pop(key, None)
+        return to_json(value).decode()
+    except ValueError:  # a lone surrogate
+        value = json.loads(stored)
+        value.pop(key, None)
+        return json.dumps(value)
 
 
 def _without_non_finite(value: object) -> object:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from autotuner.contracts.errors import AutotunerError, ErrorCode, StoreUnavailableError
 from autotuner.store.columns import decode_json, encode_json
 from autotuner.store.location import Location, sqlite_error, unavailable, unavailable_for_now
+from autotuner.store.readers import Readers
 from autotuner.store.wake import Sockets, appended, notify
 
 BUSY_TIMEOUT_S = 30.0
@@ -32,7 +33,7 @@ class Database:
     """The engines of one store; ``close`` releases them.
 
     SQLite has one connection that writes, behind a lock of this object, and some that only read; readers see the
-    last commit and wait for nobody. PostgreSQL has one pool for both.
+    last commit and wait for nobody. PostgreSQL has a pool for each of the two.
     """
 
     def __init__(self, location: Location, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
@@ -42,10 +43,7 @@ class Database:
         self._sockets = Sockets(location.path) if location.path is not None else None
         if location.path is not None:
             step = min(BUSY_STEP_S, busy_timeout_s)
-            self._writer = _async_sqlite(location, step, begin="BEGIN IMMEDIATE", pool_size=1)
-            self._reader = _async_sqlite(location, busy_timeout_s, begin="BEGIN", pool_size=4)
-            event.listen(self._reader.sync_engine, "connect", _forbid_writing)
-            self._owned = [self._reader, self._writer]
+            self._writer = _async_sqlite(location, step)
         else:
             with translated(location, busy_timeout_s):
                 self._writer = create_async_engine(
@@ -56,9 +54,8 @@ class Database:
                     connect_args={"connect_timeout": 10},
                 )
             _configure_postgres(self._writer.sync_engine, busy_timeout_s)
-            # One snapshot per read unit, so that a page and its total agree.
-            self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            self._owned = [self._writer]
+        # One snapshot per unit, so that a page and its total agree.
+        self._readers = Readers(sync_engine(location, busy_timeout_s=busy_timeout_s, read_only=True))
 
     async def write(self, unit: Callable[[Session], T]) -> T:
         """Run ``unit`` and commit, or roll back if it raises.
@@ -79,15 +76,14 @@ class Database:
     async def read(self, unit: Callable[[Session], T]) -> T:
         """Run ``unit`` on one snapshot of the database. Raises AutotunerError(STORE_UNAVAILABLE)."""
         with translated(self.location, self._busy_timeout_s):
-            async with _session(self._reader) as session, session.begin():
-                return await session.run_sync(unit)
+            return await self._readers.run(unit)
 
     async def close(self) -> None:
         """Close all connections."""
         if self._sockets is not None:
             self._sockets.close()
-        for engine in self._owned:
-            await engine.dispose()
+        await self._readers.close()
+        await self._writer.dispose()
 
     async def _begin_sqlite(self, session: AsyncSession) -> None:
         """Take the file's write lock; waits for other processes for as long as the store may wait."""
@@ -213,17 +209,17 @@ def sync_engine(
     return engine
 
 
-def _async_sqlite(location: Location, busy_timeout_s: float, *, begin: str, pool_size: int) -> AsyncEngine:
+def _async_sqlite(location: Location, busy_timeout_s: float) -> AsyncEngine:
     engine = create_async_engine(
         location.async_url,
         # isolation_level None: the driver begins nothing by itself, our "begin" below does.
         connect_args={"timeout": busy_timeout_s, "isolation_level": None},
         json_serializer=encode_json,
         json_deserializer=decode_json,
-        pool_size=pool_size,
+        pool_size=1,
         max_overflow=0,
     )
-    _configure_sqlite(engine.sync_engine, begin=begin)
+    _configure_sqlite(engine.sync_engine, begin="BEGIN IMMEDIATE")
     return engine
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Integer, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from autotuner.contracts.event_log import LogBounds
@@ -14,6 +14,15 @@ from autotuner.store.rows import names, not_found, records, select_row
 
 AT_ONCE = 500
 """Tasks that one query names."""
+
+
+_AFTER = (
+    select_row(EventEntry)
+    .where(EventEntry.task_id == bindparam("task"), EventEntry.seq > bindparam("last"))
+    .order_by(EventEntry.seq)
+    .limit(bindparam("most", type_=Integer))
+)
+"""Made once: it is run for every event."""
 
 
 def bounds(session: Session, task_id: int) -> LogBounds:
@@ -56,12 +65,7 @@ def after(session: Session, since: Mapping[int, int], limit: int) -> list[Event]
     """Events after the given numbers, task by task."""
     found: list[Event] = []
     for task_id, seq in since.items():
-        rows = session.execute(
-            select_row(EventEntry)
-            .where(EventEntry.task_id == task_id, EventEntry.seq > seq)
-            .order_by(EventEntry.seq)
-            .limit(limit - len(found))
-        )
+        rows = session.execute(_AFTER, {"task": task_id, "last": seq, "most": limit - len(found)})
         found += records(Event, rows.mappings())
         if len(found) >= limit:
             break

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from autotuner.contracts.attempt import Failure
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.listing import ExperimentLine
 from autotuner.contracts.store import (
     EventType,
     ExperimentOrigin,
@@ -21,7 +22,7 @@ from autotuner.contracts.store import (
     StatusConflictError,
 )
 from autotuner.contracts.values import Scalar
-from autotuner.store.columns import Json
+from autotuner.store.columns import Json, without_key
 from autotuner.store.models import Attempt, Experiment
 from autotuner.store.rows import (
     PORTIONS,
@@ -34,7 +35,7 @@ from autotuner.store.rows import (
     records,
     select_row,
 )
-from autotuner.store.tasks import get as get_task
+from autotuner.store.tasks import state as require_task
 
 RAW = "raw_results"
 """The metrics' copy of all measurements of a start."""
@@ -97,7 +98,9 @@ def of_task(session: Session, task_id: int, *, bulk: bool = True, failed: bool =
     ``failed``: only those of ``with_failures``.
     """
     query = (
-        select_row(Experiment) if bulk else select_row(Experiment, but=["metrics"]).add_columns(lean_metrics(session))
+        select_row(Experiment)
+        if bulk
+        else select_row(Experiment, but=["metrics"]).add_columns(lean_metrics(session.get_bind().dialect.name))
     )
     query = query.where(Experiment.task_id == task_id).order_by(Experiment.number)
     if failed:
@@ -105,7 +108,7 @@ def of_task(session: Session, task_id: int, *, bulk: bool = True, failed: bool =
     rows = session.execute(query, execution_options=PORTIONS).mappings()
     found = records(ExperimentRecord, rows if bulk else map(lean, rows))
     if not found:
-        get_task(session, task_id)
+        require_task(session, task_id)
     return found
 
 
@@ -117,9 +120,9 @@ def with_failures(task_id: int) -> CompoundSelect[int]:
     return union(starts, own)
 
 
-def lean_metrics(session: Session) -> ColumnElement[Any]:
+def lean_metrics(dialect: str) -> ColumnElement[Any]:
     """The metrics without RAW where the database can do that without sorting their names; ``lean`` does the rest."""
-    if session.get_bind().dialect.name != "sqlite":
+    if dialect != "sqlite":
         return Experiment.__table__.columns.metrics
     return func.json_remove(Experiment.metrics, f"$.{RAW}", type_=Json).label("metrics")
 
@@ -132,13 +135,20 @@ def lean(row: RowMapping) -> dict[str, Any]:
     return without
 
 
+def lean_line(line: ExperimentLine) -> ExperimentLine:
+    """The same of a row whose JSON is text."""
+    if line.metrics is None or f'"{RAW}"' not in line.metrics:
+        return line
+    return line._replace(metrics=without_key(line.metrics, RAW))
+
+
 def counts(session: Session, task_id: int) -> dict[ExperimentStatus, int]:
     """How many experiments have each status."""
     rows = session.execute(
         select(Experiment.status, func.count()).where(Experiment.task_id == task_id).group_by(Experiment.status)
     ).all()
     if not rows:
-        get_task(session, task_id)
+        require_task(session, task_id)
     return {ExperimentStatus(status): count for status, count in rows}
 
 

@@ -100,6 +100,7 @@ class Wakes:
         self._everything = True
         self._came = asyncio.Event()
         self._due = float("-inf")
+        self._late = False
 
     def tell(self, payload: bytes) -> None:
         """A wake-up came."""
@@ -125,10 +126,12 @@ class Wakes:
                     await self._came.wait()
         self._came.clear()
         told, self._told = self._told, {}
-        if self._everything or clock() >= self._due:
+        due = clock() >= self._due
+        if self._everything or (due and (self._late or not told)):
             # However often it is woken: of a full buffer it is not told which wake-ups did not fit.
-            self._everything, self._due = False, clock() + self._poll_s
+            self._everything, self._late, self._due = False, False, clock() + self._poll_s
             return {}
+        self._late = due  # what is known to have come does not wait until everything was looked at; that is next
         return told
 
 

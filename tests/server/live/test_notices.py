@@ -12,6 +12,7 @@ from live_service import Service
 from autotuner.contracts.attempt import AttemptReason, Phase
 from autotuner.contracts.measurement import LiveFigures
 from autotuner.contracts.progress import Snapshot
+from autotuner.contracts.result import ExperimentSummary
 from autotuner.server.live import notices
 from autotuner.services.progress_file import NAME, ProgressFile, message_line, snapshot_line
 from conformance.store_suite import add_experiment, job_of, new_task, run_task
@@ -39,10 +40,19 @@ def snapshot(done: int) -> Snapshot:
         live=LiveFigures(
             load_point="D(100,100)@4", repeat=0, elapsed_s=1.0, window_s=2.0, phase="measure", completed=3, errors=0
         ),
+        baseline_score=2.0,
         objective_label="latency",
         unit="s",
         direction="minimize",
     )
+
+
+def test_progress_tells_how_much_better_the_best_is() -> None:
+    best = ExperimentSummary.model_construct(score=1.5)
+    data = notices.progress_data(snapshot(2).model_copy(update={"best": best}), successful=1)
+    assert data["best_score"] == 1.5
+    assert data["gain"] == 0.25
+    assert data["unit"] == "s"
 
 
 async def test_progress_and_a_growing_log_are_told_with_the_last_seq(on_sqlite: Service) -> None:
@@ -75,6 +85,11 @@ async def test_progress_and_a_growing_log_are_told_with_the_last_seq(on_sqlite: 
                 "successful_experiments": 0,
                 "progress_percent": 25.0,
                 "best_score": None,
+                "baseline_score": 2.0,
+                "gain": None,
+                "unit": "s",
+                "stage": "search",
+                "predicted": False,
                 "eta_s": 30.0,
             }
             assert by_kind["experiment_progress"]["experiment_id"] == experiment.id

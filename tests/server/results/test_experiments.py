@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from finished_task import Service
 
 from archived import Source
@@ -20,6 +21,10 @@ async def test_lists_of_one_task_and_of_all(service: Service, source: Source) ->
     assert of_one["total"] == len(source.result.experiments)
     baseline = of_one["items"][0]
     assert (baseline["experiment_id"], baseline["task_id"], baseline["origin"]) == (0, 1, "baseline")
+    assert baseline["task_name"] == source.result.task_name
+    assert {one["experiment_id"]: one["elapsed_s"] for one in of_one["items"]} == pytest.approx(
+        {summary.number: summary.elapsed_s for summary in source.result.experiments}
+    )
     assert (baseline["direction"], baseline["unit"]) == (source.result.direction, source.result.unit)
     assert {one["experiment_id"]: one["objective_score"] for one in of_one["items"]} == {
         summary.number: summary.score for summary in source.result.experiments
@@ -134,6 +139,12 @@ async def test_files_are_listed_and_downloaded(service: Service) -> None:
         assert "sandbox" in answer.headers["content-security-policy"]
     page = await service.ask.get("/api/experiments/1/artefacts/attempt-01/page.html")
     assert page.text == "<script>alert(1)</script>"
+    shown = await service.ask.get("/api/experiments/1/artefacts/attempt-01/page.html", params={"show": True})
+    assert shown.headers["content-type"].startswith("text/html")
+    assert shown.headers["content-security-policy"].startswith("sandbox allow-scripts")
+    assert "allow-same-origin" not in shown.headers["content-security-policy"]
+    log = await service.ask.get("/api/experiments/1/artefacts/attempt-01/server.log", params={"show": True})
+    assert log.headers["content-disposition"].startswith("attachment")
 
 
 async def test_no_path_leads_out_of_the_artefacts(service: Service, tmp_path: Path) -> None:

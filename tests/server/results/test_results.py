@@ -23,6 +23,7 @@ from autotuner.store import open_store
 def result_of(answer: httpx.Response) -> TaskResult:
     data = answer.json()
     data.pop("so_far", None)
+    data.pop("words", None)
     return TaskResult.model_validate(data)
 
 
@@ -30,6 +31,32 @@ async def test_the_result_of_a_finished_task(service: Service, source: Source) -
     answer = await service.ask.get("/api/tasks/1/results")
     assert answer.json()["so_far"] is False
     assert without_numbers(result_of(answer)) == without_numbers(source.result)
+
+
+async def test_a_result_comes_with_the_words_of_the_report(service: Service, source: Source) -> None:
+    words = (await service.ask.get("/api/tasks/1/results")).json()["words"]
+    report = (await service.ask.get("/api/tasks/1/report")).text
+    assert words["chosen"] == "winner"
+    assert words["gain"] in report
+    assert words["noise"] in report
+    assert words["certainty"].startswith("Of 100 tasks without a true gain at most 1 would claim one")
+    result = source.result
+    assert result.gain is not None and result.winner is not None
+    assert words["experiments"]["0"]["title"] == "#0 baseline"
+    assert words["experiments"]["0"]["gain"] is None
+    assert words["experiments"][str(result.winner.number)]["gain"] > 0
+    finalist = words["finalists"][str(result.gain.experiment)]
+    assert len(finalist["pairs"]) == result.gain.pairs
+    assert min(finalist["pairs"]) <= result.gain.gain <= max(finalist["pairs"])
+
+
+async def test_the_names_of_metrics(service: Service, source: Source) -> None:
+    names = (await service.ask.get("/api/experiments/metric-names")).json()
+    assert [name for name in names if name["name"] == "mean_ttft"] == [
+        {"name": "mean_ttft", "label": "TTFT, mean", "unit": "s", "of_server": False}
+    ]
+    assert source.result.baseline is not None
+    assert {name["name"] for name in names} & set(source.result.baseline.metrics)
 
 
 async def test_the_result_so_far(service: Service) -> None:
@@ -43,6 +70,7 @@ async def test_the_result_so_far(service: Service) -> None:
         )
     answer = await service.ask.get("/api/tasks/1/results")
     assert answer.json()["so_far"] is True
+    assert answer.json()["words"]["chosen"] == "best so far"
     assert result_of(answer).experiments
 
 

@@ -41,13 +41,15 @@ def serve(state: State, host: str | None, port: int | None, open_page: bool, wor
     """
     from dataclasses import replace
 
+    import uvloop
+
     from autotuner.cli.interruption import Interruption
 
     settings = state.settings()
     settings = replace(settings, host=host or settings.host, port=settings.port if port is None else port)
     _need_extra()
     Interruption(lambda: say("Ending: the running task is handed over. Ctrl-C again ends at once.", err=True)).run(
-        _serve(state, settings, open_page=open_page, worker=worker, new_token=new_token)
+        _serve(state, settings, open_page=open_page, worker=worker, new_token=new_token), uvloop.new_event_loop
     )
     return DONE
 

@@ -25,6 +25,7 @@ from autotuner.server.live.feed import Feed
 from autotuner.server.live.frames import Notice
 from autotuner.services.log_reading import LogStream, log_streams
 from autotuner.services.progress_file import ProgressReader, is_snapshot
+from autotuner.services.report.wording import gain_of
 from autotuner.services.settings import Settings
 
 LOOK_S = 1.0
@@ -160,15 +161,21 @@ class Reporter:
 
 def progress_data(snapshot: Snapshot, successful: int) -> dict[str, Any]:
     """The data of task_progress: the experiment's number, starts planned, experiments measured, percent of the starts,
-    the best score in the objective's unit, seconds that are left.
+    the scores of best and baseline in the objective's unit and how much better the best is, seconds that are left.
     """
     total = snapshot.starts_total
+    best = None if snapshot.best is None else snapshot.best.score
     return {
         "current_experiment": snapshot.experiment,
         "total_experiments": total,
         "successful_experiments": successful,
         "progress_percent": round(100 * snapshot.starts_done / total, 1) if total else None,
-        "best_score": None if snapshot.best is None else snapshot.best.score,
+        "best_score": best,
+        "baseline_score": snapshot.baseline_score,
+        "gain": gain_of(best, snapshot.baseline_score, snapshot.direction),
+        "unit": snapshot.unit,
+        "stage": snapshot.stage,
+        "predicted": snapshot.predicted,
         "eta_s": snapshot.eta_s,
     }
 

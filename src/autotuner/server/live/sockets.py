@@ -13,7 +13,7 @@ from autotuner.server.live.feed import Feed
 from autotuner.server.live.frames import Frame, reply_frame
 from autotuner.server.live.streams import Stream
 from autotuner.server.live.subscriber import Subscriber
-from autotuner.server.live.websocket import AT_ONCE, FRAMES
+from autotuner.server.live.websocket import AT_ONCE, FRAMES, WRITE_NOW, WriteNow
 
 DRAIN_S = 30.0
 """A client that takes nothing for so long is closed."""
@@ -33,6 +33,7 @@ async def converse(feed: Feed, socket: WebSocket, stream: Stream) -> None:
     """Open the WebSocket and send the stream until one of both ends it."""
     with feed.counted("websocket"):
         await socket.accept()
+        stream.subscriber.write_now = _writing_now(feed, socket)
         works = (
             asyncio.create_task(_listen(feed, socket, stream.subscriber)),
             asyncio.create_task(_send_all(feed, socket, stream)),
@@ -61,6 +62,22 @@ async def _send_all(feed: Feed, socket: WebSocket, stream: Stream) -> None:
             return
         sent.inc(len(frames))
     await _close(feed, socket, SERVICE_RESTART, "end", "the service ends")
+
+
+def _writing_now(feed: Feed, socket: WebSocket) -> WriteNow | None:
+    """What writes past this module where the server can; it is called once for each client and event."""
+    write: WriteNow | None = socket.scope.get("extensions", {}).get(FRAMES, {}).get(WRITE_NOW)
+    if write is None:
+        return None
+    sent = feed.metrics.frames.labels("websocket")
+
+    def counted(frame: Frame) -> bool:
+        written = write(frame)
+        if written:
+            sent.inc()
+        return written
+
+    return counted
 
 
 async def _send(socket: WebSocket, frames: list[Frame], *, finished: bool) -> None:

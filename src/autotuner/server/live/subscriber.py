@@ -19,11 +19,16 @@ SLOW = "slow_client"
 class Subscriber:
     """Frames for one client. ``only``: those of one experiment. ``resync`` makes the frame which says that events were
     left out, up to the last one that was told.
+
+    ``write_now``, if it is set, is tried first with a frame before which nothing waits and nothing is on its way; what
+    it does not take (False) waits as any other.
     """
 
     def __init__(self, resync: Callable[[str], Frame], *, only: int | None = None) -> None:
         self.only = only
         self.ended = False
+        self.write_now: Callable[[Frame], bool] | None = None
+        self._idle = False
         self._resync = resync
         self._waiting: dict[Hashable, Frame] = {}
         self._number = 0
@@ -33,6 +38,8 @@ class Subscriber:
 
     def put(self, frame: Frame) -> bool:
         """Add a frame; False when it and all others were given up for a resync."""
+        if self._written(frame):
+            return True
         fits = len(self._waiting) < MOST_WAITING
         if not fits:
             self._waiting.clear()
@@ -44,6 +51,8 @@ class Subscriber:
 
     def put_latest(self, key: Hashable, frame: Frame) -> None:
         """Add a frame in place of one with the same key that still waits."""
+        if self._written(frame):
+            return
         self._waiting.pop(key, None)
         if len(self._waiting) < MOST_WAITING:
             self._waiting[key] = frame
@@ -66,16 +75,27 @@ class Subscriber:
             self.put_latest(key, word(self._later.pop(key)))
 
     async def take(self) -> list[Frame]:
-        """Wait for frames and take some, in order. Empty: there will be no more."""
+        """Wait for frames and take some, in order. Empty: there will be no more. What was taken before must have been
+        sent.
+        """
         while not self._waiting and not self.ended:
             self._came.clear()
-            await self._came.wait()
+            self._idle = True
+            try:
+                await self._came.wait()
+            finally:
+                self._idle = False
         if len(self._waiting) <= AT_ONCE:
             taken = list(self._waiting.values())
             self._waiting.clear()
             return taken
         keys = list(self._waiting)[:AT_ONCE]
         return [self._waiting.pop(key) for key in keys]
+
+    def _written(self, frame: Frame) -> bool:
+        if self.write_now is None or not self._idle or self._waiting or self.ended:
+            return False
+        return self.write_now(frame)
 
     def end(self) -> None:
         """What waits is still taken, and then nothing more."""

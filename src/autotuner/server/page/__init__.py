@@ -1,1 +1,1 @@
-"""The minimal page: HTML made here, a few lines of script beside it, no build."""
+"""What a browser is shown: the built pages, the page of the API, and the page that asks for the token."""

@@ -1,16 +1,16 @@
-"""What every page has around its content."""
+"""What a page that is made here has around its content."""
 
 from __future__ import annotations
 
 from starlette.responses import HTMLResponse
 
-from autotuner.services.report.markup import Child, Html, tag
+from autotuner.services.report.markup import Child, tag
 
-ASSETS = "/page"
+STYLE = "/docs/style.css"
 
 
-def page(title: str, *content: Child, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
-    """A whole page. Script and style are files of their own: the policy of the service allows no others."""
+def page(title: str, *content: Child, status: int = 200) -> HTMLResponse:
+    """A whole page. Its style is a file of its own: the policy of the service allows no other."""
     whole = tag(
         "html",
         tag(
@@ -19,8 +19,7 @@ def page(title: str, *content: Child, status: int = 200, headers: dict[str, str]
             tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
             tag("meta", name="color-scheme", content="light dark"),
             tag("title", f"{title} · inference-autotuner"),
-            tag("link", rel="stylesheet", href=f"{ASSETS}/style.css"),
-            tag("script", src=f"{ASSETS}/page.js", defer=True),
+            tag("link", rel="stylesheet", href=STYLE),
         ),
         tag(
             "body",
@@ -28,7 +27,6 @@ def page(title: str, *content: Child, status: int = 200, headers: dict[str, str]
             tag(
                 "nav",
                 tag("a", "inference-autotuner", href="/", class_="brand"),
-                tag("a", "Tasks", href="/"),
                 tag("a", "API", href="/docs"),
                 aria_label="Pages",
             ),
@@ -36,11 +34,4 @@ def page(title: str, *content: Child, status: int = 200, headers: dict[str, str]
         ),
         lang="en",
     )
-    return HTMLResponse(f"<!doctype html>\n{whole.text}\n", status_code=status, headers=headers)
-
-
-def table(caption: str, heads: tuple[str, ...], rows: list[Html]) -> Html:
-    """A table whose columns have heads; wide ones scroll by themselves."""
-    head = tag("thead", tag("tr", [tag("th", text, scope="col") for text in heads]))
-    whole = tag("table", tag("caption", caption), head, tag("tbody", rows))
-    return tag("div", whole, class_="wide", tabindex=0, role="region", aria_label=caption)
+    return HTMLResponse(f"<!doctype html>\n{whole.text}\n", status_code=status)

@@ -18,6 +18,7 @@ from autotuner.server.context import Ctx
 from autotuner.server.paging import Paging, cut
 from autotuner.server.problems import documented
 from autotuner.services.assembling import document_of
+from autotuner.services.engine_blocks import EngineBlocks, engine_blocks
 from autotuner.services.engine_checks import (
     Checked,
     LooseParameters,
@@ -166,3 +167,16 @@ async def parameters(
     found = await asyncio.to_thread(find_parameters, engine, asked.version, query, ctx.settings)
     page = cut(found.parameters, asked)
     return ParameterPage(**dict(page), engine=found.engine, version=found.version)
+
+
+@router.get(
+    "/{engine}/blocks",
+    responses=documented(404, 422),
+    operation_id="list_engine_blocks",
+    summary="List an engine's structured blocks",
+)
+async def blocks(
+    engine: Annotated[str, Path(min_length=1, max_length=100, description="name of the engine")],
+) -> EngineBlocks:
+    """The blocks of a task document that hold for every engine, as this one takes them: fields, values, presets."""
+    return await asyncio.to_thread(engine_blocks, engine)

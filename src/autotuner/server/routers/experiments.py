@@ -17,6 +17,7 @@ from autotuner.server.bodies import Asked
 from autotuner.server.context import Ctx
 from autotuner.server.paging import Paging, cut
 from autotuner.server.problems import documented
+from autotuner.server.security.headers import SANDBOX
 from autotuner.services.artefacts import Artefact, OpenFile, list_artefacts, open_artefact
 from autotuner.services.experiment_view import (
     AttemptShown,
@@ -26,11 +27,12 @@ from autotuner.services.experiment_view import (
     attempt_shown,
     compared,
     details,
-    shown,
+    list_json,
 )
 from autotuner.services.log_text import log_part
 from autotuner.services.queue import retry_task
 from autotuner.services.reproduction import Reproduction, reproduction
+from autotuner.services.result_words import MetricName, metric_names
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
 
@@ -77,6 +79,14 @@ class LogAsked(Asked):
     limit: int = Field(65_536, ge=1, le=1_048_576, description="at most so many bytes")
 
 
+class ArtefactAsked(Asked):
+    """What becomes of the file."""
+
+    show: bool = Field(
+        False, description="HTML is shown, in an origin of its own and without the network; any other file is saved"
+    )
+
+
 class ComparisonAsked(Asked):
     """Which experiments are compared."""
 
@@ -87,8 +97,14 @@ class ComparisonAsked(Asked):
     )
 
 
-@router.get("", responses=documented(404, 422, 503), operation_id="list_experiments", summary="List experiments")
-async def list_experiments(ctx: Ctx, asked: Annotated[ExperimentsAsked, Query()]) -> Page[ExperimentShown]:
+@router.get(
+    "",
+    response_model=Page[ExperimentShown],
+    responses=documented(404, 422, 503),
+    operation_id="list_experiments",
+    summary="List experiments",
+)
+async def list_experiments(ctx: Ctx, asked: Annotated[ExperimentsAsked, Query()]) -> Response:
     """Experiments of one task, or of all tasks that are not deleted.
 
     Over all tasks they are in order of their number in the store, and only `status` filters them (422 otherwise).
@@ -109,7 +125,19 @@ async def compare_experiments(ctx: Ctx, asked: Annotated[ComparisonAsked, Query(
 
 
 @router.get(
+    "/metric-names",
+    responses=documented(422),
+    operation_id="list_metric_names",
+    summary="List the names of metrics",
+)
+async def list_metric_names() -> list[MetricName]:
+    """What the metrics of experiments are called, in the order in which they are shown, and their units."""
+    return metric_names()
+
+
+@router.get(
     "/task/{task_id}",
+    response_model=Page[ExperimentShown],
     responses=documented(404, 422, 503),
     operation_id="list_task_experiments",
     summary="List a task's experiments",
@@ -118,7 +146,7 @@ async def list_task_experiments(
     ctx: Ctx,
     task_id: Annotated[int, Path(ge=1, le=2**63 - 1, description="number of the task", examples=[1])],
     asked: Annotated[TaskExperimentsAsked, Query()],
-) -> Page[ExperimentShown]:
+) -> Response:
     """The experiments of one task; the same as the list of all with `task_id`, by their number in the task."""
     return await _page(ctx, ExperimentQuery(task_id=task_id, **asked.model_dump()))
 
@@ -190,8 +218,9 @@ async def get_artefacts(ctx: Ctx, experiment_id: ExperimentId, asked: Annotated[
     "/{experiment_id}/artefacts/{path:path}",
     responses={
         200: {
-            "description": "The file, to be saved. HTML comes as text.",
+            "description": "The file, to be saved. HTML comes as text, or as a page that is shut in with `show`.",
             "content": {
+                "text/html": {"schema": {"type": "string"}},
                 "application/octet-stream": {"schema": {"type": "string", "contentMediaType": "*/*"}},
                 "application/json": {"schema": {"description": "any JSON"}},
                 "text/plain": {"schema": {"type": "string"}},
@@ -209,11 +238,15 @@ async def get_artefact(
     path: Annotated[
         str, Path(min_length=1, max_length=4096, description="as listed", examples=["attempt-01/server.log"])
     ],
+    asked: Annotated[ArtefactAsked, Query()],
 ) -> StreamingResponse:
     """One file of the list, byte for byte. No other path leads anywhere (404): no link is followed."""
     attempts = await _attempts(ctx, experiment_id)
     opened = await asyncio.to_thread(open_artefact, attempts, path)
     suffix = opened.name[opened.name.rfind(".") :].lower() if "." in opened.name else ""
+    if asked.show and suffix in {".html", ".htm"}:
+        headers = {"Content-Length": str(opened.size), "Content-Disposition": "inline", **SANDBOX}
+        return StreamingResponse(_chunks(opened), media_type="text/html; charset=utf-8", headers=headers)
     return StreamingResponse(
         _chunks(opened),
         media_type=_MEDIA_TYPES.get(suffix, "application/octet-stream"),
@@ -258,10 +291,8 @@ async def reproduce_experiment(ctx: Ctx, experiment_id: ExperimentId) -> Reprodu
     return reproduction(item, await _attempts(ctx, experiment_id))
 
 
-async def _page(ctx: Ctx, query: ExperimentQuery) -> Page[ExperimentShown]:
-    found = await ctx.store.query_experiments(query)
-    items = tuple(await shown(ctx.store, found.items))
-    return Page(items=items, total=found.total, total_exact=found.total_exact, page=found.page, size=found.size)
+async def _page(ctx: Ctx, query: ExperimentQuery) -> Response:
+    return Response(await list_json(ctx.store, query), media_type="application/json")
 
 
 async def _attempts(ctx: Ctx, experiment_id: int) -> list[AttemptRow]:

@@ -28,6 +28,7 @@ from autotuner.services.deploy_bundle import DeployFiles, deploy_files
 from autotuner.services.queries import ENDED, task_result, winning_job
 from autotuner.services.report.json_export import render_json
 from autotuner.services.result_files import NAMES, RENDERERS
+from autotuner.services.result_words import ResultWords, result_words
 from autotuner.services.writing import check_folder
 from autotuner.store.sql_store import SqlStore, open_store
 
@@ -44,6 +45,7 @@ class TaskResultShown(TaskResult):
     """The result of a task, also of one that still runs."""
 
     so_far: bool = Field(description="the task has not ended: this is what it has measured until now")
+    words: ResultWords = Field(description="what displays say about it beside the figures")
 
 
 class ReportAsked(Asked):
@@ -90,7 +92,9 @@ async def get_results(ctx: Ctx, task_id: TaskId) -> Response:
 
     async def made(_store: SqlStore, task: TaskRecord, result: TaskResult) -> str:
         values = {name: getattr(result, name) for name in TaskResult.model_fields}
-        return render_json(TaskResultShown.model_construct(**values, so_far=task.status not in ENDED))
+        so_far = task.status not in ENDED
+        words = result_words(result, ended=not so_far)
+        return render_json(TaskResultShown.model_construct(**values, so_far=so_far, words=words))
 
     return Response(await _computed(ctx, task_id, made), media_type="application/json")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_POLICY = "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; "
-    "frame-ancestors 'none'",
+    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -22,6 +22,11 @@ SANDBOX = {
     "X-Frame-Options": "SAMEORIGIN",
 }
 """For HTML that brings its own script and style, such as reports: it runs in an origin of its own."""
+
+
+def page_policy(nonce: str) -> str:
+    """The Content-Security-Policy of one answer with a page: as always, and styles that bear this answer's nonce."""
+    return f"{_POLICY}; style-src 'self' 'nonce-{nonce}'"
 
 
 class SecurityHeaders:
