@@ -177,6 +177,14 @@ class Prior(Protocol):
         """What it expects of a configuration at the scored load; None when it says nothing of it."""
 
 
+@runtime_checkable
+class PredictsMany(Protocol):
+    """A prior that is quicker when it is asked for many configurations at once."""
+
+    def predict_many(self, configurations: Sequence[Configuration]) -> Sequence[Prediction | None]:
+        """What it expects of each of them."""
+
+
 @dataclass(frozen=True)
 class CostModel:
     """What an experiment is expected to take, before any has told.

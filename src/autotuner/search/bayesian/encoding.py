@@ -61,13 +61,15 @@ class Encoding:
         return np.array([self.row(c) for c in configurations], dtype=float).reshape(len(configurations), len(self.axes))
 
     def row(self, configuration: Mapping[str, Scalar]) -> list[float]:
-        """Places of a configuration. What it does not give, or has no place, is as far from everything as can be."""
+        """Places of a configuration. What has none is a category of its own, or in the middle of its axis."""
         return [_place(axis, configuration) for axis in self.axes]
 
 
 def _place(axis: Axis, configuration: Mapping[str, Scalar]) -> float:
     place = axis.place(configuration[axis.name]) if axis.name in configuration else None
-    return _FOREIGN if place is None else place
+    if place is None:
+        return _FOREIGN if axis.categories else axis.middle
+    return place
 
 
 def _axis(dimension: Dimension) -> Axis:

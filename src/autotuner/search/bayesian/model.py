@@ -31,8 +31,12 @@ _NEGLIGIBLE = 0.01
 """Hypotheses that are less likely are left out."""
 _UNTRUSTING = 0.2
 """Probability, before anything is measured, that no prior helps."""
+_NEVER = -2.9
+"""Flattened logarithm of a ratio below which a limit needs no model."""
 _CHUNK = 4096
 """Candidates that are predicted at once."""
+_LOAD_UNIT = math.log(16.0)
+"""The load is an axis like any other number: four doublings are one unit."""
 _CRASH = Settings(Kernel(np.ones(0), 0.6, 0.6), 0.2, -1.0, 0.7)
 """Of 1 for a crash and −1 for a start; lengths are put in."""
 
@@ -75,16 +79,34 @@ class _Fitted:
     def predict(self, own: Candidates, known: Known, axes: Sequence[Axis]) -> tuple[Matrix, Matrix]:
         """Mean and variance at the candidates."""
         kernel, n = self.process.settings.kernel, len(self.places)
-        scaled = [d / length for d, length in zip(tables(own, axes, self.places), kernel.lengths, strict=True)]
-        table = np.vstack([np.hstack([matern(r), r * r]) for r in scaled])
+        width = own.rows.shape[1]
+        lengths = zip(tables(own, axes[:width], self.places), kernel.lengths[:width], strict=True)
+        table = np.vstack([np.hstack([matern(r), r * r]) for r in (d / length for d, length in lengths)])
+        # The load, where it is an axis, is the same for all candidates: the scored one.
+        away = np.abs(self.places[:, width:] / kernel.lengths[width:])
+        alone, square = matern(away).sum(axis=1), (away**2).sum(axis=1)
         columns = self.columns(known, axes)
         means, variances = np.zeros(len(own)), np.zeros(len(own))
         for start in range(0, len(own), _CHUNK):
             part = slice(start, start + _CHUNK)
             sums = own.chosen[part] @ table
-            cross = kernel.own**2 * sums[:, :n] + kernel.joint**2 * matern(np.sqrt(sums[:, n:]))
+            cross = kernel.own**2 * (sums[:, :n] + alone) + kernel.joint**2 * matern(np.sqrt(sums[:, n:] + square))
             means[part], variances[part] = self.process.predict(cross, columns[part])
         return means, variances
+
+    def draws(self, known: Known, axes: Sequence[Axis], count: int, rng: np.random.Generator) -> Matrix:
+        """Draws × candidates of the figure without noise."""
+        kernel, columns = self.process.settings.kernel, self.columns(known, axes)
+        places = known.places
+        between = [axis.distances(places[:, n], places[:, n]) for n, axis in enumerate(axes)]
+        cross = [axis.distances(places[:, n], self.places[:, n]) for n, axis in enumerate(axes)]
+        mean, _ = self.process.predict(kernel.cross(cross), columns)
+        covariance = self.process.covariance(kernel.cross(between), kernel.cross(cross), columns)
+        values, vectors = np.linalg.eigh(covariance)
+        found: Matrix = (
+            mean + rng.standard_normal((count, len(places))) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
+        )
+        return found
 
     def columns(self, known: Known, axes: Sequence[Axis]) -> Matrix:
         """The trends at some configurations."""
@@ -124,7 +146,9 @@ class Model:
 
     def __init__(self, axes: Sequence[Axis], told: Told, known: Known) -> None:
         self._axes = tuple(axes)
-        self._told = told
+        if (told.loads != 0).any():
+            self._axes += (Axis("load", False, lambda value: None),)
+            known = replace(known, places=np.hstack([known.places, told.loads[:, None] / _LOAD_UNIT]))
         self._figures = np.hstack([told.gains, told.misses])
         self._noises = np.hstack([told.gain_variances, told.miss_variances])
         self._objectives = told.gains.shape[1]
@@ -142,18 +166,24 @@ class Model:
 
     def expecting(self, own: Candidates, known: Known) -> Model:
         """The same having seen what it expects of these, such as configurations that are being measured."""
+        known = self._at_the_scored_load(known)
         expecting = copy(self)
         expecting._hypotheses = tuple(
             replace(h, figures=tuple(f.expecting(known, self._axes, own) for f in h.figures)) for h in self._hypotheses
         )
         return expecting
 
+    def _at_the_scored_load(self, known: Known) -> Known:
+        """With the place of the scored load, where the load is an axis."""
+        missing = len(self._axes) - known.places.shape[1]
+        return replace(known, places=np.pad(known.places, ((0, 0), (0, missing))))
+
     def _fit(self, known: Known, prior: int | None) -> tuple[_Fitted, ...]:
         fitted = []
         for figure in range(self._figures.shape[1]):
             y = self._figures[:, figure]
             rows = np.flatnonzero(~np.isnan(y))
-            if len(rows) == 0:
+            if len(rows) == 0 or (figure >= self._objectives and _far(y[rows])):
                 continue
             places = known.places[rows]
             predicted = None if prior is None else known.predicted[prior][rows, figure]
@@ -186,7 +216,7 @@ class Model:
     def beliefs(self, own: Candidates, known: Known) -> list[Belief]:
         """Of the candidates, by hypothesis. Limits of which nothing was told are taken to be kept."""
         found = []
-        figures = self._figures.shape[1]
+        known, figures = self._at_the_scored_load(known), self._figures.shape[1]
         for hypothesis in self._hypotheses:
             means, variances = np.full((figures, len(own)), -10.0), np.full((figures, len(own)), 1e-12)
             for fitted in hypothesis.figures:
@@ -194,11 +224,23 @@ class Model:
             found.append(Belief(hypothesis.weight, means, variances))
         return found
 
+    def draws(self, known: Known, count: int, rng: np.random.Generator) -> Matrix:
+        """Figures × draws × candidates: how all of it may be, jointly; each draw under one hypothesis."""
+        known = self._at_the_scored_load(known)
+        found = np.full((self._figures.shape[1], count, len(known.places)), -10.0)
+        shares = np.array([h.weight for h in self._hypotheses])
+        chosen = rng.choice(len(shares), size=count, p=shares / shares.sum())
+        for number, hypothesis in enumerate(self._hypotheses):
+            mine = np.flatnonzero(chosen == number)
+            for fitted in hypothesis.figures if len(mine) else ():
+                found[fitted.figure, mine] = fitted.draws(known, self._axes, len(mine), rng)
+        return found
+
     def starts(self, own: Candidates) -> Matrix:
         """Probability that a candidate's server starts."""
         if self._crash is None:
             return np.ones(len(own))
-        mean, variance = self._crash.predict(own, Known(own.rows, ()), self._axes)
+        mean, variance = self._crash.predict(own, Known(own.rows, ()), self._axes[: own.rows.shape[1]])
         found: Matrix = ndtr(-mean / np.sqrt(0.02 + variance))
         return found
 
@@ -214,3 +256,8 @@ def _crash_process(axes: Sequence[Axis], told: Told) -> _Fitted | None:
     settings = replace(_CRASH, kernel=replace(_CRASH.kernel, lengths=np.full(len(axes), 0.7)))
     data = Data(distances, y, np.zeros(len(y)), none, np.zeros(0), np.zeros(0))
     return _Fitted(condition(settings, data), places, 0, None, trending=False)
+
+
+def _far(misses: Matrix) -> bool:
+    """Whether a limit, such as that of errors where there were none, was never nearly reached."""
+    return bool((misses < _NEVER).all())

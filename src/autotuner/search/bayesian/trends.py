@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autotuner.contracts.search import Direction, Limit, Prediction, Prior
+from autotuner.contracts.search import Direction, Limit, Prediction, PredictsMany, Prior
 from autotuner.contracts.values import Configuration
 from autotuner.search.bayesian.encoding import Axis
 from autotuner.search.bayesian.told import flattened
@@ -62,11 +62,9 @@ def design(axes: Sequence[Axis], places: Matrix, predicted: Matrix | None) -> De
 def predictions(
     prior: Prior, configurations: Sequence[Configuration], directions: Sequence[Direction], limits: Sequence[Limit]
 ) -> Matrix:
-    """What a prior says of each figure, first of the objectives, then of the limits; NaN where nothing.
-
-    Less their mean over the configurations of which it says something is for the caller to take.
-    """
-    rows = [_row(prior.predict(c), directions, limits) for c in configurations]
+    """What a prior says of each figure, first of the objectives, then of the limits; NaN where nothing."""
+    many = prior.predict_many(configurations) if isinstance(prior, PredictsMany) else map(prior.predict, configurations)
+    rows = [_row(said, directions, limits) for said in many]
     return np.array(rows, dtype=float).reshape(len(rows), len(directions) + len(limits))
 
 
