@@ -47,6 +47,7 @@ export const test = base.extend<Fixtures, Shared>({
 });
 
 export const { expect } = test;
+export type { Page } from "@playwright/test";
 
 function watch(page: Page, trouble: Trouble): void {
   page.on("console", (message) => {
