@@ -5,7 +5,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 import { apiProxy } from "./vite/api-proxy.ts";
 import { compressed } from "./vite/compressed.ts";
-import { linkedStyles } from "./vite/linked-styles.ts";
+import { unstyledSonner } from "./vite/unstyled-sonner.ts";
 
 /** Where `npm run dev` finds the service; `make dev` starts it there. */
 const SERVICE = process.env.AUTOTUNER_API ?? "http://127.0.0.1:8000";
@@ -15,7 +15,7 @@ export default defineConfig({
     tanstackRouter({ target: "react", autoCodeSplitting: true }),
     react(),
     tailwindcss(),
-    linkedStyles(),
+    unstyledSonner(),
     compressed(),
   ],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },

@@ -18,20 +18,29 @@ class Condition:
     """One of them.
 
     ``noise``: standard deviation of the logarithm of every figure told. ``crashes``: share of the configurations that
-    crash, beside those that never start. ``parallel``: experiments at once. ``prior``: predictions of another table,
-    as they are or inverted. ``transfer``: the outcomes of the neighbouring task are known.
+    crash, beside those that never start. ``parallel``: experiments at once. ``loads``: other loads at which each start
+    measures too, as shares of that which fills it. ``prior``: predictions of another table, as they are or inverted.
+    ``transfer``: a search on the neighbouring task went before.
     """
 
     name: str
     noise: float = 0.0
     crashes: float = 0.0
     parallel: int = 1
+    loads: tuple[float, ...] = ()
     prior: Literal["given", "inverted"] | None = None
     transfer: bool = False
+
+    @property
+    def informs(self) -> bool:
+        """Whether it gives knowledge from before: of no use to a strategy that takes none."""
+        return self.prior is not None or self.transfer
 
     def fits(self, task: Task) -> bool:
         """Whether the task has what the condition needs."""
         if self.prior is not None and not task.predictions:
+            return False
+        if self.loads and task.at_share is None:
             return False
         return not self.transfer or task.neighbour is not None
 
@@ -44,6 +53,7 @@ CONDITIONS = {
         Condition("crashes", crashes=0.25),
         Condition("rough", noise=0.06, crashes=0.25),
         Condition("parallel", parallel=4),
+        Condition("loads", loads=(0.5, 0.25)),
         Condition("prior", prior="given"),
         Condition("inverted", prior="inverted"),
         Condition("transfer", transfer=True),

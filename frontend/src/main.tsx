@@ -1,4 +1,3 @@
-import "@/nonce";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { createRouter, RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
@@ -7,6 +6,7 @@ import { queryClient } from "@/api/query-client";
 import { NotFound, RouteFailed } from "@/components/layout/route-states";
 import { LiveProvider } from "@/live/live";
 import { routeTree } from "@/routeTree.gen";
+import "@/nonce";
 import "sonner/dist/styles.css";
 import "@/styles.css";
 

@@ -1,12 +1,11 @@
 /**
- * The nonce of this page: the server writes a new one into each. A browser refuses every style element without it, so
- * those who make some get it here, before they are loaded.
+ * Styles that a library puts into the page (Radix: the page does not scroll below a dialog) must bear the nonce of the
+ * answer. The libraries look for it under this name.
  */
-export const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
-
 declare global {
-  /** Where the dialogs' lock of the page's scrolling looks for it. */
   var __webpack_nonce__: string | undefined;
 }
 
-globalThis.__webpack_nonce__ = nonce;
+globalThis.__webpack_nonce__ = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce;
+
+export {};

@@ -28,9 +28,9 @@ export const artefactsQuery = (id: number) =>
       ),
   });
 
-/** Where a browser takes one of them from. */
-export const artefactAddress = (id: number, path: string): string =>
-  `/api/experiments/${id}/artefacts/${path.split("/").map(encodeURIComponent).join("/")}`;
+/** Where a browser takes one of them from. `show`: HTML as a page that is shut in, to stand in a frame. */
+export const artefactAddress = (id: number, path: string, show = false): string =>
+  `/api/experiments/${id}/artefacts/${path.split("/").map(encodeURIComponent).join("/")}${show ? "?show=true" : ""}`;
 
 /** Experiments side by side. */
 export const comparisonQuery = (ids: readonly number[]) =>
@@ -42,5 +42,9 @@ export const comparisonQuery = (ids: readonly number[]) =>
 
 export const retryExperiment = (id: number) => taken(client.POST("/api/experiments/{experiment_id}/retry", at(id)));
 
-/** The command, variables and files of the start that gave it its figures. Nothing is started. */
-export const reproduction = (id: number) => taken(client.POST("/api/experiments/{experiment_id}/reproduce", at(id)));
+/** The command, variables and files of the start that gave it its figures. Asking starts nothing. */
+export const reproductionQuery = (id: number) =>
+  queryOptions({
+    queryKey: keys.experimentPart(id, "reproduction"),
+    queryFn: ({ signal }) => taken(client.POST("/api/experiments/{experiment_id}/reproduce", { ...at(id), signal })),
+  });

@@ -24,8 +24,11 @@ export const resultQuery = (id: number) =>
 export const deployQuery = (id: number, asked: { experiment?: number; host?: string; port?: number }) =>
   queryOptions({
     queryKey: keys.taskPart(id, "deploy", asked),
-    queryFn: ({ signal }) =>
-      taken(client.GET("/api/tasks/{task_id}/deploy", { params: { path: { task_id: id }, query: asked }, signal })),
+    // With `file` the answer would be text; it is never asked for here.
+    queryFn: async ({ signal }) =>
+      (await taken(
+        client.GET("/api/tasks/{task_id}/deploy", { params: { path: { task_id: id }, query: asked }, signal }),
+      )) as DeployFiles,
   });
 
 /** What metrics are called, and their units. It never changes while a page is open. */

@@ -88,7 +88,7 @@ export function Chart({ plot, predicted, file, onPick, onBrush, className }: Cha
 
   return (
     <figure aria-labelledby={title} className={cx("min-w-0", className)}>
-      <div className="mb-1 flex flex-wrap items-start justify-between gap-x-3 gap-y-1">
+      <div className="mb-1 flex items-start justify-between gap-x-3 gap-y-1 max-sm:flex-wrap">
         <figcaption className="min-w-0">
           <h3 id={title} className="flex flex-wrap items-center gap-2">
             {plot.title}
@@ -96,7 +96,7 @@ export function Chart({ plot, predicted, file, onPick, onBrush, className }: Cha
           </h3>
           <p className="text-[13px] text-ink-soft">{plot.summary}</p>
         </figcaption>
-        <div className="flex gap-1">
+        <div className="flex shrink-0 gap-1">
           <Button look="quiet" size="small" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
             {asTable ? "As a plot" : "As a table"}
           </Button>

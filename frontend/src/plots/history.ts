@@ -1,5 +1,5 @@
 import { scaleOf, withUnit } from "@/format/units";
-import { acrossLine, base, CROSS, STAR, valueAxis } from "@/plots/parts";
+import { acrossLine, base, CROSS, capital, STAR, valueAxis } from "@/plots/parts";
 import type { Plot } from "@/plots/plot";
 import { colour, type PlotTheme } from "@/plots/theme";
 
@@ -36,10 +36,10 @@ export function historyPlot(data: History): Plot {
   return {
     name: "history",
     title: "History",
-    summary: `${data.label} of each experiment in its order; the line is the best so far${
+    summary: `${capital(data.label)} of each experiment in its order; the line is the best so far${
       data.baseline === null ? "" : ", dashed: the baseline"
     }.`,
-    height: 360,
+    height: 420,
     option: (theme) => option(data, scale.factor, `${data.label}${unit}`, theme),
     table: {
       columns: ["experiment", "state", `${data.label}${data.unit ? `, ${data.unit}` : ""}`, "best so far"],

@@ -71,7 +71,16 @@ function option(data: Parallel, theme: PlotTheme) {
       opacity: 1,
     },
   };
-  const label = { color: theme.inkSoft, fontFamily: theme.font, fontSize: 11, width: 96, overflow: "truncate" };
+  const label = {
+    color: theme.inkSoft,
+    fontFamily: theme.font,
+    fontSize: 11,
+    width: 96,
+    overflow: "truncate",
+    backgroundColor: faded(theme.surface, 0.8),
+    padding: [1, 3],
+    borderRadius: 2,
+  };
   return {
     animation: false,
     textStyle: { color: theme.inkSoft, fontFamily: theme.font },

@@ -35,6 +35,9 @@ export function itemTooltip(theme: PlotTheme): object {
   };
 }
 
+/** The first letter great, as sentences begin. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** The common look: type, legend above, room around. */
 export function base(theme: PlotTheme): object {
   return {
@@ -105,7 +108,7 @@ export function acrossLine(
     lineStyle: { color: colour, type: "dashed", width: 1.5 },
     label: {
       formatter: name,
-      position: "yAxis" in at ? "insideEndTop" : "end",
+      position: "insideEndTop",
       color: colour,
       fontFamily: theme.font,
       fontSize: 11,

@@ -1,5 +1,5 @@
 import { scaleOf, withUnit } from "@/format/units";
-import { base, errorBars, STAR, valueAxis, wordAxis } from "@/plots/parts";
+import { base, capital, errorBars, STAR, valueAxis, wordAxis } from "@/plots/parts";
 import type { Plot } from "@/plots/plot";
 import { colour } from "@/plots/theme";
 
@@ -36,7 +36,7 @@ export function slicePlot(data: SliceOf): Plot {
   return {
     name: `slice-${data.parameter}`,
     title: data.parameter,
-    summary: `${data.label} by ${data.parameter} alone.${modelled.length ? " Bars: what a model expects of one start, 95 %." : ""}`,
+    summary: `${capital(data.label)} by ${data.parameter} alone.${modelled.length ? " Bars: what a model expects of one start, 95 %." : ""}`,
     height: 280,
     option: (theme) => ({
       ...base(theme),

@@ -1,5 +1,5 @@
 import { scaleOf, withUnit } from "@/format/units";
-import { acrossLine, base, CROSS, errorBars, STAR, valueAxis } from "@/plots/parts";
+import { acrossLine, base, CROSS, capital, errorBars, STAR, valueAxis } from "@/plots/parts";
 import type { Plot } from "@/plots/plot";
 import { colour, type PlotTheme } from "@/plots/theme";
 
@@ -50,18 +50,18 @@ const WORDS: Record<Place, string> = {
 };
 
 /** An axis whose largest value is so many times its smallest one is logarithmic. */
-const WIDE = 20;
+const WIDE = 50;
 
 /** Configurations by two figures, with the front, their uncertainty and the limits of SLOs. */
 export function tradeOffPlot(data: TradeOff): Plot {
   const bars = data.points.some((point) => point.low !== null) && data.confidence !== null;
   return {
     name: "trade-off",
-    title: `${data.y.label} against ${data.x.label}`,
+    title: `${capital(data.y.label)} against ${data.x.label}`,
     summary: `Each mark is a configuration.${
       bars ? ` Bars are ${Math.round((data.confidence ?? 0) * 100)} % intervals.` : ""
     }${data.x.limits.length + data.y.limits.length > 0 ? " Dashed: limits of SLOs." : ""}`,
-    height: 440,
+    height: 420,
     option: (theme) => option(data, theme),
     table: {
       columns: ["experiment", "place", named(data.x, data.x.unit), named(data.y, data.y.unit)],
@@ -160,6 +160,8 @@ function option(data: TradeOff, theme: PlotTheme) {
     xAxis: x.shown,
     yAxis: y.shown,
     series: [
+      // Without a name and data: it only holds the limits.
+      { type: "line", data: [], silent: true, markLine: { silent: true, symbol: "none", data: limits } },
       {
         type: "line",
         name: "measured front",
@@ -168,7 +170,6 @@ function option(data: TradeOff, theme: PlotTheme) {
         silent: true,
         lineStyle: { color: theme.lineStrong, width: 1.25, type: "dotted" },
         itemStyle: { color: theme.lineStrong },
-        markLine: { silent: true, symbol: "none", data: limits },
       },
       ...bars("behind", theme.line),
       ...bars("unclear", colour(theme, 1)),

@@ -60,7 +60,7 @@ class FinalistWords(Frozen):
 class ResultWords(Frozen):
     """What displays say about a result."""
 
-    chosen: str = Field(description="what the best configuration is called: winner, best candidate or nearest")
+    chosen: str = Field(description="how the best one is called: winner, best candidate, nearest, best so far")
     gain: str | None = Field(None, description="the confirmed gain in words; null: there is none")
     certainty: str | None = Field(None, description="how sure the interval is, and against what; null: there is none")
     noise: str | None = Field(None, description="how much scores vary by chance; null: not known")
@@ -83,13 +83,13 @@ def metric_names() -> list[MetricName]:
     ]
 
 
-def result_words(result: TaskResult) -> ResultWords:
-    """The words of a result."""
+def result_words(result: TaskResult, *, ended: bool) -> ResultWords:
+    """The words of a result. ``ended``: of a task that has; until then nothing has won."""
     known = {s.number: s for s in (*result.experiments, *result.references)}
     known |= {s.number: s for s in (result.baseline, result.winner, result.nearest) if s is not None}
     finalists = {gain.experiment: gain for gain in (*result.finalists, *([result.gain] if result.gain else []))}
     return ResultWords(
-        chosen=winner_name(result),
+        chosen=winner_name(result) if ended else "best so far" if result.winner is not None else "nearest so far",
         gain=None if result.gain is None else gain_text(result.gain),
         certainty=_certainty(result.gain),
         noise=noise_text(result),

@@ -24,7 +24,7 @@ from autotuner.contracts.store import (
 from autotuner.store.columns import storable_text
 from autotuner.store.models import EventEntry, Task
 from autotuner.store.rows import append_event, lock_task, names, not_found, record, records, select_row
-from autotuner.store.shown import best_score, engine_of, shown_of_document
+from autotuner.store.shown import best_score, engine_of, outcome, shown_of_document
 
 CHANGEABLE = frozenset(
     {
@@ -135,7 +135,7 @@ def change(
     if "document" in fields:
         values |= shown_of_document(fields["document"])
     if "result" in fields:
-        values["best_score"] = best_score(fields["result"])
+        values |= {"best_score": best_score(fields["result"]), "outcome": outcome(fields["result"])}
     if status in ENDED:
         values |= {"queued_at": None, "worker_id": None}
     _compare_and_set(session, task_id, expected, values, next_seq=next_seq)

@@ -139,6 +139,12 @@ async def test_files_are_listed_and_downloaded(service: Service) -> None:
         assert "sandbox" in answer.headers["content-security-policy"]
     page = await service.ask.get("/api/experiments/1/artefacts/attempt-01/page.html")
     assert page.text == "<script>alert(1)</script>"
+    shown = await service.ask.get("/api/experiments/1/artefacts/attempt-01/page.html", params={"show": True})
+    assert shown.headers["content-type"].startswith("text/html")
+    assert shown.headers["content-security-policy"].startswith("sandbox allow-scripts")
+    assert "allow-same-origin" not in shown.headers["content-security-policy"]
+    log = await service.ask.get("/api/experiments/1/artefacts/attempt-01/server.log", params={"show": True})
+    assert log.headers["content-disposition"].startswith("attachment")
 
 
 async def test_no_path_leads_out_of_the_artefacts(service: Service, tmp_path: Path) -> None:

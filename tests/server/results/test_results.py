@@ -70,6 +70,7 @@ async def test_the_result_so_far(service: Service) -> None:
         )
     answer = await service.ask.get("/api/tasks/1/results")
     assert answer.json()["so_far"] is True
+    assert answer.json()["words"]["chosen"] == "best so far"
     assert result_of(answer).experiments
 
 

@@ -1,3 +1,4 @@
+import { Check } from "lucide-react";
 import { DropdownMenu as Parts } from "radix-ui";
 import type { ComponentProps, ReactNode } from "react";
 import { cx } from "@/components/ui/class-names";
@@ -36,6 +37,31 @@ export function MenuItem({ danger, className, ...rest }: MenuItemProps) {
       )}
       {...rest}
     />
+  );
+}
+
+interface MenuCheckProps {
+  label: string;
+  checked: boolean;
+  onChange: (checked: boolean) => void;
+}
+
+/** A choice that can be on or off; the menu stays open. */
+export function MenuCheck({ label, checked, onChange }: MenuCheckProps) {
+  return (
+    <Parts.CheckboxItem
+      checked={checked}
+      onCheckedChange={onChange}
+      onSelect={(event) => event.preventDefault()}
+      className="flex cursor-pointer items-center gap-2 rounded px-2 py-1.5 text-sm outline-none select-none data-highlighted:bg-sunken"
+    >
+      <span aria-hidden className="grid size-4 shrink-0 place-items-center rounded-sm border border-line-strong">
+        <Parts.ItemIndicator>
+          <Check size={13} className="text-accent" />
+        </Parts.ItemIndicator>
+      </span>
+      {label}
+    </Parts.CheckboxItem>
   );
 }
 

@@ -40,11 +40,13 @@ export function BestCard({ result, names }: { result: TaskResult; names: readonl
         <div className="min-w-0">
           <h3 className="mb-1.5">{isBaseline ? "Parameters" : "What it sets otherwise than the baseline"}</h3>
           <Differences result={result} experiment={experiment} name={name} isBaseline={isBaseline} />
-          <h3 className="mt-6 mb-2">SLOs</h3>
-          <SloGauges
-            lines={worst?.length ? worst : (experiment.slo ?? [])}
-            {...(worst?.length && { over: "At their worst over all starts of the confirmation" })}
-          />
+          {result.verdict !== "infeasible" && <h3 className="mt-6 mb-2">SLOs</h3>}
+          {result.verdict !== "infeasible" && (
+            <SloGauges
+              lines={worst?.length ? worst : (experiment.slo ?? [])}
+              {...(worst?.length && { over: "At their worst over all starts of the confirmation" })}
+            />
+          )}
         </div>
         <div className="min-w-0">
           <h3 className="mb-1.5">Figures of its start in the search</h3>
@@ -128,7 +130,7 @@ function Figures({ result, experiment, names, isBaseline }: PartProps & { names:
           <tr>
             <th className="py-1 pr-3 text-left font-medium">figure</th>
             <th className="py-1 pr-3 text-right font-medium">own</th>
-            {baseline && <th className="py-1 pr-3 text-right font-medium">baseline</th>}
+            {baseline && <th className="py-1 pr-3 text-right font-medium max-sm:hidden">baseline</th>}
             {compared && <th className="py-1 text-right font-medium">change</th>}
           </tr>
         </thead>
@@ -144,7 +146,7 @@ function Figures({ result, experiment, names, isBaseline }: PartProps & { names:
                   {withUnit(change?.own ?? numberAt(experiment, name.name), name.unit)}
                 </td>
                 {baseline && (
-                  <td className="py-1 pr-3 text-right whitespace-nowrap text-ink-soft">
+                  <td className="py-1 pr-3 text-right whitespace-nowrap text-ink-soft max-sm:hidden">
                     {withUnit(change?.other ?? numberAt(baseline, name.name), name.unit)}
                   </td>
                 )}

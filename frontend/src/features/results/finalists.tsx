@@ -43,7 +43,7 @@ export function Finalists({ result }: { result: TaskResult }) {
                     </Link>
                   )}
                 </th>
-                <td className="px-3 py-1.5 text-right">{gain(one.gain)}</td>
+                <td className="px-3 py-1.5 text-right whitespace-nowrap">{gain(one.gain)}</td>
                 <td className="px-3 py-1.5 text-right whitespace-nowrap">
                   {one.vague || one.low == null ? "too few to tell" : `${gain(one.low)} to ${gain(one.high)}`}
                 </td>

@@ -55,21 +55,30 @@ export function IntervalBar({ intervals, better }: { intervals: readonly Interva
           </span>
         ))}
       </div>
-      <div aria-hidden className="flex justify-between text-xs text-ink-soft">
-        <span>{placeOn(scale, 0) > 0.16 ? "← worse than the baseline" : ""}</span>
-        <span>{better} →</span>
+      <div aria-hidden className="flex flex-wrap justify-between gap-x-4 text-xs text-ink-soft">
+        <span>
+          {intervals.some((one) => one.pairs.length > 0) &&
+            "The band is the interval, its mark the estimate, each circle one pair of starts."}
+        </span>
+        <span className="ml-auto">{better} →</span>
       </div>
     </div>
   );
 }
 
+/** Ends that are closer than this share of the line are named at their outer sides. */
+const CLOSE = 0.3;
+
 function Main({ interval, scale }: { interval: Interval; scale: LineScale }) {
   const { low, high, significant } = interval;
-  const tone = significant ? "text-good" : "text-ink";
+  const close = low !== null && high !== null && placeOn(scale, high) - placeOn(scale, low) < CLOSE;
   return (
-    <div className="relative h-28">
+    <div className="relative h-27">
       <div
-        className={cx("absolute top-1 -translate-x-1/2 text-xl font-semibold figures", tone)}
+        className={cx(
+          "figures absolute top-1 -translate-x-1/2 text-xl font-semibold whitespace-nowrap",
+          significant ? "text-good" : "text-ink",
+        )}
         style={left(scale, interval.gain)}
       >
         {gain(interval.gain)}
@@ -83,8 +92,8 @@ function Main({ interval, scale }: { interval: Interval; scale: LineScale }) {
             )}
             style={{ ...left(scale, low), width: `${(placeOn(scale, high) - placeOn(scale, low)) * 100}%` }}
           />
-          <End scale={scale} value={low} side="low" />
-          <End scale={scale} value={high} side="high" />
+          <End scale={scale} value={low} shift={close ? "-translate-x-full" : "-translate-x-1/2"} />
+          <End scale={scale} value={high} shift={close ? "" : "-translate-x-1/2"} />
         </>
       )}
       <div
@@ -95,7 +104,10 @@ function Main({ interval, scale }: { interval: Interval; scale: LineScale }) {
         <span
           // biome-ignore lint/suspicious/noArrayIndexKey: rounds stay in their order
           key={at}
-          className="absolute top-[5.6rem] size-2.5 -translate-x-1/2 rounded-full border-[1.5px] border-accent bg-surface"
+          className={cx(
+            "absolute top-[3.2rem] size-[0.7rem] -translate-x-1/2 rounded-full border-[1.5px] bg-surface",
+            significant ? "border-good" : "border-ink-soft",
+          )}
           style={left(scale, pair)}
         />
       ))}
@@ -103,16 +115,10 @@ function Main({ interval, scale }: { interval: Interval; scale: LineScale }) {
   );
 }
 
-function End({ scale, value, side }: { scale: LineScale; value: number; side: "low" | "high" }) {
+function End({ scale, value, shift }: { scale: LineScale; value: number; shift: string }) {
   return (
     <span
-      className={cx(
-        "figures absolute top-12 px-1.5 text-[13px] font-medium text-ink",
-        side === "low" ? "-translate-x-full" : "",
-        // At the edge of the line the figure would be cut off.
-        side === "low" && placeOn(scale, value) < 0.12 && "top-[-0.1rem]! translate-x-0!",
-        side === "high" && placeOn(scale, value) > 0.88 && "top-[-0.1rem]! -translate-x-full!",
-      )}
+      className={cx("figures absolute top-20 px-0.5 text-[13px] font-medium whitespace-nowrap text-ink", shift)}
       style={left(scale, value)}
     >
       {gain(value)}
@@ -120,29 +126,21 @@ function End({ scale, value, side }: { scale: LineScale; value: number; side: "l
   );
 }
 
+/** A further interval: a thin bar with its name above, at the end of the line. */
 function Other({ interval, scale }: { interval: Interval; scale: LineScale }) {
   const { low, high } = interval;
   return (
-    <div className="relative h-8">
+    <div className="relative h-9">
+      <span className="figures absolute top-0 right-0 text-xs text-ink-soft">
+        {interval.title} <span className="font-medium">{gain(interval.gain)}</span>
+      </span>
       {low !== null && high !== null && (
         <div
-          className="absolute top-3 h-2 rounded-sm bg-ink-soft/35"
+          className="absolute top-5 h-2 rounded-sm bg-ink-soft/35"
           style={{ ...left(scale, low), width: `${(placeOn(scale, high) - placeOn(scale, low)) * 100}%` }}
         />
       )}
-      <div className="absolute top-2 h-4 w-0.5 -translate-x-1/2 bg-ink-soft" style={left(scale, interval.gain)} />
-      <span
-        className={cx(
-          "figures absolute top-1.5 px-2 text-xs text-ink-soft",
-          placeOn(scale, high ?? interval.gain) > 0.8 && "-translate-x-full",
-        )}
-        style={left(
-          scale,
-          placeOn(scale, high ?? interval.gain) > 0.8 ? (low ?? interval.gain) : (high ?? interval.gain),
-        )}
-      >
-        {interval.title} {gain(interval.gain)}
-      </span>
+      <div className="absolute top-4 h-4 w-0.5 -translate-x-1/2 bg-ink-soft" style={left(scale, interval.gain)} />
     </div>
   );
 }

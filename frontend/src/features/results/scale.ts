@@ -5,13 +5,16 @@ export interface LineScale {
   ticks: readonly number[];
 }
 
+/** Share of the line that is left free at each end, for the figures that stand there. */
+const ROOM = 0.14;
+
 /** A line that holds all values and zero, with some room at both ends, and about `count` round marks. */
 export function lineScale(values: readonly number[], count = 5): LineScale {
   const least = Math.min(0, ...values);
   const most = Math.max(0, ...values);
   const span = most - least || 0.02;
-  const low = least - span * 0.08;
-  const high = most + span * 0.08;
+  const low = least - span * ROOM;
+  const high = most + span * ROOM;
   const step = roundStep((high - low) / count);
   const first = Math.ceil(low / step);
   const last = Math.floor(high / step);

@@ -83,6 +83,7 @@ export function parallelOf(result: TaskResult): Parallel | null {
   const scored = (result.experiments ?? []).filter((experiment) => typeof experiment.score === "number");
   const names = variedParameters(scored).slice(0, MOST_AXES);
   if (names.length === 0 || scored.length < 2) return null;
+  const best = chosenOf(result)?.experiment.number;
   const ordered = names.map((name) => inOrder(scored.map((experiment) => experiment.parameters[name])));
   const places = ordered.map((values) => new Map(values.map((value, at) => [JSON.stringify(value), at])));
   return {
@@ -93,13 +94,16 @@ export function parallelOf(result: TaskResult): Parallel | null {
       label: parameterName(name),
       values: ordered[at]?.map((value) => parameterValue(value)) ?? [],
     })),
-    lines: scored.map((experiment) => ({
-      number: experiment.number,
-      title: titleOf(result, experiment.number),
-      places: names.map((name, at) => places[at]?.get(JSON.stringify(experiment.parameters[name] ?? null)) ?? 0),
-      score: experiment.score ?? 0,
-    })),
-    best: chosenOf(result)?.experiment.number ?? null,
+    // The best one is drawn last, above all others.
+    lines: [...scored.filter((one) => one.number !== best), ...scored.filter((one) => one.number === best)].map(
+      (experiment) => ({
+        number: experiment.number,
+        title: titleOf(result, experiment.number),
+        places: names.map((name, at) => places[at]?.get(JSON.stringify(experiment.parameters[name] ?? null)) ?? 0),
+        score: experiment.score ?? 0,
+      }),
+    ),
+    best: best ?? null,
   };
 }
 

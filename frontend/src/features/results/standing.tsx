@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import type { TaskResult } from "@/api/results";
 import { Panel } from "@/components/ui/panel";
 import { titleOf } from "@/features/results/shaping";
+import { SloGauges } from "@/features/results/slo-badges";
 import { gain } from "@/format/figures";
 import { parametersText } from "@/format/parameters";
 import { withUnit } from "@/format/units";
@@ -69,34 +70,30 @@ function Infeasible({ result }: { result: TaskResult }) {
   const near = result.nearest;
   return (
     <Panel title="What stands in the way">
-      <div className="grid max-w-[85ch] gap-2 text-sm">
-        {near?.slo_reason && (
+      <div className="grid gap-x-10 gap-y-5 lg:grid-cols-2">
+        <div className="min-w-0">
+          {near && <SloGauges lines={near.slo ?? []} over={`SLOs of the nearest, ${titleOf(result, near.number)}`} />}
+        </div>
+        <div className="grid content-start gap-2 text-sm">
+          {(result.slo_sentences ?? []).length > 0 && <p>Asked for: {(result.slo_sentences ?? []).join("; ")}.</p>}
           <p>
-            Of all that was measured, {titleOf(result, near.number)} comes nearest: <strong>{near.slo_reason}</strong>.
-            Its SLOs stand below, each with its limit.
+            To get further: a lower load, a looser limit, a wider space, or more hardware. With a searched load the task
+            finds the highest one at which the limits are kept.
           </p>
-        )}
-        {(result.slo_sentences ?? []).length > 0 && (
-          <p className="text-ink-soft">Asked for: {(result.slo_sentences ?? []).join("; ")}.</p>
-        )}
-        <p className="text-ink-soft">
-          To get further: a lower load, a looser limit, a wider space, or more hardware. With a searched load the task
-          finds the highest one at which the limits are kept.
-        </p>
+        </div>
       </div>
-      <Ranking result={result} title="The nearest, one start each" />
     </Panel>
   );
 }
 
 const SHOWN = 5;
 
-/** The first experiments by what the search was told. */
+/** The best eligible experiments by their score. */
 function Ranking({ result, title }: { result: TaskResult; title: string }) {
   const better = result.direction === "maximize" ? -1 : 1;
   const ranked = (result.experiments ?? [])
-    .filter((experiment) => typeof experiment.penalised_score === "number")
-    .sort((a, b) => better * ((a.penalised_score ?? 0) - (b.penalised_score ?? 0)))
+    .filter((experiment) => experiment.eligible && typeof experiment.score === "number")
+    .sort((a, b) => better * ((a.score ?? 0) - (b.score ?? 0)))
     .slice(0, SHOWN);
   if (ranked.length === 0) return null;
   return (

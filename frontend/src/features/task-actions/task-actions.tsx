@@ -1,4 +1,4 @@
-import { useNavigate } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { Download, Ellipsis } from "lucide-react";
 import { useState } from "react";
 import { taskFile } from "@/api/tasks";
@@ -146,6 +146,16 @@ function ActionItem({ action, task, onChoose }: ActionItemProps) {
         <FileItem href={taskFile.yaml(task.id)} label="Export as YAML" />
         <FileItem href={taskFile.json(task.id)} label="Export as JSON" />
       </>
+    );
+  }
+  if (action === "edit") {
+    return (
+      <MenuItem asChild>
+        <Link to="/tasks/$taskId/edit" params={{ taskId: task.id }}>
+          <Icon size={16} aria-hidden />
+          {label}
+        </Link>
+      </MenuItem>
     );
   }
   if (action === "archive") return <FileItem href={taskFile.archive(task.id)} label={label} />;

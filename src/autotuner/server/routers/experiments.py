@@ -17,6 +17,7 @@ from autotuner.server.bodies import Asked
 from autotuner.server.context import Ctx
 from autotuner.server.paging import Paging, cut
 from autotuner.server.problems import documented
+from autotuner.server.security.headers import SANDBOX
 from autotuner.services.artefacts import Artefact, OpenFile, list_artefacts, open_artefact
 from autotuner.services.experiment_view import (
     AttemptShown,
@@ -76,6 +77,14 @@ class LogAsked(Asked):
         0, ge=-(2**53), le=2**53, description="byte at which it begins; below 0: so many before the end"
     )
     limit: int = Field(65_536, ge=1, le=1_048_576, description="at most so many bytes")
+
+
+class ArtefactAsked(Asked):
+    """What becomes of the file."""
+
+    show: bool = Field(
+        False, description="HTML is shown, in an origin of its own and without the network; any other file is saved"
+    )
 
 
 class ComparisonAsked(Asked):
@@ -209,8 +218,9 @@ async def get_artefacts(ctx: Ctx, experiment_id: ExperimentId, asked: Annotated[
     "/{experiment_id}/artefacts/{path:path}",
     responses={
         200: {
-            "description": "The file, to be saved. HTML comes as text.",
+            "description": "The file, to be saved. HTML comes as text, or as a page that is shut in with `show`.",
             "content": {
+                "text/html": {"schema": {"type": "string"}},
                 "application/octet-stream": {"schema": {"type": "string", "contentMediaType": "*/*"}},
                 "application/json": {"schema": {"description": "any JSON"}},
                 "text/plain": {"schema": {"type": "string"}},
@@ -228,11 +238,15 @@ async def get_artefact(
     path: Annotated[
         str, Path(min_length=1, max_length=4096, description="as listed", examples=["attempt-01/server.log"])
     ],
+    asked: Annotated[ArtefactAsked, Query()],
 ) -> StreamingResponse:
     """One file of the list, byte for byte. No other path leads anywhere (404): no link is followed."""
     attempts = await _attempts(ctx, experiment_id)
     opened = await asyncio.to_thread(open_artefact, attempts, path)
     suffix = opened.name[opened.name.rfind(".") :].lower() if "." in opened.name else ""
+    if asked.show and suffix in {".html", ".htm"}:
+        headers = {"Content-Length": str(opened.size), "Content-Disposition": "inline", **SANDBOX}
+        return StreamingResponse(_chunks(opened), media_type="text/html; charset=utf-8", headers=headers)
     return StreamingResponse(
         _chunks(opened),
         media_type=_MEDIA_TYPES.get(suffix, "application/octet-stream"),

@@ -93,7 +93,8 @@ async def get_results(ctx: Ctx, task_id: TaskId) -> Response:
     async def made(_store: SqlStore, task: TaskRecord, result: TaskResult) -> str:
         values = {name: getattr(result, name) for name in TaskResult.model_fields}
         so_far = task.status not in ENDED
-        return render_json(TaskResultShown.model_construct(**values, so_far=so_far, words=result_words(result)))
+        words = result_words(result, ended=not so_far)
+        return render_json(TaskResultShown.model_construct(**values, so_far=so_far, words=words))
 
     return Response(await _computed(ctx, task_id, made), media_type="application/json")
 

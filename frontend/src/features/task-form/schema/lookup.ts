@@ -34,6 +34,8 @@ export interface KnownField {
   default: unknown;
   choices: readonly string[];
   whole: boolean;
+  /** Of a list: one value may stand without it. */
+  single: boolean;
   examples: readonly unknown[];
   required: boolean;
 }
@@ -102,6 +104,7 @@ export function fieldAt(root: JsonSchema, path: Path): KnownField | null {
     default: whole.default ?? undefined,
     choices,
     whole: !found.some((one) => typesOf(one).includes("number")),
+    single: found.some((one) => typesOf(one).some((type) => ["string", "number", "integer"].includes(type))),
     examples: whole.examples ?? [],
     required: !!holder && branches(root, holder).some((one) => one.required?.includes(name)),
   };
