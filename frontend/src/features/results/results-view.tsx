@@ -39,7 +39,9 @@ export function ResultsView({ taskId }: { taskId: number }) {
                 activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }}
                 className={cx(
                   "rounded-md px-3 py-1.5 text-sm",
-                  view === id ? "bg-accent-soft font-medium text-accent" : "text-ink-soft hover:bg-sunken hover:text-ink",
+                  view === id
+                    ? "bg-accent-soft font-medium text-accent"
+                    : "text-ink-soft hover:bg-sunken hover:text-ink",
                 )}
               >
                 {label}

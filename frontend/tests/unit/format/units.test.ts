@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { fileName } from "@/format/saving";
 import { parameterName, parametersText, parameterValue } from "@/format/parameters";
+import { fileName } from "@/format/saving";
 import { scaleOf, withUnit } from "@/format/units";
 
 describe("units", () => {

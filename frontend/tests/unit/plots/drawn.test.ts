@@ -7,7 +7,7 @@ import { percentilesPlot } from "@/plots/percentiles";
 import type { Plot } from "@/plots/plot";
 import { slicePlot } from "@/plots/slice";
 import { startsPlot } from "@/plots/starts";
-import { between, faded } from "@/plots/theme";
+import { between, faded, sixDigits } from "@/plots/theme";
 import { timelinePlot } from "@/plots/timeline";
 import { type TradeOffPoint, tradeOffPlot } from "@/plots/trade-off";
 import { theme } from "./theme";
@@ -22,14 +22,19 @@ const at = (number: number, x: number, y: number, place: TradeOffPoint["place"])
   place,
   joined: place === "front",
   role: number === 0 ? "baseline" : number === 2 ? "best" : null,
-  lines: ["<b>text</b>"],
+  lines: () => ["<b>text</b>"],
 });
 
 const PLOTS: Plot[] = [
   tradeOffPlot({
     x: { label: "TTFT", unit: "s", direction: "minimize", limits: [{ name: "limit of TTFT", value: 0.5 }] },
     y: { label: "throughput", unit: "tokens/s", direction: "maximize", limits: [] },
-    points: [at(0, 0.2, 100, "behind"), at(1, 0.3, 200, "front"), at(2, 0.4, 300, "front"), at(3, 0.9, 310, "violating")],
+    points: [
+      at(0, 0.2, 100, "behind"),
+      at(1, 0.3, 200, "front"),
+      at(2, 0.4, 300, "front"),
+      at(3, 0.9, 310, "violating"),
+    ],
     confidence: 0.95,
     best: "winner",
   }),
@@ -59,16 +64,47 @@ const PLOTS: Plot[] = [
     label: "TTFT",
     unit: "s",
     loads: "requests in flight",
-    lines: [{ title: "#1", baseline: false, points: [{ load: 1, value: 0.1, name: "D(1,1)@1" }, { load: 4, value: 0.3, name: "D(1,1)@4" }] }],
+    lines: [
+      {
+        title: "#1",
+        baseline: false,
+        points: [
+          { load: 1, value: 0.1, name: "D(1,1)@1" },
+          { load: 4, value: 0.3, name: "D(1,1)@4" },
+        ],
+      },
+    ],
     limit: 0.2,
     highest: 3,
   }),
-  startsPlot([{ number: 0, title: "#0", baseline: true, points: [{ block: 0, score: 5 }, { block: 1, score: 6 }] }], "score", "s"),
+  startsPlot(
+    [
+      {
+        number: 0,
+        title: "#0",
+        baseline: true,
+        points: [
+          { block: 0, score: 5 },
+          { block: 1, score: 6 },
+        ],
+      },
+    ],
+    "score",
+    "s",
+  ),
   percentilesPlot({
     name: "ttft",
     label: "TTFT",
     unit: "s",
-    lines: [{ title: "#1", points: [{ percentile: 50, value: 0.1 }, { percentile: 99, value: 0.4 }] }],
+    lines: [
+      {
+        title: "#1",
+        points: [
+          { percentile: 50, value: 0.1 },
+          { percentile: 99, value: 0.4 },
+        ],
+      },
+    ],
   }),
   parallelPlot({
     label: "throughput",
@@ -111,5 +147,7 @@ describe("colours", () => {
     expect(between("#000000", "#ffffff", 0.5)).toBe("#808080");
     expect(between("#000000", "#ffffff", 7)).toBe("#ffffff");
     expect(faded("#123456", 0.5)).toBe("#12345680");
+    expect(sixDigits("#fb0")).toBe("#ffbb00");
+    expect(sixDigits("#ffbb00")).toBe("#ffbb00");
   });
 });

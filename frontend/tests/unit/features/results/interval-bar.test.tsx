@@ -1,8 +1,18 @@
-import { render, screen } from "@testing-library/react";
-import { describe, expect, it } from "vitest";
+import { cleanup, render, screen } from "@testing-library/react";
+import { afterEach, describe, expect, it } from "vitest";
 import { IntervalBar } from "@/features/results/interval-bar";
 
-const interval = { title: "#2", gain: 0.5, low: 0.4, high: 0.6, significant: true, pairs: [0.45, 0.55], text: "+50.0 %, 5 pairs" };
+const interval = {
+  title: "#2",
+  gain: 0.5,
+  low: 0.4,
+  high: 0.6,
+  significant: true,
+  pairs: [0.45, 0.55],
+  text: "+50.0 %, 5 pairs",
+};
+
+afterEach(cleanup);
 
 describe("the interval", () => {
   it("is told in words", () => {

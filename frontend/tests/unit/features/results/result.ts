@@ -13,7 +13,17 @@ export function experiment(number: number, more: Partial<Experiment> = {}): Expe
     score: 10 * (number + 1),
     penalised_score: 10 * (number + 1),
     eligible: true,
-    slo: [{ name: "mean TTFT", threshold: 0.5, actual: 0.1 * (number + 1), unit: "s", hard: true, met: true, violated: false }],
+    slo: [
+      {
+        name: "mean TTFT",
+        threshold: 0.5,
+        actual: 0.1 * (number + 1),
+        unit: "s",
+        hard: true,
+        met: true,
+        violated: false,
+      },
+    ],
     slo_reason: null,
     stopped_early: [],
     metrics: { mean_ttft: 0.1 * (number + 1), mean_total_throughput: 10 * (number + 1) },
@@ -31,7 +41,10 @@ export const names: MetricName[] = [
 ];
 
 /** A finished task with a gain. */
-export function result(more: Partial<TaskResult> = {}, experiments = [0, 1, 2].map((number) => experiment(number))): TaskResult {
+export function result(
+  more: Partial<TaskResult> = {},
+  experiments = [0, 1, 2].map((number) => experiment(number)),
+): TaskResult {
   const words = Object.fromEntries(
     experiments.map((one) => [
       one.number,
@@ -120,7 +133,9 @@ export function result(more: Partial<TaskResult> = {}, experiments = [0, 1, 2].m
       verifications: [],
       comparisons: [],
       experiments: words,
-      finalists: { 2: { text: "+200 %, 5 pairs of starts, significant", standing: "a gain is shown", pairs: [1.9, 2.1, null] } },
+      finalists: {
+        2: { text: "+200 %, 5 pairs of starts, significant", standing: "a gain is shown", pairs: [1.9, 2.1, null] },
+      },
     },
     ...more,
   } as TaskResult;

@@ -4,7 +4,16 @@ import { resultsSearch } from "@/features/results/search";
 
 describe("the address of a result", () => {
   it("keeps what can be shown", () => {
-    const given = { view: "plots", x: "score", pick: [3, 1, 3], of: 4, find: "q8", state: "met", sort: "-score", columns: ["slo"] };
+    const given = {
+      view: "plots",
+      x: "score",
+      pick: [3, 1, 3],
+      of: 4,
+      find: "q8",
+      state: "met",
+      sort: "-score",
+      columns: ["slo"],
+    };
     expect(resultsSearch(given)).toEqual({ ...given, pick: [3, 1] });
   });
 

@@ -34,9 +34,17 @@ describe("states", () => {
 
 describe("history", () => {
   it("has what was measured or failed, and the best one under its name", () => {
-    const history = historyOf(result({}, [experiment(0), experiment(1), experiment(2), failed, experiment(4, { score: null, status: "pending" })]));
+    const history = historyOf(
+      result({}, [
+        experiment(0),
+        experiment(1),
+        experiment(2),
+        failed,
+        experiment(4, { score: null, status: "pending" }),
+      ]),
+    );
     expect(history.points.map((point) => point.number)).toEqual([0, 1, 2, 3]);
-    expect(history.points[3]?.lines[0]).toBe("oom: out of memory");
+    expect(history.points[3]?.lines()[0]).toBe("oom: out of memory");
     expect(history.best).toEqual({ number: 2, name: "winner" });
     expect(history.baseline).toBe(10);
   });
@@ -52,13 +60,24 @@ describe("parameters", () => {
   });
 
   it("have their values in order", () => {
-    expect(inOrder(["b", 10, null, true, 9, "a10", "a9", false, 9])).toEqual([null, false, true, 9, 10, "a9", "a10", "b"]);
+    expect(inOrder(["b", 10, null, true, 9, "a10", "a9", false, 9])).toEqual([
+      null,
+      false,
+      true,
+      9,
+      10,
+      "a9",
+      "a10",
+      "b",
+    ]);
   });
 
   it("tell 1 from true and from text", () => expect(inOrder([1, true, "1"])).toEqual([true, 1, "1"]));
 
   it("lead to a line per scored experiment, the best one last", () => {
-    const parallel = parallelOf(result({ winner: experiment(1) }, [experiment(0), experiment(1), experiment(2), failed]));
+    const parallel = parallelOf(
+      result({ winner: experiment(1) }, [experiment(0), experiment(1), experiment(2), failed]),
+    );
     expect(parallel?.axes).toEqual([{ label: "n_batch", values: ["32", "64", "96"] }]);
     expect(parallel?.lines.map((line) => [line.number, line.places[0]])).toEqual([
       [0, 0],
@@ -73,7 +92,12 @@ describe("parameters", () => {
 describe("trade-off", () => {
   it("offers the score, what SLOs limit, and the metrics that were measured", () => {
     const choices = axisChoices(result(), names);
-    expect(choices.map((choice) => choice.id)).toEqual(["score", "slo:mean TTFT", "metric:mean_total_throughput", "metric:mean_ttft"]);
+    expect(choices.map((choice) => choice.id)).toEqual([
+      "score",
+      "slo:mean TTFT",
+      "metric:mean_total_throughput",
+      "metric:mean_ttft",
+    ]);
     expect(choices[1]?.axis.limits).toEqual([{ name: "limit of mean TTFT", value: 0.5 }]);
     expect(usualAxes(choices)).toEqual(["slo:mean TTFT", "score"]);
   });
@@ -85,8 +109,34 @@ describe("trade-off", () => {
         { name: "minimize_ttft", label: "TTFT", unit: "s", direction: "minimize", noise: 0.01 },
       ],
       points: [
-        { experiment: 1, values: [20, 0.2], low: [19, 0.19], high: [21, 0.21], starts: 3, eligible: true, failed: false, on_front: true, probability: 0.99, place: "front", best_in: ["minimize_ttft"], knee: false },
-        { experiment: 2, values: [30, 0.3], low: null, high: null, starts: 1, eligible: true, failed: false, on_front: false, probability: null, place: null, best_in: [], knee: false },
+        {
+          experiment: 1,
+          values: [20, 0.2],
+          low: [19, 0.19],
+          high: [21, 0.21],
+          starts: 3,
+          eligible: true,
+          failed: false,
+          on_front: true,
+          probability: 0.99,
+          place: "front",
+          best_in: ["minimize_ttft"],
+          knee: false,
+        },
+        {
+          experiment: 2,
+          values: [30, 0.3],
+          low: null,
+          high: null,
+          starts: 1,
+          eligible: true,
+          failed: false,
+          on_front: false,
+          probability: null,
+          place: null,
+          best_in: [],
+          knee: false,
+        },
       ],
       confidence: 0.95,
       left_out: 0,
@@ -130,8 +180,15 @@ describe("the rest", () => {
   });
 
   it("puts the baseline's starts first, and leaves out those without a score", () => {
-    const point = (block: number, number: number, score: number | null) => ({ block, experiment: number, score, metrics: {} });
-    const lines = startsOf(result({ confirmation: [point(1, 2, 31), point(0, 2, 30), point(0, 0, 10), point(1, 0, null)] }));
+    const point = (block: number, number: number, score: number | null) => ({
+      block,
+      experiment: number,
+      score,
+      metrics: {},
+    });
+    const lines = startsOf(
+      result({ confirmation: [point(1, 2, 31), point(0, 2, 30), point(0, 0, 10), point(1, 0, null)] }),
+    );
     expect(lines.map((line) => [line.number, line.baseline, line.points.map((one) => one.block)])).toEqual([
       [0, true, [0]],
       [2, false, [0, 1]],
@@ -139,16 +196,30 @@ describe("the rest", () => {
   });
 
   it("has curves where there are several loads, with the limit of their SLO", () => {
-    const at = (load: number, ttft: number) => ({ load_point: `D(1,1)@${load}`, concurrency: load, request_rate: null, windows: 1, figures: { mean_ttft: ttft } });
-    const curves = loadCurvesOf(result({ load_curves: [{ experiment: 2, starts: 1, points: [at(1, 0.1), at(4, 0.2)] }] }), names);
+    const at = (load: number, ttft: number) => ({
+      load_point: `D(1,1)@${load}`,
+      concurrency: load,
+      request_rate: null,
+      windows: 1,
+      figures: { mean_ttft: ttft },
+    });
+    const curves = loadCurvesOf(
+      result({ load_curves: [{ experiment: 2, starts: 1, points: [at(1, 0.1), at(4, 0.2)] }] }),
+      names,
+    );
     expect(curves.map((curve) => [curve.name, curve.label, curve.unit, curve.limit, curve.loads])).toEqual([
       ["mean_ttft", "TTFT, mean", "s", 0.5, "requests in flight"],
     ]);
-    expect(loadCurvesOf(result({ load_curves: [{ experiment: 2, starts: 1, points: [at(1, 0.1)] }] }), names)).toEqual([]);
+    expect(loadCurvesOf(result({ load_curves: [{ experiment: 2, starts: 1, points: [at(1, 0.1)] }] }), names)).toEqual(
+      [],
+    );
   });
 
   it("shows the metrics that there are, in the API's order", () => {
-    expect(shownMetrics([experiment(0)], names).map((name) => name.name)).toEqual(["mean_total_throughput", "mean_ttft"]);
+    expect(shownMetrics([experiment(0)], names).map((name) => name.name)).toEqual([
+      "mean_total_throughput",
+      "mean_ttft",
+    ]);
   });
 
   it("has the times of those that were started", () => {
@@ -159,7 +230,11 @@ describe("the rest", () => {
 });
 
 describe("the table", () => {
-  const shown = result({}, [experiment(0), experiment(1, { eligible: false, slo_reason: "mean TTFT too high" }), failed]);
+  const shown = result({}, [
+    experiment(0),
+    experiment(1, { eligible: false, slo_reason: "mean TTFT too high" }),
+    failed,
+  ]);
   const find = (text: string, state?: string) =>
     (shown.experiments ?? []).filter((row) => isWanted(shown, row, text, state)).map((row) => row.number);
 
