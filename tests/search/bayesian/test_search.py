@@ -83,6 +83,7 @@ def needed(priors: tuple[Said, ...] = (), seed: int = 0, steps: int = 40) -> int
     return near.index(True) + 1 if any(near) else steps + 1
 
 
+@pytest.mark.slow
 def test_a_prior_that_ranks_well_saves_experiments_and_a_wrong_one_costs_few() -> None:
     """The right one is off in scale and offset, as predictions are; the wrong one says the opposite of it."""
     right = Said("right", lambda c: (0.8 * figures(c)[0] + 2, 0.9 * figures(c)[1] - 1))

@@ -44,6 +44,8 @@ CLOSE = Trust(
 )
 """Predictions are right but for some 8 %."""
 
+_OPEN = 0.15
+"""Share of the weight that hypotheses keep whatever was measured: all of them may be wrong somewhere else."""
 _NEGLIGIBLE = 0.01
 """Hypotheses that are less likely are left out."""
 _UNTRUSTING = 0.2
@@ -153,6 +155,7 @@ class _Hypothesis:
     prior: int | None
     weight: float
     figures: tuple[_Fitted, ...]
+    posterior: float = 0.0
 
 
 class Model:
@@ -178,9 +181,13 @@ class Model:
             hypotheses += [_Hypothesis(prior, chance, self._fit(known, prior, trust)) for trust in trusts]
         logs = np.array([h.weight + sum(f.process.settings.evidence for f in h.figures) for h in hypotheses])
         weights = np.exp(logs - logs.max())
-        weights /= weights.sum()
+        chances = np.exp([h.weight for h in hypotheses])
+        posterior = weights / weights.sum()
+        weights = (1 - _OPEN) * posterior + _OPEN * chances / chances.sum()
         self._hypotheses = tuple(
-            replace(h, weight=float(w)) for h, w in zip(hypotheses, weights, strict=True) if w >= _NEGLIGIBLE
+            replace(h, weight=float(w), posterior=float(p))
+            for h, w, p in zip(hypotheses, weights, posterior, strict=True)
+            if w >= _NEGLIGIBLE
         )
         self._crash = _crash_process(axes, told)
 
@@ -226,10 +233,10 @@ class Model:
     @property
     def weights(self) -> dict[int | None, float]:
         """Probability of each prior's hypothesis; None: of that none helps."""
-        total = sum(h.weight for h in self._hypotheses)
+        total = sum(h.posterior for h in self._hypotheses)
         found: dict[int | None, float] = {}
         for hypothesis in self._hypotheses:
-            found[hypothesis.prior] = found.get(hypothesis.prior, 0.0) + hypothesis.weight / total
+            found[hypothesis.prior] = found.get(hypothesis.prior, 0.0) + hypothesis.posterior / total
         return found
 
     @property
