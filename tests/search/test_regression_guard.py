@@ -20,7 +20,7 @@ BUDGET = 25
 @pytest.mark.parametrize(
     ("task", "most", "beaten"),
     [
-        pytest.param("llama31_70b_h100/vllm/4000-500", 22, True, id="predicted"),
+        pytest.param("llama31_70b_h100/vllm/4000-500", 22, True, id="predicted", marks=pytest.mark.slow),
         # 6 of 180 are near the best, and random search is lucky with these seeds (8, 8, 15, 2, 15).
         pytest.param("llamacpp/quickstart", 14, False, id="recorded"),
     ],
