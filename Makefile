@@ -99,10 +99,12 @@ required := AUTOTUNER_REQUIRE_POSTGRES=1 AUTOTUNER_REQUIRE_PAGES=1
 
 test: lint _openmp _postgresql _curl _chromium pages ## Lint, then run every test not marked slow
 	cd frontend && $(with_node) npm test --silent
+	cd frontend && $(with_node) npm run --silent e2e
 	$(required) $(with_node) $(DEV)/bin/pytest -m 'not slow' $(in_parallel)
 
 test-all: lint _openmp _postgresql _chromium _curl pages ## Lint, then run every test but those of test-vllm
 	cd frontend && $(with_node) npm test --silent
+	cd frontend && $(with_node) npm run --silent e2e
 	$(required) $(with_node) $(DEV)/bin/pytest -m 'not vllm' $(in_parallel)
 
 # CASES=N: changed inputs for each test.

@@ -69,7 +69,8 @@ def search_setup(plan: Plan, scorer: Scorer) -> SearchSetup:
             )
             for rule in scorer.slo.rules
         ),
-        priors=(*([knowledge] if knowledge is not None else []), *plan.priors),
+        priors=plan.priors,
+        knowledge=knowledge,
         regret_tolerance=plan.document.optimization.regret_tolerance,
     )
 

@@ -6,18 +6,18 @@ The pages' typed client is made of it (``make client``).
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from autotuner.server.app import create_app
-from autotuner.services.settings import Settings
+from autotuner.services.settings import load_settings
 
 
 def document() -> dict[str, Any]:
-    """The document that the service answers at ``/openapi.json``. Nothing is opened or written."""
-    folder = Path("data")
-    return create_app(Settings(data_dir=folder, database=str(folder / "autotuner.db"))).openapi()
+    """The document that the service answers at ``/openapi.json``. Nobody's settings are read, and nothing is opened."""
+    return create_app(load_settings({"HOME": os.devnull})).openapi()
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ class Axis:
     """None for a value that has no place on the axis, or of another type."""
     middle: float = 0.0
     """Between the ends of the searched values."""
+    size: int = 0
+    """Number of categories."""
 
     def distances(self, a: Matrix, b: Matrix) -> Matrix:
         """Between all pairs of places."""
@@ -78,7 +80,7 @@ def _axis(dimension: Dimension) -> Axis:
         return Axis(dimension.name, False, *_numeric(_number(low), _number(high)))
     values = [dimension.value(i) for i in range(dimension.size or 0)]
     if dimension.kind == "categorical":
-        return Axis(dimension.name, True, _ranked(dimension, 1.0))
+        return Axis(dimension.name, True, _ranked(dimension, 1.0), size=len(values))
     numbers = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) < len(values):
         return Axis(dimension.name, False, _ranked(dimension, len(values) - 1.0), 0.5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 _DEAREST = 3.0
 """Logarithm of the largest factor by which a penalty is taken to worsen a score: beyond, nothing can win."""
-_NEGLIGIBLE = 1e-3
-"""A gain of this share is no reason to take what may not start or keep its limits rather than what will."""
+_HEDGE = 0.05
+"""Weight of the gain under doubt."""
+_DOUBT = 0.15
+"""By how much a model may be wrong beyond what it knows: standard deviation of a figure's logarithm."""
 _HOPE = 2.0
 """Deviations above its mean at which a candidate may turn out to be."""
 _BOX = 9
@@ -56,17 +58,22 @@ class Gain:
     def expected(self, beliefs: Sequence[Belief]) -> Matrix:
         """Of candidates, as a share of the best (of several objectives: of the volume): improvement × keeping limits.
 
-        What is negligible still tells apart what is likely to keep its limits.
+        A small part is what is gained if the model is wrong by more than it knows, so that a search which sees nothing
+        to be gained goes on near the best.
         """
         total = np.zeros(beliefs[0].means.shape[1])
         for belief, seen in zip(beliefs, self._seen.beliefs, strict=True):
             mean, variance = penalised(belief, self._limits, self._objectives)
             worth = self._worth(seen)[:, self._seen.kept]
             if self._objectives > 1 and worth.shape[1]:
-                gain = hypervolume_improvement(mean, variance, worth)
-            else:
-                gain = improvement(mean[0], variance[0], float(worth[0].max()) if worth.shape[1] else None)
-            total += belief.weight * (gain + _NEGLIGIBLE) * self.kept(belief)
+                total += belief.weight * hypervolume_improvement(mean, variance, worth) * self.kept(belief)
+                continue
+            best = float(worth[0].max()) if worth.shape[1] else None
+            total += belief.weight * improvement(mean[0], variance[0], best) * self.kept(belief)
+            if best is not None:
+                doubted = replace(belief, variances=belief.variances + _DOUBT**2)
+                gain = improvement(mean[0], variance[0] + _DOUBT**2, best)
+                total += _HEDGE * belief.weight * gain * self.kept(doubted)
         return total
 
     def best(self, count: int) -> list[int]:

@@ -16,16 +16,33 @@ from autotuner.search.bayesian.encoding import Axis
 from autotuner.search.bayesian.kernel import Kernel, matern
 from autotuner.search.bayesian.process import Beliefs, Data, Process, Settings, condition, fit
 from autotuner.search.bayesian.told import Told
-from autotuner.search.bayesian.trends import design
+from autotuner.search.bayesian.trends import Spreads, design
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Matrix = NDArray[np.float64]
 
-BELIEFS = Beliefs(length=(0.0, 1.0), own=(-1.6, 0.7), joint=(-2.0, 0.7), noise=(-4.0, 0.5), offset=1.0)
-"""Logarithms of figures: effects of single parameters beyond the trends of 20 %, of several together of 14 %, and noise
-of 2 %, each by a factor of about 2; effects reach over four doublings, by a factor of about 3."""
+
+@dataclass(frozen=True)
+class Trust:
+    """How much is left to be learned beside trends and predictions."""
+
+    beliefs: Beliefs
+    spreads: Spreads
+
+
+LOOSE = Trust(
+    Beliefs(length=(0.0, 1.0), own=(-1.6, 0.7), joint=(-2.0, 0.7), noise=(-4.0, 0.5), offset=1.0),
+    Spreads(line=0.6, bend=0.35, factor=0.3),
+)
+"""Effects of single parameters beyond the trends of 20 %, of several together of 14 %, and noise of 2 %, each by a
+factor of about 2; effects reach over four doublings, by a factor of about 3."""
+CLOSE = Trust(
+    Beliefs(length=(0.0, 1.0), own=(-2.5, 0.5), joint=(-2.5, 0.5), noise=(-4.0, 0.5), offset=0.7),
+    Spreads(line=0.2, bend=0.1, factor=0.2),
+)
+"""Predictions are right but for some 8 %."""
 
 _NEGLIGIBLE = 0.01
 """Hypotheses that are less likely are left out."""
@@ -74,7 +91,8 @@ class _Fitted:
     figure: int
     prior: int | None
     centre: float = 0.0
-    trending: bool = True
+    spreads: Spreads | None = None
+    """None: there are no trends."""
 
     def predict(self, own: Candidates, known: Known, axes: Sequence[Axis]) -> tuple[Matrix, Matrix]:
         """Mean and variance at the candidates."""
@@ -110,10 +128,10 @@ class _Fitted:
 
     def columns(self, known: Known, axes: Sequence[Axis]) -> Matrix:
         """The trends at some configurations."""
-        if not self.trending:
+        if self.spreads is None:
             return np.zeros((len(known.places), 0))
         predicted = None if self.prior is None else known.predicted[self.prior][:, self.figure] - self.centre
-        return design(axes, known.places, predicted).columns
+        return design(axes, known.places, predicted, self.spreads).columns
 
     def expecting(self, known: Known, axes: Sequence[Axis], own: Candidates) -> _Fitted:
         """The same having seen what it expects of these."""
@@ -138,13 +156,13 @@ class _Hypothesis:
 
 
 class Model:
-    """Fitted to what was told. ``known``: of the rows of ``told``.
+    """Fitted to what was told. ``known``: of the rows of ``told``. The first ``rough`` priors are never close.
 
     Which prior is believed, if any, is a hypothesis of its own, and weighs what it explains: a wrong one loses its
     weight with the first measurements that contradict it.
     """
 
-    def __init__(self, axes: Sequence[Axis], told: Told, known: Known) -> None:
+    def __init__(self, axes: Sequence[Axis], told: Told, known: Known, rough: int = 0) -> None:
         self._axes = tuple(axes)
         if (told.loads != 0).any():
             self._axes += (Axis("load", False, lambda value: None),)
@@ -152,10 +170,12 @@ class Model:
         self._figures = np.hstack([told.gains, told.misses])
         self._noises = np.hstack([told.gain_variances, told.miss_variances])
         self._objectives = told.gains.shape[1]
-        priors = range(len(known.predicted))
-        chance = {None: math.log(_UNTRUSTING if priors else 1.0)}
-        hypotheses = [_Hypothesis(None, chance[None], self._fit(known, None))]
-        hypotheses += [_Hypothesis(p, math.log((1 - _UNTRUSTING) / len(priors)), self._fit(known, p)) for p in priors]
+        priors = len(known.predicted)
+        hypotheses = [_Hypothesis(None, math.log(_UNTRUSTING if priors else 1.0), self._fit(known, None, LOOSE))]
+        for prior in range(priors):
+            trusts = (LOOSE,) if prior < rough else (LOOSE, CLOSE)
+            chance = math.log((1 - _UNTRUSTING) / priors / len(trusts))
+            hypotheses += [_Hypothesis(prior, chance, self._fit(known, prior, trust)) for trust in trusts]
         logs = np.array([h.weight + sum(f.process.settings.evidence for f in h.figures) for h in hypotheses])
         weights = np.exp(logs - logs.max())
         weights /= weights.sum()
@@ -178,7 +198,7 @@ class Model:
         missing = len(self._axes) - known.places.shape[1]
         return replace(known, places=np.pad(known.places, ((0, 0), (0, missing))))
 
-    def _fit(self, known: Known, prior: int | None) -> tuple[_Fitted, ...]:
+    def _fit(self, known: Known, prior: int | None, trust: Trust) -> tuple[_Fitted, ...]:
         fitted = []
         for figure in range(self._figures.shape[1]):
             y = self._figures[:, figure]
@@ -188,7 +208,7 @@ class Model:
             places = known.places[rows]
             predicted = None if prior is None else known.predicted[prior][rows, figure]
             centre = 0.0 if predicted is None or np.isnan(predicted).all() else float(np.nanmean(predicted))
-            columns = design(self._axes, places, None if predicted is None else predicted - centre)
+            columns = design(self._axes, places, None if predicted is None else predicted - centre, trust.spreads)
             data = Data(
                 axes=[axis.distances(places[:, n], places[:, n]) for n, axis in enumerate(self._axes)],
                 y=y[rows],
@@ -199,14 +219,18 @@ class Model:
             )
             typical = float(np.mean(data.y - data.trends @ data.factors))
             guess = typical if figure < self._objectives else 0.5 * typical
-            fitted.append(_Fitted(condition(fit(data, BELIEFS, guess), data), places, figure, prior, centre))
+            process = condition(fit(data, trust.beliefs, guess), data)
+            fitted.append(_Fitted(process, places, figure, prior, centre, trust.spreads))
         return tuple(fitted)
 
     @property
     def weights(self) -> dict[int | None, float]:
         """Probability of each prior's hypothesis; None: of that none helps."""
         total = sum(h.weight for h in self._hypotheses)
-        return {h.prior: h.weight / total for h in self._hypotheses}
+        found: dict[int | None, float] = {}
+        for hypothesis in self._hypotheses:
+            found[hypothesis.prior] = found.get(hypothesis.prior, 0.0) + hypothesis.weight / total
+        return found
 
     @property
     def noise(self) -> float:
@@ -255,7 +279,7 @@ def _crash_process(axes: Sequence[Axis], told: Told) -> _Fitted | None:
     distances = [axis.distances(places[:, n], places[:, n]) for n, axis in enumerate(axes)]
     settings = replace(_CRASH, kernel=replace(_CRASH.kernel, lengths=np.full(len(axes), 0.7)))
     data = Data(distances, y, np.zeros(len(y)), none, np.zeros(0), np.zeros(0))
-    return _Fitted(condition(settings, data), places, 0, None, trending=False)
+    return _Fitted(condition(settings, data), places, 0, None)
 
 
 def _far(misses: Matrix) -> bool:

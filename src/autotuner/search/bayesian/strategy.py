@@ -48,6 +48,8 @@ class BayesianSearch:
 
     def __init__(self, setup: SearchSetup) -> None:
         self._setup = setup
+        self._rough = () if setup.knowledge is None else (setup.knowledge,)
+        self._priors = (*self._rough, *setup.priors)
         self._history = History(setup)
         self._encoding = Encoding(setup.space.dimensions)
         self._pool = Pool(setup, self._encoding)
@@ -88,9 +90,7 @@ class BayesianSearch:
         learned = self._learn()
         if learned.model is None or learned.gain is None:
             return SearchReport()
-        weights = {
-            prior.name: learned.model.weights.get(number, 0.0) for number, prior in enumerate(self._setup.priors)
-        }
+        weights = {prior.name: learned.model.weights.get(number, 0.0) for number, prior in enumerate(self._priors)}
         best = learned.gain.best(1)[0]
         if len(self._setup.directions) > 1 or not learned.told.kept[best]:
             return SearchReport(priors=weights)
@@ -183,10 +183,10 @@ class BayesianSearch:
         trials, setup = self._history.trials, self._setup
         limits = limits_of(setup.limits, trials)
         told = numbers(trials, self._encoding, setup.directions, limits)
-        if len(told.scored) == 0 or len(trials) < (1 if setup.priors else FIRST):
+        if len(told.scored) == 0 or len(trials) < (1 if self._priors else FIRST):
             return _Learned(told, None, None)
         known = self._known(places_only(told.places, [trials[t].configuration for t in told.trial]))
-        model = Model(self._encoding.axes, told, known)
+        model = Model(self._encoding.axes, told, known, rough=len(self._rough))
         measured = known.part(told.scored)
         seen = Seen(model.beliefs(places_only(measured.places), measured), told.kept[told.scored], told.scored)
         return _Learned(told, model, Gain(seen, limits, len(setup.directions)))
@@ -194,7 +194,7 @@ class BayesianSearch:
     def _known(self, own: Candidates) -> Known:
         setup = self._setup
         limits = limits_of(setup.limits, self._history.trials)
-        said = (predictions(prior, own.configurations, setup.directions, limits) for prior in setup.priors)
+        said = (predictions(prior, own.configurations, setup.directions, limits) for prior in self._priors)
         return Known(own.rows, tuple(said))
 
 

@@ -19,14 +19,25 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-LINE = 0.6
-"""Standard deviation of the slope along an axis, natural logarithm per axis unit (four doublings)."""
-BEND = 0.35
-"""Of the curvature."""
-FACTOR = 0.3
-"""Of the factor of a prediction, around 1."""
 UNSAID = 0.5
-"""Of how far configurations of which nothing is predicted differ from what is predicted of the others on average."""
+"""Standard deviation of how far configurations of which nothing is predicted differ from the others on average."""
+
+
+CATEGORY = 0.25
+"""Of what a category does, such as a kernel of another format: predictions carry over to it least of all."""
+
+
+@dataclass(frozen=True)
+class Spreads:
+    """Standard deviations of what trends do.
+
+    ``line``: slope along an axis, natural logarithm per axis unit (four doublings); ``bend``: curvature; ``factor``: of
+    a prediction, around 1.
+    """
+
+    line: float
+    bend: float
+    factor: float
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class Design:
     spreads: Matrix
 
 
-def design(axes: Sequence[Axis], places: Matrix, predicted: Matrix | None) -> Design:
+def design(axes: Sequence[Axis], places: Matrix, predicted: Matrix | None, given: Spreads) -> Design:
     """The trends of one figure. ``predicted``: its logarithms, NaN where nothing is said; None: no prediction."""
     columns: list[Matrix] = []
     spreads: list[float] = []
@@ -48,13 +59,17 @@ def design(axes: Sequence[Axis], places: Matrix, predicted: Matrix | None) -> De
         if not axis.categories:
             off = places[:, number] - axis.middle
             columns += [off, off * off]
-            spreads += [LINE, BEND]
+            spreads += [given.line, given.bend]
+        else:
+            named = [places[:, number] == value for value in range(axis.size)]
+            columns += [one.astype(float) for one in named]
+            spreads += [CATEGORY] * len(named)
     factors = [0.0] * len(columns)
     if predicted is not None:
         missing = np.isnan(predicted)
         columns += [np.where(missing, 0.0, predicted), missing.astype(float)]
         factors += [1.0, 0.0]
-        spreads += [FACTOR, UNSAID]
+        spreads += [given.factor, UNSAID]
     stacked = np.array(columns).reshape(len(columns), len(places)).T
     return Design(stacked, np.array(factors), np.array(spreads))
 
