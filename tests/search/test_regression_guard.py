@@ -20,7 +20,7 @@ BUDGET = 25
 @pytest.mark.parametrize(
     ("task", "most"),
     [
-        pytest.param("llama31_70b_h100/vllm/4000-500", 12, id="predicted"),
+        pytest.param("llama31_70b_h100/vllm/4000-500", 18, id="predicted"),
         pytest.param("llamacpp/quickstart", 12, id="recorded"),
     ],
 )

@@ -28,7 +28,7 @@ export interface TradeOffPoint {
   joined: boolean;
   role: "baseline" | "best" | null;
   /** What else is shown beside it. */
-  lines: readonly string[];
+  lines: () => readonly string[];
 }
 
 export interface TradeOff {
@@ -105,11 +105,11 @@ function option(data: TradeOff, theme: PlotTheme) {
     points.map((point) => ({
       value: at(point),
       number: point.number,
-      lines: [
+      lines: () => [
         point.title,
         `${data.x.label}: ${withUnit(point.x, data.x.unit)}`,
         `${data.y.label}: ${withUnit(point.y, data.y.unit)}`,
-        ...point.lines,
+        ...point.lines(),
       ],
     }));
   const of = (place: Place) => data.points.filter((point) => point.place === place);

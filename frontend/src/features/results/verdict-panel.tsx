@@ -21,7 +21,8 @@ const WORDS: Record<Verdict, [string, Tone]> = {
 /** The verdict: the sentence, the interval on which it rests, and the evidence in figures. */
 export function VerdictPanel({ result }: { result: TaskResult }) {
   const [word, tone] = wordOf(result);
-  const intervals = intervalsOf(result);
+  // Where nothing can win, gains are only in the table of the finalists.
+  const intervals = result.verdict === "infeasible" ? [] : intervalsOf(result);
   return (
     <section aria-label="Verdict" className="rounded-lg border border-line bg-surface px-5 py-5 md:px-7 md:py-6">
       <div className="flex flex-wrap gap-2">
