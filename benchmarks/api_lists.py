@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import itertools
 import os
 import random
+import re
 import signal
 import statistics
 import subprocess
@@ -30,8 +32,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
-import httpx
+import uvloop
 from quiet import add_arguments, quiet_machine
 from sqlalchemy import Connection, insert, select, text
 
@@ -182,50 +185,126 @@ def questions(filled: Filled, rng: random.Random) -> Iterator[tuple[str, str]]:
             yield kind, rng.choice(makers)()
 
 
+class Line(asyncio.Protocol):
+    """A connection that asks one thing after the other. It keeps the bytes of an answer and looks at their first line
+    and length only: what a client does with them is not the service's time.
+    """
+
+    def __init__(self) -> None:
+        self.is_lost = False
+        self._answer: asyncio.Future[float] | None = None
+        self._head = b""
+        self._left = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    async def ask(self, path: str) -> float:
+        """When the last byte of the answer came. RuntimeError for an answer other than 200."""
+        self._answer = asyncio.get_running_loop().create_future()
+        words = f"GET {path} HTTP/1.1\r\nHost: {self._address()}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        self._transport.write(words.encode())
+        return await self._answer
+
+    def data_received(self, data: bytes) -> None:
+        at = time.perf_counter()
+        if self._left:
+            self._left -= len(data)
+        else:
+            self._head += data
+            head, separator, rest = self._head.partition(b"\r\n\r\n")
+            if not separator:
+                return
+            length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+            if not head.startswith(b"HTTP/1.1 200 ") or length is None:
+                self._end(RuntimeError(f"answered {self._head[:1000]!r}"))
+                return
+            self._head, self._left = b"", int(length[1]) - len(rest)
+        if self._left == 0:
+            self._end(at)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+        self._end(RuntimeError("the service closed a connection"))
+
+    def close(self) -> None:
+        self._answer = None
+        self._transport.close()
+
+    def _end(self, outcome: float | RuntimeError) -> None:
+        if self._answer is None or self._answer.done():
+            return
+        if isinstance(outcome, float):
+            self._answer.set_result(outcome)
+        else:
+            self._answer.set_exception(outcome)
+
+    def _address(self) -> str:
+        host, port = self._transport.get_extra_info("peername")[:2]
+        return f"{host}:{port}"
+
+
+class Lines:
+    """As many connections as are needed at once, all kept open."""
+
+    def __init__(self, address: str) -> None:
+        self._host, self._port = address.removeprefix("http://").split(":")
+        self._idle: list[Line] = []
+
+    async def ask(self, path: str) -> float:
+        """When the answer was there."""
+        while self._idle and self._idle[-1].is_lost:  # the service closes what was not used for a while
+            self._idle.pop()
+        line = self._idle.pop() if self._idle else await self._opened()
+        at = await line.ask(path)
+        self._idle.append(line)
+        return at
+
+    def close(self) -> None:
+        for line in self._idle:
+            line.close()
+
+    async def _opened(self) -> Line:
+        _, line = await asyncio.get_running_loop().create_connection(Line, self._host, int(self._port))
+        return line
+
+
 async def offer(address: str, filled: Filled, *, rate: float, seconds: float) -> dict[str, list[float]]:
     """Latencies by kind, seconds, at a constant rate."""
     took: dict[str, list[float]] = {"list": [], "filter": [], "detail": []}
     asked = questions(filled, random.Random(1))
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60, limits=limits) as http:
-        for _ in range(30):  # connections and caches, as a service that has run for a while has them
-            await _ask(http, next(asked)[1])
-        begin = time.perf_counter() + 0.1
+    lines = Lines(address)
+    for _ in range(30):  # connections and caches, as a service that has run for a while has them
+        await lines.ask(next(asked)[1])
+    begin = time.perf_counter() + 0.1
 
-        async def one(number: int, kind: str, path: str) -> None:
-            due = begin + number / rate
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            await _ask(http, path)
-            took[kind].append(time.perf_counter() - due)
+    async def one(number: int, kind: str, path: str) -> None:
+        due = begin + number / rate
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        took[kind].append(await lines.ask(path) - due)
 
-        await asyncio.gather(*(one(number, *next(asked)) for number in range(round(rate * seconds))))
+    await asyncio.gather(*(one(number, *next(asked)) for number in range(round(rate * seconds))))
+    lines.close()
     return took
-
-
-async def _ask(http: httpx.AsyncClient, path: str) -> None:
-    answer = await http.get(path)
-    if answer.status_code != 200:
-        raise SystemExit(f"GET {path} answered {answer.status_code}: {answer.text[:500]}")
 
 
 async def flood(address: str, filled: Filled, pid: int, *, requests: int) -> list[tuple[int, float]]:
     """The server's memory in MiB after so many requests, at full rate."""
     asked = questions(filled, random.Random(2))
-    headers = {"Authorization": f"Bearer {TOKEN}"}
+    lines = Lines(address)
     seen = [(0, resident(pid))]
-    async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60) as http:
-        step = max(1, requests // 10)
-        for done in range(0, requests, step):
-            paths = iter([next(asked)[1] for _ in range(step)])
+    step = max(1, requests // 10)
+    for done in range(0, requests, step):
+        paths = iter([next(asked)[1] for _ in range(step)])
 
-            async def some(paths: Iterator[str]) -> None:
-                for path in paths:
-                    await _ask(http, path)
+        async def some(paths: Iterator[str]) -> None:
+            for path in paths:
+                await lines.ask(path)
 
-            await asyncio.gather(*(some(paths) for _ in range(CONNECTIONS)))
-            seen.append((done + step, resident(pid)))
-            print(f"  after {seen[-1][0]:>7,} requests: {seen[-1][1]:7.1f} MiB", flush=True)
+        await asyncio.gather(*(some(paths) for _ in range(CONNECTIONS)))
+        seen.append((done + step, resident(pid)))
+        print(f"  after {seen[-1][0]:>7,} requests: {seen[-1][1]:7.1f} MiB", flush=True)
+    lines.close()
     return seen
 
 
@@ -251,9 +330,9 @@ def measure(kind: str, folder: Path, server: PostgresServer | None, arguments: a
         with served(part, filled.database) as (address, pid):
             if arguments.memory:
                 if tasks == arguments.tasks:
-                    asyncio.run(flood(address, filled, pid, requests=arguments.requests))
+                    uvloop.run(flood(address, filled, pid, requests=arguments.requests))
                 continue
-            took = asyncio.run(offer(address, filled, rate=arguments.rate, seconds=arguments.seconds))
+            took = uvloop.run(offer(address, filled, rate=arguments.rate, seconds=arguments.seconds))
         p95[tasks] = {name: percentile(values, 0.95) for name, values in took.items()}
         for name, values in took.items():
             print(f"  {name:6} p50 {percentile(values, 0.5):6.1f} ms, p95 {p95[tasks][name]:6.1f} ms ({len(values)})")
@@ -274,6 +353,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.small:
         arguments.tasks, arguments.seconds, arguments.requests = 30, 10.0, 1_000
+    gc.freeze()  # a round through this program would count as an answer's time
     with quiet_machine(anyway=arguments.anyway, wait=arguments.wait), ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="api-lists-")))
         for kind in arguments.database:

@@ -29,12 +29,16 @@ from searching.plot import svg
 from searching.records import Records, dump, fingerprint, key_of
 from searching.running import TOLERANCES, Run, search
 from searching.tables import Row, cells, header, markdown, rows, text
+from searching.targets import OURS, targets
+from searching.targets import text as targets_text
 from searching.tasks import load_task, task_names
 
 ROOT = Path(__file__).resolve().parents[1]
 SURFACES = ROOT.parent / "shared" / "surfaces"
 OUT = Path("out/search.jsonl")
 STRATEGIES = ("random", "tpe", "bayesian")
+TAKE_PRIORS = ("bayesian",)
+"""Others search as without, whatever is known from before."""
 SEEDS = 20
 """Seeds are 1 to this number."""
 
@@ -45,7 +49,8 @@ def run_job(folder: Path, job: Job) -> Run:
     """One run, in whichever process."""
     strategy, task_name, condition_name, seed = job
     task, condition = load_task(folder, task_name), CONDITIONS[condition_name]
-    steps, ask_s = search(strategy, task, condition, seed)
+    neighbour = load_task(folder, task.neighbour) if condition.transfer and task.neighbour is not None else None
+    searched = search(strategy, task, condition, seed, neighbour=neighbour)
     return Run(
         strategy=strategy,
         task=task.name,
@@ -55,8 +60,8 @@ def run_job(folder: Path, job: Job) -> Run:
         tuning=task.tuning,
         size=len(task.space),
         fingerprint=fingerprint(strategy, task, condition),
-        steps=steps,
-        ask_s=ask_s,
+        steps=searched.steps,
+        ask_s=searched.ask_s,
     )
 
 
@@ -67,6 +72,8 @@ def planned(given: argparse.Namespace, tasks: Sequence[Task]) -> Iterator[tuple[
             for task in tasks:
                 if condition.fits(task):
                     for strategy in given.strategies:
+                        if condition.informs and strategy not in TAKE_PRIORS:
+                            continue
                         yield (strategy, task.name, condition.name, seed), fingerprint(strategy, task, condition)
 
 
@@ -117,6 +124,9 @@ def show(given: argparse.Namespace, runs: Sequence[Run]) -> None:
         for run in plain:
             panels.setdefault(kind_of(run), {}).setdefault(run.strategy, []).append(run)
         _write(given.plot, svg(panels, TOLERANCES[0]))
+    lines = targets(runs)
+    if lines:
+        print(f"\nTargets of {OURS}\n{targets_text(lines)}")
     slowest = max((max(run.ask_s, default=0.0) for run in runs), default=0.0)
     print(f"\nLongest ask on this machine: {slowest:.2f} s.")
 

@@ -5,12 +5,19 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 import { apiProxy } from "./vite/api-proxy.ts";
 import { compressed } from "./vite/compressed.ts";
+import { unstyledSonner } from "./vite/unstyled-sonner.ts";
 
 /** Where `npm run dev` finds the service; `make dev` starts it there. */
 const SERVICE = process.env.AUTOTUNER_API ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
-  plugins: [tanstackRouter({ target: "react", autoCodeSplitting: true }), react(), tailwindcss(), compressed()],
+  plugins: [
+    tanstackRouter({ target: "react", autoCodeSplitting: true }),
+    react(),
+    tailwindcss(),
+    unstyledSonner(),
+    compressed(),
+  ],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   // The server puts a new nonce in its place into every page it hands out.
   html: { cspNonce: "CSP_NONCE" },

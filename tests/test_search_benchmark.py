@@ -102,12 +102,14 @@ def test_no_experiment_is_made_twice_and_the_default_is_first(
 
     with monkeypatch.context() as patched:
         patched.setattr(running.World, "experiment", watched)
-        steps, asks = running.search("random", task, searching.conditions.CONDITIONS[condition], 3)
+        went = running.search("random", task, searching.conditions.CONDITIONS[condition], 3)
     assert seen[0] == task.space.identity(task.default)
-    assert len(steps) <= 40
-    assert len(asks) >= len(steps) - 1
-    assert all(seen.count(identity) == 2 for identity in seen[: 2 * len(steps)])  # started, and ended
-    assert running.search("random", task, searching.conditions.CONDITIONS[condition], 3)[0] == steps
+    assert len(went.steps) == len(went.trials) <= 40
+    assert len(went.ask_s) >= len(went.steps) - 1
+    ended = [task.space.identity(trial.configuration) for trial in went.trials]
+    assert len(set(ended)) == len(ended)
+    assert all(seen.count(identity) == 2 for identity in ended)  # when it started, and when it ended
+    assert running.search("random", task, searching.conditions.CONDITIONS[condition], 3).steps == went.steps
 
 
 def run_of(searching: Any, shares: list[float], **changed: Any) -> Any:
@@ -131,6 +133,49 @@ def test_experiments_and_gpu_seconds_are_counted_until_one_is_near(searching: An
     assert row.half_a_grid == pytest.approx(2 / 3)
     assert "> 40" in tables.text(tables.header(["strategy"]), [row])
     assert tables.markdown(tables.header(["strategy"]), [row]).count("\n") == 2
+
+
+def test_a_baseline_that_never_gets_there_counts_with_what_it_spent(searching: Any) -> None:
+    ours = [run_of(searching, [0.5, 0.97, 0.99], strategy="bayesian", seed=seed) for seed in (1, 2)]
+    slow = run_of(searching, [0.5] * 40, strategy="tpe")
+    by_sentence = {line.sentence: line for line in searching.targets.targets([*ours, slow])}
+    assert by_sentence["experiments to within 5 %, median"].found == 2
+    assert by_sentence["experiments to within 5 %, median"].met
+    gpu_hours = by_sentence["GPU-hours, starts of 60 s"]
+    assert (gpu_hours.asked, gpu_hours.found) == (pytest.approx(40 * 2 * 120 / 3 / 3600), 2 * 2 * 120 / 3600)
+    assert searching.targets.targets([run_of(searching, [1.0], strategy="bayesian", tuning=True)]) == []
+
+
+def test_other_loads_are_told_and_paid_for(searching: Any) -> None:
+    running, task = searching.running, searching.tasks.load_task(NOWHERE, DENSE)
+    world = running.make_world(task, searching.conditions.CONDITIONS["loads"], 1)
+    done = world.experiment(task.default)
+    assert [o.load for o in done.outcome.observations] == [1.0, 0.5, 0.25]
+    full, half, _ = done.outcome.observations
+    assert half.ratios["ttft"] < full.ratios["ttft"]
+    assert (done.step.loads, done.spent.measure_s) == (3, 180)
+
+
+def test_rules_of_engines_know_the_parameters_of_a_task(searching: Any) -> None:
+    task, conditions = searching.tasks.load_task(NOWHERE, DENSE), searching.conditions
+    rules = conditions.prior_of(task, conditions.CONDITIONS["knowledge"])
+    few, many = (rules.predict({**task.default, "max_num_seqs": seqs}) for seqs in (8, 64))
+    assert few.log_objectives[0] < many.log_objectives[0]
+    assert set(few.log_ratios) == {"ttft", "tpot"}
+
+
+def test_an_earlier_task_expects_what_it_measured(searching: Any) -> None:
+    running, earlier = searching.running, searching.earlier
+    task, before = (searching.tasks.load_task(NOWHERE, name) for name in (MOE, MOE.replace("1024-1024", "4000-500")))
+    assert task.neighbour == before.name
+    went = running.search("random", before, searching.conditions.CONDITIONS["plain"], 1, budget=15)
+    prior = earlier.earlier(task, before, went.trials)
+    trial = next(t for t in went.trials if t.outcome.objectives)
+    said = prior.predict(trial.configuration)
+    assert said.log_objectives[0] == pytest.approx(math.log(trial.outcome.objectives[0]), abs=0.05)
+    figure = before.at(trial.configuration).figures["tpot"]
+    # Far from the limit logarithms are flattened.
+    assert said.log_ratios["tpot"] == pytest.approx(math.log(figure / task.limits["tpot"]), abs=0.15)
 
 
 def test_runs_are_kept_and_a_line_that_was_cut_off_is_not_missed(searching: Any, tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from autotuner.contracts.search import (
@@ -21,7 +22,8 @@ from autotuner.contracts.search import (
 )
 from autotuner.contracts.values import Configuration, Frozen
 from autotuner.search.registry import make_strategy
-from searching.conditions import Condition, crashed, noisy, prior_of
+from searching.conditions import CONDITIONS, Condition, crashed, noisy, prior_of
+from searching.earlier import LENGTH, earlier
 from searching.landscape import Task
 
 BUDGET = 40
@@ -39,6 +41,8 @@ class Step(Frozen):
     """Its true objective / the best feasible one; 0 when it breaks a limit or does not start."""
     gpus: int
     started: bool
+    loads: int = 1
+    """Load points that were measured."""
     told: float | None
     """The share that its measured figures pretend; None when they break a limit, or there are none."""
 
@@ -68,9 +72,17 @@ class Run(Frozen):
     def gpu_seconds(self, tolerance: float, start_s: float) -> float | None:
         """GPU-seconds until then; a start that fails takes ``start_s`` and no measuring. None: never."""
         needed = self.needed(tolerance)
-        if needed is None:
-            return None
-        return sum(step.gpus * (start_s + (MEASURE_S if step.started else 0.0)) for step in self.steps[:needed])
+        return None if needed is None else self._spent(needed, start_s)
+
+    def gpu_seconds_at_least(self, tolerance: float, start_s: float) -> float:
+        """The same; of a search that never came within it what it had spent until it ended."""
+        return self._spent(self.needed(tolerance) or len(self.steps), start_s)
+
+    def _spent(self, experiments: int, start_s: float) -> float:
+        return sum(
+            step.gpus * (start_s + (MEASURE_S * step.loads if step.started else 0.0))
+            for step in self.steps[:experiments]
+        )
 
 
 @dataclass(frozen=True)
@@ -101,41 +113,62 @@ class World:
             return Experiment(outcome, Step(share=0.0, gpus=point.gpus, started=False, told=None), spent)
         seen = noisy(point, self.condition.noise, self.seed, task)
         told, ratios = seen.objective or 0.0, task.ratios(seen)
-        spent = Spent(START_S, MEASURE_S, point.gpus)
+        spent = Spent(START_S, MEASURE_S * (1 + len(self.condition.loads)), point.gpus)
         outcome = Outcome(
             OutcomeKind.MEASURED,
             (told,),
             {name: ratio - 1 for name, ratio in ratios.items()},
-            observations=(Observation((told,), ratios),),
+            observations=(Observation((told,), ratios), *self._other_loads(configuration)),
             spent=spent,
         )
         step = Step(
             share=point.objective / self.best if task.feasible(point) else 0.0,
             gpus=point.gpus,
             started=True,
+            loads=1 + len(self.condition.loads),
             told=told / self.best if task.feasible(seen) else None,
         )
         return Experiment(outcome, step, spent)
+
+    def _other_loads(self, configuration: Configuration) -> Iterator[Observation]:
+        for number, share in enumerate(self.condition.loads, 1):
+            if self.task.at_share is not None:
+                point = self.task.at_share(configuration, share)
+                seen = noisy(point, self.condition.noise, self.seed + 1000 * number, self.task)
+                yield Observation((seen.objective or 0.0,), self.task.ratios(seen), load=share)
 
 
 def make_world(task: Task, condition: Condition, seed: int) -> World:
     """ValueError where everything feasible crashes."""
     down = crashed(task, condition.crashes, seed)
     best = task.best(down)
-    if best != best:
+    if math.isnan(best):
         raise ValueError(f"{task.name}: with seed {seed} everything feasible crashes")
     return World(task, condition, seed, down, best)
 
 
+@dataclass(frozen=True)
+class Searched:
+    """How a search went: experiments in the order in which they ended, what was told, seconds of each ask."""
+
+    steps: tuple[Step, ...]
+    trials: tuple[Trial, ...]
+    ask_s: tuple[float, ...]
+
+
 def search(
-    name: str, task: Task, condition: Condition, seed: int, *, budget: int = BUDGET
-) -> tuple[tuple[Step, ...], tuple[float, ...]]:
-    """The experiments of one search, and the seconds of each ask."""
+    name: str, task: Task, condition: Condition, seed: int, *, neighbour: Task | None = None, budget: int = BUDGET
+) -> Searched:
+    """One search. ``neighbour``: the task that ``condition.transfer`` needs."""
     world = make_world(task, condition, seed)
     priors: list[Prior] = []
     prior = prior_of(task, condition)
     if prior is not None:
         priors.append(prior)
+    if condition.transfer and neighbour is not None:
+        before = make_strategy(name, setup_of(neighbour, CONDITIONS["plain"], seed, (), LENGTH))
+        went = _experiments(before, make_world(neighbour, CONDITIONS["plain"], seed), LENGTH, near=math.inf)
+        priors.append(earlier(task, neighbour, went.trials))
     strategy = make_strategy(name, setup_of(task, condition, seed, priors, budget))
     return _experiments(strategy, world, budget)
 
@@ -151,13 +184,19 @@ def setup_of(task: Task, condition: Condition, seed: int, priors: Sequence[Prior
         limits=tuple(Limit(limit) for limit in task.limits),
         priors=tuple(priors),
         parallel=condition.parallel,
-        cost=CostModel(START_S, MEASURE_S, gpus=lambda configuration: task.at(configuration).gpus),
+        cost=CostModel(
+            START_S, MEASURE_S * (1 + len(condition.loads)), gpus=lambda configuration: task.at(configuration).gpus
+        ),
     )
 
 
-def _experiments(strategy: SearchStrategy, world: World, budget: int) -> tuple[tuple[Step, ...], tuple[float, ...]]:
-    """The default alone, then as many at once as the condition says. What takes less time ends sooner."""
+def _experiments(strategy: SearchStrategy, world: World, budget: int, near: float = 1 - TOLERANCES[-1]) -> Searched:
+    """The default alone, then as many at once as the condition says, until one has the share ``near`` of the best.
+
+    What takes less time ends sooner. What is still in flight when the search ends is not counted.
+    """
     steps: list[Step] = []
+    trials: list[Trial] = []
     asks: list[float] = []
     flight: list[tuple[float, int, Configuration]] = []
     clock, started = 0.0, 0
@@ -172,9 +211,10 @@ def _experiments(strategy: SearchStrategy, world: World, budget: int) -> tuple[t
     while flight:
         clock, _, configuration = heapq.heappop(flight)
         done = world.experiment(configuration)
-        strategy.tell(Trial(configuration, done.outcome))
+        trials.append(Trial(configuration, done.outcome))
+        strategy.tell(trials[-1])
         steps.append(done.step)
-        if done.step.share >= 1 - TOLERANCES[-1]:
+        if done.step.share >= near:
             break
         while len(flight) < world.condition.parallel and started < budget:
             begun = time.perf_counter()
@@ -183,4 +223,4 @@ def _experiments(strategy: SearchStrategy, world: World, budget: int) -> tuple[t
             if proposed is None:
                 break
             start(proposed)
-    return tuple(steps), tuple(asks)
+    return Searched(tuple(steps), tuple(trials), tuple(asks))

@@ -31,6 +31,9 @@ _IN_USE = {"gemm_quant": "bfloat16", "kv_quant": "bfloat16", "max_num_batched_to
 """Defaults of vLLM's server, on the fewest GPUs of one worker on which that starts."""
 
 
+_SETTINGS = {"tensor_parallel": "tp", "seqs": "max_num_seqs", "weights": "gemm_quant", "cache": "kv_quant"}
+
+
 @dataclass(frozen=True)
 class Table:
     """A file of predictions and the tasks that are made of it."""
@@ -79,6 +82,7 @@ def surface_task(table: Table, path: Path, backend: str, workload: tuple[int, in
     other = table.backends[(table.backends.index(backend) + 1) % len(table.backends)]
     at = table.workloads.index(workload)
     before = table.workloads[at - 1 if at else 1]
+    fixed = dict(read[0][1].configuration)
     return make_task(
         _name(table, backend, workload),
         table.kind,
@@ -89,6 +93,8 @@ def surface_task(table: Table, path: Path, backend: str, workload: tuple[int, in
         predicted_by=f"{table.name} {other}",
         neighbour=_name(table, backend, before),
         tuning=table.tuning,
+        settings=_SETTINGS,
+        at_share=lambda configuration, share: _at_share(path, backend, workload, fixed | dict(configuration), share),
     )
 
 
@@ -101,11 +107,22 @@ def _tables() -> Tables:
     return Tables()
 
 
+def _surface(path: Path, backend: str, isl: int, osl: int) -> Surface:
+    return _tables().surface(SimulationOptions(surface=str(path), backend=backend, isl=isl, osl=osl), 0)
+
+
+def _at_share(path: Path, backend: str, workload: tuple[int, int], configuration: Configuration, share: float) -> Point:
+    surface = _surface(path, backend, *workload)
+    row = surface.find(configuration)
+    if row is None:
+        raise ValueError(f"{path}: {configuration} is not in the table")
+    return _loaded(surface, row, share)
+
+
 @cache
 def _points(path: Path, backend: str, isl: int, osl: int) -> list[tuple[Row, Point]]:
     """Every row that its back end can run, with what it does at the load that fills it."""
-    options = SimulationOptions(surface=str(path), backend=backend, isl=isl, osl=osl)
-    surface = _tables().surface(options, 0)
+    surface = _surface(path, backend, isl, osl)
     return [
         (row, _point(surface, row)) for row in surface.rows if row.status not in {"invalid", "unsupported", "no_data"}
     ]
@@ -117,6 +134,11 @@ def _point(surface: Surface, row: Row) -> Point:
         return Point(row.values, None, gpus=gpus)
     if row.kv_capacity >= row.bs:  # all of its requests run at once: what the row says
         return Point(row.values, row.throughput, {"ttft": row.ttft_s, "tpot": row.tpot_s}, gpus)
+    return _loaded(surface, row, 1.0)
+
+
+def _loaded(surface: Surface, row: Row, share: float) -> Point:
+    """At a share of the load that fills it."""
     prediction = Prediction(
         surface=surface.name,
         backend=surface.workload.backend,
@@ -131,8 +153,13 @@ def _point(surface: Surface, row: Row) -> Point:
             for at in surface.curve(row)
         ),
     )
-    figures = prediction.at(prediction.saturating)
-    return Point(row.values, figures.throughput, {"ttft": figures.ttft_s, "tpot": figures.tpot_s}, gpus)
+    figures = prediction.at(prediction.saturating * share)
+    return Point(
+        row.values,
+        figures.throughput,
+        {"ttft": figures.ttft_s, "tpot": figures.tpot_s},
+        row.gpus // row.replicas,
+    )
 
 
 def _limits(workload: tuple[int, int], rows: Sequence[Row]) -> dict[str, float]:

@@ -27,6 +27,10 @@ class Row:
     """By tolerance: share of the runs that did not come within it."""
     gpu_seconds: dict[tuple[float, float], tuple[float, float]]
     """By tolerance and seconds of a start: median and 90th percentile."""
+    at_least: dict[float, float]
+    """By seconds of a start: median of the GPU-seconds to the first tolerance, where searches that never came within it
+    count with what they had spent.
+    """
     half_a_grid: float
     """Share of the runs that were within the last tolerance by half of all valid configurations."""
 
@@ -57,6 +61,9 @@ def _row(labels: tuple[str, ...], runs: Sequence[Run]) -> Row:
             for t in TOLERANCES
             for start in STARTS_S
             for spent in [[_or_never(run.gpu_seconds(t, start)) for run in runs]]
+        },
+        at_least={
+            start: quantile((run.gpu_seconds_at_least(TOLERANCES[0], start) for run in runs), 0.5) for start in STARTS_S
         },
         half_a_grid=sum(n <= run.size / 2 for n, run in zip(needed[TOLERANCES[-1]], runs, strict=True)) / len(runs),
     )

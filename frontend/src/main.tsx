@@ -6,6 +6,8 @@ import { queryClient } from "@/api/query-client";
 import { NotFound, RouteFailed } from "@/components/layout/route-states";
 import { LiveProvider } from "@/live/live";
 import { routeTree } from "@/routeTree.gen";
+import "@/nonce";
+import "sonner/dist/styles.css";
 import "@/styles.css";
 
 const router = createRouter({

@@ -82,6 +82,14 @@ class TestCreate:
         assert "engine_version" not in stored.identity
         assert stored.document == made["document"]
 
+    async def test_it_shows_where_its_values_come_from(self, service: Service) -> None:
+        made = await create(service, optimization={"max_iterations": 7})
+        shown = (await service.http.get(f"/api/tasks/{made['id']}/configuration")).json()
+        values = {value["place"]: value for section in shown["sections"] for value in section["values"]}
+        assert values["optimization.max_iterations"]["layer"] == "document"
+        assert values["optimization.seed"]["layer"] == "default"
+        problem(await service.http.get("/api/tasks/99/configuration"), 404, "not_found")
+
     async def test_one_without_a_name_is_named_after_its_model(self, service: Service) -> None:
         names = [(await service.http.post("/api/tasks", json=document(None))).json()["name"] for _ in range(2)]
         assert names[1] == f"{names[0]}-2"

@@ -97,6 +97,17 @@ async def test_a_connection_lost_before_the_commit_changed_nothing_for_certain(
     assert (await store.create_task(new_task())).id == 1
 
 
+async def test_reading_goes_on_after_its_connections_were_lost(store: SqlStore) -> None:
+    def pid(session: Session) -> int:
+        return int(session.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+    first = await store._database.read(pid)
+    await store._database.write(
+        lambda session: session.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": first})
+    )
+    assert await store._database.read(pid) != first
+
+
 async def test_a_server_that_is_not_there_changed_nothing_for_certain(tmp_path: Path) -> None:
     database = Database(parse_location(f"postgresql://me@/nothing?host={tmp_path}"))
     with pytest.raises(StoreUnavailableError) as caught:

@@ -264,15 +264,33 @@ async def test_what_lists_show_of_older_tasks_is_filled_in(url: str) -> None:
             NewEvent(type=EventType.TASK_COMPLETED),
             expected=[TaskStatus.PENDING],
             status=TaskStatus.COMPLETED,
-            fields={"result": {"winner": {"score": 2.5}}},
+            fields={
+                "result": {
+                    "winner": {"score": 2.5},
+                    "verdict": "gain",
+                    "unit": "s",
+                    "direction": "minimize",
+                    "gain": {"gain": 0.25, "low": 0.1, "high": 0.4, "significant": True},
+                }
+            },
         )
-    columns = "SELECT engine, model, objective, best_score FROM tasks"
+        other = await store.create_task(new_task("of another version"))
+        await store.change_task(
+            other.id,
+            NewEvent(type=EventType.TASK_COMPLETED),
+            expected=[TaskStatus.PENDING],
+            status=TaskStatus.COMPLETED,
+            fields={"result": {"unit": 3}},
+        )
+    columns = "SELECT engine, model, objective, best_score, CAST(outcome AS TEXT) FROM tasks ORDER BY id"
     violations = "SELECT slo_violation FROM experiments ORDER BY id"
     written = execute(url, columns), execute(url, violations)
     _migrate(url, "downgrade", "0003")
-    _migrate(url, "upgrade", "0004")
+    _migrate(url, "upgrade", "head")
     assert (execute(url, columns), execute(url, violations)) == written
-    assert written[0] == [("e", "a, b", "minimize_ttft", 2.5)]
+    assert written[0][0][:4] == ("e", "a, b", "minimize_ttft", 2.5)
+    assert '"gain_low": 0.1' in str(written[0][0][4])
+    assert written[0][1][3:] == (None, None)
 
 
 def _migrate(url: str, direction: str, revision: str) -> None:

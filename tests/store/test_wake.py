@@ -161,3 +161,16 @@ async def test_the_log_of_many_tasks_is_read_from_where_each_reader_stands(store
     with pytest.raises(AutotunerError) as caught:
         await store.log_bounds(first)
     assert caught.value.code is ErrorCode.NOT_FOUND
+
+
+async def test_what_is_known_does_not_wait_for_a_look_at_everything_which_is_not_put_off() -> None:
+    wakes = Wakes(0.0)  # always due
+    assert await anext(wakes) == {}
+    for _ in range(3):
+        wakes.tell(b"3:4")
+        assert await anext(wakes) == {3: 4}
+        wakes.tell(b"3:5")
+        assert await anext(wakes) == {}
+    wakes.tell(b"*")
+    wakes.tell(b"3:6")
+    assert await anext(wakes) == {}

@@ -9,7 +9,7 @@ export const keys = {
   task: (id: number) => ["tasks", id] as const,
   taskPart: (
     id: number,
-    part: "shown" | "results" | "plan" | "document" | "deploy" | "subscribers" | "edited",
+    part: "shown" | "results" | "plan" | "document" | "configuration" | "deploy" | "subscribers" | "edited",
     query: object = {},
   ) => ["tasks", id, part, query] as const,
   experimentLists: ["experiment-lists"] as const,
@@ -28,6 +28,8 @@ export const keys = {
   startingDocument: ["starting-document"] as const,
   plan: (document: object) => ["plans", document] as const,
   presets: ["presets"] as const,
+  presetList: (query: object) => ["presets", "list", query] as const,
+  preset: (id: string, part: "shown" | "history" | "analytics") => ["presets", id, part] as const,
   profiles: ["profiles"] as const,
   engines: ["engines"] as const,
   system: (part: "info" | "health") => ["system", part] as const,

@@ -10,9 +10,9 @@ export const presetChoices = queryOptions({
 });
 
 /** What several presets come to, and what they do not agree on. */
-export const mergedPresets = (body: Schema<"MergeRequest">) =>
+export const mergedPresets = (body: Partial<Schema<"MergeRequest">>) =>
   queryOptions({
     queryKey: [...keys.presets, "merged", body],
-    queryFn: ({ signal }) => taken(client.POST("/api/presets/merge", { body, signal })),
+    queryFn: ({ signal }) => taken(client.POST("/api/presets/merge", { body: body as Schema<"MergeRequest">, signal })),
     retry: false,
   });

@@ -7,7 +7,10 @@ export const queryClient = new QueryClient({
     queries: {
       staleTime: Number.POSITIVE_INFINITY,
       refetchOnWindowFocus: false,
+      // The service is mostly this host's own: it answers also where there is no network.
+      networkMode: "always",
       retry: (failures, error) => failures < 2 && !(error instanceof Problem && error.status < 500),
     },
+    mutations: { networkMode: "always" },
   },
 });

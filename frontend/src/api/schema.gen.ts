@@ -273,6 +273,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tasks/{task_id}/configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show where a task's values come from
+         * @description Every value of the task's document, by section, with the profile, preset or default that gave it. What follows
+         *     from them, and the engine's own defaults, stand in the plan.
+         */
+        get: operations["get_task_configuration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tasks/{task_id}/start": {
         parameters: {
             query?: never;
@@ -531,6 +552,27 @@ export interface paths {
          *     what is searched is left to them. Nothing is stored or started.
          */
         get: operations["get_starting_document"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/documents/demonstration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the document of the demonstration
+         * @description The task document of `autotuner demo`: a search over predicted figures, which takes seconds and needs no GPU. Its
+         *     name is one that no task has.
+         */
+        get: operations["get_demonstration_document"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2414,6 +2456,56 @@ export interface components {
              * @default []
              */
             metrics: components["schemas"]["MetricDifference"][];
+        };
+        /**
+         * ConfigurationSection
+         * @description The values of a part of the document.
+         */
+        ConfigurationSection: {
+            /**
+             * Name
+             * @description which part
+             * @enum {string}
+             */
+            name: "basic" | "model" | "runtime" | "parameters" | "optimization" | "benchmark" | "quantization" | "parallel" | "slo" | "quality" | "metadata";
+            /**
+             * Values
+             * @description in the order of the document
+             */
+            values: components["schemas"]["ConfiguredValue"][];
+        };
+        /**
+         * ConfiguredValue
+         * @description A value of the document.
+         */
+        ConfiguredValue: {
+            /**
+             * Place
+             * @description key path, such as optimization.max_iterations
+             */
+            place: string;
+            /**
+             * Value
+             * @description as the document has it: a value, or what is searched
+             */
+            value: unknown;
+            /**
+             * Layer
+             * @description what gave it: the document, a layer that was merged below it (such as profile:balanced:balanced-params or preset:balanced), or default: it is the field's own default, said or not
+             */
+            layer: string;
+            /**
+             * Presets
+             * @description of a layer of presets: those that it was merged from
+             * @default []
+             */
+            presets: components["schemas"]["PresetThen"][];
+            /**
+             * Description
+             * @description what the field is, with its unit; empty: its key is free
+             * @default
+             */
+            description: string;
         };
         /**
          * Confirm
@@ -6499,6 +6591,27 @@ export interface components {
             message: string;
         };
         /**
+         * PresetThen
+         * @description A stored preset, as it was when a document was put together.
+         */
+        PresetThen: {
+            /**
+             * Slug
+             * @description its slug at that time
+             */
+            slug: string;
+            /**
+             * Number
+             * @description number of the stored preset; null: not known
+             */
+            number?: number | null;
+            /**
+             * Revision
+             * @description its revision at that time; null: not known
+             */
+            revision?: number | null;
+        };
+        /**
          * Preview
          * @description What the planner makes of a task, before anything is started.
          */
@@ -7904,6 +8017,27 @@ export interface components {
              * @description place in the queue: a greater number comes first
              */
             priority?: number | null;
+        };
+        /**
+         * TaskConfiguration
+         * @description What a task's document says, and where each value comes from.
+         */
+        TaskConfiguration: {
+            /**
+             * Sections
+             * @description those that say something
+             */
+            sections: components["schemas"]["ConfigurationSection"][];
+            /**
+             * Layers
+             * @description what was merged, the weakest first; empty: the document alone
+             */
+            layers: string[];
+            /**
+             * Notes
+             * @description what was left out of the layers, and why
+             */
+            notes: string[];
         };
         /**
          * TaskDocument
@@ -10658,6 +10792,83 @@ export interface operations {
             };
         };
     };
+    get_task_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description number of the task */
+                task_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskConfiguration"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     start_task: {
         parameters: {
             query?: never;
@@ -11769,6 +11980,64 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_demonstration_document: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

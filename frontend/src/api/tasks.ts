@@ -15,11 +15,19 @@ export const taskQuery = (id: number) =>
     queryFn: ({ signal }) => taken(client.GET("/api/tasks/{task_id}", { ...at(id), signal })),
   });
 
+const planOf = (id: number, signal: AbortSignal) =>
+  taken(client.GET("/api/tasks/{task_id}/plan", { ...at(id), signal }));
+export type TaskPlan = Awaited<ReturnType<typeof planOf>>;
+
 /** What a stored task would do on this host. */
 export const taskPlanQuery = (id: number) =>
+  queryOptions({ queryKey: keys.taskPart(id, "plan"), queryFn: ({ signal }) => planOf(id, signal) });
+
+/** What a task's document says, and where each value comes from. */
+export const taskConfigurationQuery = (id: number) =>
   queryOptions({
-    queryKey: keys.taskPart(id, "plan"),
-    queryFn: ({ signal }) => taken(client.GET("/api/tasks/{task_id}/plan", { ...at(id), signal })),
+    queryKey: keys.taskPart(id, "configuration"),
+    queryFn: ({ signal }) => taken(client.GET("/api/tasks/{task_id}/configuration", { ...at(id), signal })),
   });
 
 /** The earlier runs of a task that was begun anew, the newest first. */
@@ -48,7 +56,8 @@ export const taskYamlQuery = (id: number, form: "flat" | "structured" | undefine
 
 /** Where a browser takes a file of a task from. */
 export const taskFile = {
-  yaml: (id: number) => `/api/tasks/${id}/export?format=yaml`,
+  yaml: (id: number, form?: "flat" | "structured") =>
+    `/api/tasks/${id}/export?format=yaml${form === undefined ? "" : `&form=${form}`}`,
   json: (id: number) => `/api/tasks/${id}/export?format=json`,
   archive: (id: number) => `/api/tasks/${id}/archive`,
   /** At most the first 16 MiB, which is all that one call gives. */

@@ -42,29 +42,50 @@ export class Live {
   /** Connect, and follow whether the page is seen and the network is there; what is returned ends it. */
   run(): () => void {
     let hiding: ReturnType<typeof setTimeout> | undefined;
-    let polling: ReturnType<typeof setTimeout> | undefined;
-    const poll = () => {
-      if (this.link.current().kind !== "live" && !document.hidden) this.refreshing.add(CHANGING);
-      polling = setTimeout(poll, pollEvery(this.client));
-    };
     const seen = () => {
       clearTimeout(hiding);
       this.refreshing.hold(document.hidden);
       if (document.hidden) hiding = setTimeout(() => this.link.pause(), HIDDEN_MS);
       else if (this.link.current().kind !== "live") this.link.start();
     };
-    const online = () => this.link.start();
+    const online = () => {
+      if (!document.hidden) this.link.start();
+    };
     document.addEventListener("visibilitychange", seen);
     window.addEventListener("online", online);
-    polling = setTimeout(poll, pollEvery(this.client));
+    const polling = this.pollWithoutLink();
     seen();
     return () => {
       document.removeEventListener("visibilitychange", seen);
       window.removeEventListener("online", online);
       clearTimeout(hiding);
-      clearTimeout(polling);
+      polling();
       this.link.pause();
       this.refreshing.stop();
+    };
+  }
+
+  /** Ask by the clock from the moment on in which the link is lost, until it is back. */
+  private pollWithoutLink(): () => void {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const plan = () => {
+      timer = setTimeout(() => {
+        if (!document.hidden) this.refreshing.add(CHANGING);
+        plan();
+      }, pollEvery(this.client));
+    };
+    const follow = () => {
+      const live = this.link.current().kind === "live";
+      if (live) {
+        clearTimeout(timer);
+        timer = undefined;
+      } else if (timer === undefined) plan();
+    };
+    const deaf = this.link.subscribe(follow);
+    follow();
+    return () => {
+      deaf();
+      clearTimeout(timer);
     };
   }
 

@@ -45,8 +45,7 @@ export class Refreshing {
     this.last = Date.now();
     for (const [text, queryKey] of this.waiting) {
       // An answer that is on its way may be from before the event: it is asked for again when it has come.
-      if (this.client.isFetching({ queryKey, predicate: ({ state }) => state.fetchStatus === "fetching" }) > 0)
-        continue;
+      if (this.client.isFetching({ queryKey }) > 0) continue;
       this.waiting.delete(text);
       void this.client.invalidateQueries({ queryKey });
     }

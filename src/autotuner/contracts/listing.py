@@ -11,7 +11,7 @@ from pydantic import Field
 
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Failure
 from autotuner.contracts.result import VerdictKind
-from autotuner.contracts.store import ExperimentOrigin, ExperimentStatus, TaskStatus
+from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentStatus, MeasurementRow, TaskStatus
 from autotuner.contracts.values import Frozen, Scalar
 
 Item = TypeVar("Item")
@@ -145,6 +145,23 @@ class ExperimentLine(NamedTuple):
     finished_at: datetime | None
 
 
+class TaskFacts(NamedTuple):
+    """What an experiment shows of its task: its name, and the block ``optimization`` of its document."""
+
+    name: str
+    optimization: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ExperimentParts:
+    """One experiment with what is stored of it elsewhere, starts and measurements in order."""
+
+    item: ExperimentItem
+    task: TaskFacts
+    attempts: Sequence[AttemptRow]
+    measurements: Sequence[MeasurementRow]
+
+
 @dataclass(frozen=True)
 class ExperimentLines:
     """A page of experiments. ``total`` and ``total_exact`` as of a ``Page``; the rest as the methods of these names."""
@@ -152,8 +169,7 @@ class ExperimentLines:
     lines: Sequence[ExperimentLine]
     total: int
     total_exact: bool
-    optimization_of: Mapping[int, Mapping[str, Any]]
-    names_of: Mapping[int, str]
+    facts_of: Mapping[int, TaskFacts]
     seconds_of: Mapping[int, float]
 
 
@@ -189,11 +205,11 @@ class ListingStore(Protocol):
     async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:
         """Some experiments, in the order of ``ids``. AutotunerError(NOT_FOUND)."""
 
-    async def optimization_of(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """The block ``optimization`` of some tasks' documents; tasks that are not there are left out."""
+    async def experiment_parts(self, experiment_id: int) -> ExperimentParts:
+        """One experiment with all that is stored of it. AutotunerError(NOT_FOUND)."""
 
-    async def names_of(self, ids: Sequence[int]) -> dict[int, str]:
-        """Names of some tasks; tasks that are not there are left out."""
+    async def facts_of(self, ids: Sequence[int]) -> dict[int, TaskFacts]:
+        """What experiments show of some tasks; tasks that are not there are left out."""
 
     async def seconds_of(self, ids: Sequence[int], reasons: Collection[AttemptReason]) -> dict[int, float]:
         """How long the ended server starts of some experiments took that were made for ``reasons``, seconds of their

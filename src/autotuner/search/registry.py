@@ -14,7 +14,7 @@ STRATEGIES: Registry[Callable[[SearchSetup], SearchStrategy]] = Registry(
     built_in={
         "grid": "autotuner.search.grid:GridSearch",
         "random": "autotuner.search.random_search:RandomSearch",
-        "bayesian": "autotuner.search.bayesian:bayesian",
+        "bayesian": "autotuner.search.bayesian.strategy:BayesianSearch",
         "tpe": "autotuner.search.optuna_adapter:tpe",
         "gp": "autotuner.search.optuna_adapter:gp",
         "nsga2": "autotuner.search.optuna_adapter:nsga2",

@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic_core import to_json
 
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Failure, Phase
-from autotuner.contracts.listing import ExperimentItem, ExperimentLine, ExperimentLines, ExperimentQuery
+from autotuner.contracts.listing import ExperimentItem, ExperimentLine, ExperimentLines, ExperimentQuery, TaskFacts
 from autotuner.contracts.server_metrics import GpuFigures
 from autotuner.contracts.store import AttemptRow, ExperimentOrigin, ExperimentStatus, MeasurementRow
 from autotuner.contracts.values import Frozen, Scalar
@@ -21,6 +21,8 @@ from autotuner.store.columns import NON_FINITE_KEY, decode_json
 from autotuner.store.sql_store import SqlStore
 
 OWN = frozenset({AttemptReason.FIRST, AttemptReason.RETRY, AttemptReason.RESUME})
+NO_TASK = TaskFacts("", {})
+"""Of a task that was purged meanwhile."""
 
 
 class ExperimentShown(Frozen):
@@ -93,7 +95,9 @@ class ExperimentComparison(Frozen):
 
 async def shown(store: SqlStore, items: Sequence[ExperimentItem]) -> list[ExperimentShown]:
     """Experiments of a list."""
-    return [ExperimentShown(**fields) for fields in await _fields(store, items)]
+    facts = await store.facts_of([item.task_id for item in items])
+    took = await store.seconds_of([item.id for item in items], OWN)
+    return [ExperimentShown(**_fields(item, facts.get(item.task_id, NO_TASK), took.get(item.id))) for item in items]
 
 
 async def list_json(store: SqlStore, query: ExperimentQuery) -> bytes:
@@ -101,22 +105,22 @@ async def list_json(store: SqlStore, query: ExperimentQuery) -> bytes:
     50 experiments takes longer than all else of a request. AutotunerError: NOT_FOUND, INVALID_VALUE.
     """
     found = await store.experiment_lines(query, OWN)
-    units = {task_id: score_units(block) for task_id, block in found.optimization_of.items()}
+    units = {task_id: score_units(task.optimization) for task_id, task in found.facts_of.items()}
     items = b",".join(_line_json(line, found, units.get(line.task_id, (None, None))) for line in found.lines)
     rest = to_json({"total": found.total, "total_exact": found.total_exact, "page": query.page, "size": query.size})
     return b'{"items":[' + items + b"]," + rest[1:]
 
 
 def _line_json(line: ExperimentLine, page: ExperimentLines, units: tuple[Direction | None, str | None]) -> bytes:
-    direction, unit = units
+    task, (direction, unit) = page.facts_of.get(line.task_id, NO_TASK), units
     if direction is not None and unit is None and line.metrics is not None:  # the figures decide
-        direction, unit = score_units(page.optimization_of[line.task_id], _object(line.metrics))
+        direction, unit = score_units(task.optimization, _object(line.metrics))
     plain = to_json(
         {
             "id": line.id,
             "experiment_id": line.number,
             "task_id": line.task_id,
-            "task_name": page.names_of.get(line.task_id, ""),
+            "task_name": task.name,
             "elapsed_s": page.seconds_of.get(line.id),
             "origin": line.origin,
             "label": line.label,
@@ -151,15 +155,13 @@ def _object(stored: str) -> dict[str, Any]:
 
 async def details(store: SqlStore, experiment_id: int) -> ExperimentDetails:
     """One experiment. AutotunerError(NOT_FOUND)."""
-    (item,) = await store.get_experiments([experiment_id])
-    (fields,) = await _fields(store, [item])
-    attempts = await store.list_attempts(item.task_id, experiment_id=item.id)
-    measured = await store.list_measurements(item.task_id, experiment_id=item.id)
-    own = _own(attempts)
+    parts = await store.experiment_parts(experiment_id)
+    ended = [one for one in parts.attempts if one.reason in OWN and one.finished_at is not None]
+    own = _own(parts.attempts)
     return ExperimentDetails(
-        **fields,
-        gpu_info=_gpus(own, measured),
-        attempts=tuple(attempt_shown(attempt) for attempt in attempts),
+        **_fields(parts.item, parts.task, sum(sum(one.phase_seconds.values()) for one in ended) if ended else None),
+        gpu_info=_gpus(own, parts.measurements),
+        attempts=tuple(attempt_shown(attempt) for attempt in parts.attempts),
         phase_seconds={} if own is None else dict(own.phase_seconds),
     )
 
@@ -200,27 +202,15 @@ def attempt_shown(attempt: AttemptRow) -> AttemptShown:
     )
 
 
-async def _fields(store: SqlStore, items: Sequence[ExperimentItem]) -> list[dict[str, Any]]:
+def _fields(item: ExperimentItem, task: TaskFacts, took_s: float | None) -> dict[str, Any]:
     """What every view of an experiment has."""
-    tasks = {item.task_id for item in items}
-    blocks, names = await store.optimization_of([*tasks]), await store.names_of([*tasks])
-    took = await store.seconds_of([item.id for item in items], OWN)
-    return [
-        {
-            **_stored(item, blocks.get(item.task_id, {})),
-            "task_name": names.get(item.task_id, ""),
-            "elapsed_s": took.get(item.id),
-        }
-        for item in items
-    ]
-
-
-def _stored(item: ExperimentItem, optimization: Mapping[str, Any]) -> dict[str, Any]:
-    direction, unit = score_units(optimization, item.metrics)
+    direction, unit = score_units(task.optimization, item.metrics)
     score = finite(item.objective_score)
     return {
         **item.model_dump(include={"id", "task_id", "origin", "label", "status", "created_at", "finished_at"}),
         "experiment_id": item.number,
+        "task_name": task.name,
+        "elapsed_s": took_s,
         "parameters": _finite(item.parameters) or {},
         "metrics": _finite(item.metrics),
         "objective_score": score,

@@ -23,11 +23,14 @@ MADE_HERE = next(iter(GENERATED))
 FIRST_PROFILE = "balanced"
 """For an engine of which no model is at hand here: the profile for a first try."""
 
+LEFT_TO_PROFILES = ("description", "parameters", "optimization", "slo")
+"""Keys of the demonstration that give way to profiles; its load is the one that is predicted."""
+
 
 class Wish(Frozen):
     """What is known already of the task."""
 
-    model: str | None = Field(None, description="name on a model hub, or path; null: the engine's usual one")
+    model: str | None = Field(None, description="name on a model hub, or path; null: one that is at hand, if any is")
     engine: str | None = Field(None, description="inference engine; null: the one for the model, else one that runs")
     profiles: tuple[str, ...] = Field((), description="profiles that say what is searched, in order")
 
@@ -48,13 +51,8 @@ def starting_point(wish: Wish, settings: Settings) -> StartingPoint:
     """
     name = _engine(wish)
     found = engine(name)
-    if found.predicted and not wish.profiles:
-        document = copy.deepcopy(demonstration())
-        if wish.model is not None:
-            document["model"] = {"id_or_path": wish.model}
-        return StartingPoint(
-            document=document, why="Its figures are predictions: no server is started, and it takes seconds."
-        )
+    if found.predicted:
+        return _predicted(wish.profiles)
     model = wish.model or (MADE_HERE if name == DEFAULT_ENGINE else None)
     said = (
         f"The model {MADE_HERE} is made here on first use, with random weights: name your own for results that count."
@@ -76,6 +74,18 @@ def starting_point(wish: Wish, settings: Settings) -> StartingPoint:
     }
     why = f"What is searched, and under which load, is said by {_listed(profiles)}."
     return StartingPoint(document=document, why=f"{why} {said}".strip())
+
+
+def _predicted(profiles: Sequence[str]) -> StartingPoint:
+    """The demonstration. What it predicts holds for its own model, so another one is not put in its place."""
+    document = copy.deepcopy(demonstration())
+    model = document["model"]["id_or_path"]
+    why = f"Its figures are predictions of {model}: no server is started, and it takes seconds."
+    if profiles:
+        kept = {key: value for key, value in document.items() if key not in LEFT_TO_PROFILES}
+        name = "-".join([str(document["task_name"]), *profiles])
+        document = {**kept, "task_name": name, "profiles": list(profiles)}
+    return StartingPoint(document=document, why=why)
 
 
 def _engine(wish: Wish) -> str:

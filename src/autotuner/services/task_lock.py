@@ -23,6 +23,7 @@ from autotuner.services.settings import Settings
 from autotuner.services.writing import unwritable
 from autotuner.store.location import parse_location
 from autotuner.store.session_lock import held_keys, is_locked, session_lock
+from autotuner.store.sql_store import SqlStore
 from autotuner.store.transfer import task_numbers
 from autotuner.store.units import Guard
 
@@ -53,11 +54,14 @@ async def taken(settings: Settings, task: TaskRecord) -> AsyncIterator[Hold]:
     )
 
 
-async def is_taken(settings: Settings, task_id: int) -> bool:
-    """Whether a process, this one included, holds the task. AutotunerError: STORAGE, STORE_UNAVAILABLE."""
+async def is_taken(settings: Settings, task_id: int, *, store: SqlStore | None = None) -> bool:
+    """Whether a process, this one included, holds the task. AutotunerError: STORAGE, STORE_UNAVAILABLE.
+
+    ``store`` spares PostgreSQL a new connection.
+    """
     location = parse_location(settings.database)
     if location.path is None:
-        return await is_locked(location, _key(task_id))
+        return await (is_locked(location, _key(task_id)) if store is None else store.is_locked(_key(task_id)))
     return await asyncio.to_thread(_is_locked, settings.lock_path(task_id))
 
 

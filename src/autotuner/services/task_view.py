@@ -62,7 +62,7 @@ class TaskView(TaskRecord):
 
 async def view(store: SqlStore, settings: Settings, task: TaskRecord) -> TaskView:
     """The view of a task."""
-    held = await is_taken(settings, task.id)
+    held = await is_taken(settings, task.id, store=store)
     direction, unit = _score(task)
     workers = [] if task.worker_id is None and task.queued_at is None else await store.list_workers()
     shown = {key: value for key, value in (task.result or {}).items() if key != "experiments"}

@@ -98,7 +98,9 @@ def of_task(session: Session, task_id: int, *, bulk: bool = True, failed: bool =
     ``failed``: only those of ``with_failures``.
     """
     query = (
-        select_row(Experiment) if bulk else select_row(Experiment, but=["metrics"]).add_columns(lean_metrics(session))
+        select_row(Experiment)
+        if bulk
+        else select_row(Experiment, but=["metrics"]).add_columns(lean_metrics(session.get_bind().dialect.name))
     )
     query = query.where(Experiment.task_id == task_id).order_by(Experiment.number)
     if failed:
@@ -118,9 +120,9 @@ def with_failures(task_id: int) -> CompoundSelect[int]:
     return union(starts, own)
 
 
-def lean_metrics(session: Session) -> ColumnElement[Any]:
+def lean_metrics(dialect: str) -> ColumnElement[Any]:
     """The metrics without RAW where the database can do that without sorting their names; ``lean`` does the rest."""
-    if session.get_bind().dialect.name != "sqlite":
+    if dialect != "sqlite":
         return Experiment.__table__.columns.metrics
     return func.json_remove(Experiment.metrics, f"$.{RAW}", type_=Json).label("metrics")
 

@@ -8,10 +8,24 @@ every row (``> 0``) tell SQLite to search an index from there instead of scannin
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 
-from sqlalchemy import JSON, ColumnElement, Select, Text, and_, cast, func, literal, or_, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from autotuner.contracts.attempt import AttemptReason
@@ -19,7 +33,6 @@ from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.listing import (
     MAX_DEPTH,
     ExperimentItem,
-    ExperimentLine,
     ExperimentLines,
     ExperimentQuery,
     Page,
@@ -28,32 +41,35 @@ from autotuner.contracts.listing import (
 )
 from autotuner.contracts.store import ExperimentStatus
 from autotuner.store.columns import storable_text
-from autotuner.store.experiments import lean, lean_line, lean_metrics
-from autotuner.store.models import Attempt, Base, Experiment, Task
+from autotuner.store.experiment_rows import facts_of, get_experiments, lines_by_id, seconds_of
+from autotuner.store.models import Base, Experiment, Task
 from autotuner.store.rows import names, not_found, record, select_row
-from autotuner.store.shown import outcome_of
 from autotuner.store.tasks import state
 
 BULK_OF_TASK = ("document", "parameters", "identity", "result")
-BULK_OF_EXPERIMENT = ("metrics", "identity", "penalised_score")
-OUTCOME = ("verdict", "unit", "direction", "predicted", "gain")
-"""Keys of a result that its list shows."""
 FIRST = datetime(1, 1, 2, tzinfo=UTC)
 """Before every stored time, in every time zone."""
 
 Ids = Select[int]
+Q = TypeVar("Q", TaskQuery, ExperimentQuery)
+KEPT = 64
+"""Statements of each kind that are kept."""
+OFFSET, SIZE, END = (bindparam(name, type_=Integer) for name in ("offset", "size", "end"))
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_SUMMARIES = select_row(Task, but=BULK_OF_TASK).where(Task.id.in_(_IDS))
+_COUNTS = (
+    select(Experiment.task_id, Experiment.status, func.count())
+    .where(Experiment.task_id.in_(_IDS))
+    .group_by(Experiment.task_id, Experiment.status)
+)
 
 
 def query_tasks(session: Session, query: TaskQuery) -> Page[TaskSummary]:
     """A page of tasks."""
     _require_depth(query.page, query.size)
-    wanted = _tasks(query)
-    order = _task_order(query)
-    ids = session.execute(wanted.order_by(*order).offset((query.page - 1) * query.size).limit(query.size)).scalars()
-    found = _tasks_by_id(session, ids.all())
-    total = _count(session, [wanted])
+    ids, total = _page(session, _tasks_page(_shape(query)), query)
     return Page(
-        items=tuple(found),
+        items=tuple(_tasks_by_id(session, ids)),
         total=min(total, MAX_DEPTH),
         total_exact=total <= MAX_DEPTH,
         page=query.page,
@@ -76,20 +92,12 @@ def query_experiments(session: Session, query: ExperimentQuery) -> Page[Experime
 def experiment_lines(session: Session, query: ExperimentQuery, reasons: Collection[AttemptReason]) -> ExperimentLines:
     """The same, with JSON as text."""
     ids, total = _experiments(session, query)
-    lines: dict[int, ExperimentLine] = {}
-    if ids:
-        columns = dict(Experiment.__table__.columns) | {"metrics": lean_metrics(session)}
-        chosen = (columns[name] for name in ExperimentLine._fields)
-        texts = select(*(cast(one, Text) if isinstance(one.type, JSON) else one for one in chosen))
-        made = map(ExperimentLine._make, session.execute(texts.where(Experiment.id.in_(set(ids)))))
-        lines = {line.id: lean_line(line) for line in made}
-    tasks = list({line.task_id for line in lines.values()})
+    lines = lines_by_id(session, ids)
     return ExperimentLines(
-        lines=[lines[number] for number in ids],
+        lines=lines,
         total=min(total, MAX_DEPTH),
         total_exact=total <= MAX_DEPTH,
-        optimization_of=optimization_of(session, tasks),
-        names_of=names_of(session, tasks),
+        facts_of=facts_of(session, [line.task_id for line in lines]),
         seconds_of=seconds_of(session, ids, reasons),
     )
 
@@ -97,29 +105,13 @@ def experiment_lines(session: Session, query: ExperimentQuery, reasons: Collecti
 def _experiments(session: Session, query: ExperimentQuery) -> tuple[Sequence[int], int]:
     """The numbers of a page, and how many there are on all pages."""
     _require_depth(query.page, query.size)
-    offset = (query.page - 1) * query.size
     if query.task_id is None:
         _require_no_task_needed(query)
-        parts = [_of_all(status) for status in query.status or (None,)]
-        ids = session.execute(_merged(parts, query, offset)).scalars().all()
-    else:
-        state(session, query.task_id)
-        parts = _of_task(query, query.task_id)
-        ids = _one_after_the_other(session, parts, query, offset)
-    return ids, _count(session, parts)
-
-
-def get_experiments(session: Session, ids: Sequence[int]) -> list[ExperimentItem]:
-    """Some experiments, in the order of ``ids``."""
+        return _page(session, _experiments_page(_shape(query)), query)
+    ids, total = _page(session, _task_page(_shape(query)), query)
     if not ids:
-        return []
-    query = select_row(Experiment, but=BULK_OF_EXPERIMENT).add_columns(lean_metrics(session))
-    rows = session.execute(query.where(Experiment.id.in_(set(ids)))).mappings()
-    found = {row["id"]: record(ExperimentItem, lean(row)) for row in rows}
-    missing = next((number for number in ids if number not in found), None)
-    if missing is not None:
-        raise not_found("experiment", missing)
-    return [found[number] for number in ids]
+        state(session, query.task_id)
+    return ids, total
 
 
 def tasks_before(session: Session, task_id: int) -> int:
@@ -137,29 +129,75 @@ def tasks_before(session: Session, task_id: int) -> int:
     return session.execute(_by_index(first, Task, "ix_tasks_queue")).scalar_one()
 
 
-def optimization_of(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """The block ``optimization`` of some tasks' documents; tasks that are not there are left out."""
-    rows = session.execute(select(Task.id, Task.document["optimization"]).where(Task.id.in_(set(ids))))
-    return {task_id: block or {} for task_id, block in rows}
+# ---- pages
 
 
-def names_of(session: Session, ids: Sequence[int]) -> dict[int, str]:
-    """Names of some tasks."""
-    rows = session.execute(select(Task.id, Task.name).where(Task.id.in_(set(ids))))
-    return {row.id: row.name for row in rows}
+@dataclass(frozen=True)
+class Parts:
+    """Lists that follow on each other, each with the total of all in its rows, by the parameters of ``_page``."""
+
+    pages: Sequence[Select[int, int]]
+    counts: Sequence[Select[int]]
+    """How many each of them has."""
+    total: Select[int]
 
 
-def seconds_of(session: Session, ids: Sequence[int], reasons: Collection[AttemptReason]) -> dict[int, float]:
-    """How long the ended server starts of some experiments took."""
-    rows = session.execute(
-        select(Attempt.experiment_id, Attempt.phase_seconds).where(
-            Attempt.experiment_id.in_(set(ids)), Attempt.reason.in_(names(reasons)), Attempt.finished_at.is_not(None)
-        )
-    )
-    took: dict[int, float] = {}
-    for experiment_id, phases in rows:
-        took[experiment_id] = took.get(experiment_id, 0.0) + sum(phases.values())
-    return took
+def _shape(query: Q) -> Q:
+    """The query without what differs from page to page. Statements are kept by it: to make one takes longer than to run
+    it. The task is a parameter as well.
+    """
+    changed: dict[str, Any] = {"page": 1, "size": 1}
+    if isinstance(query, ExperimentQuery) and query.task_id is not None:
+        changed["task_id"] = 1
+    return query.model_copy(update=changed)
+
+
+def _page(session: Session, parts: Parts, query: TaskQuery | ExperimentQuery) -> tuple[Sequence[int], int]:
+    """The numbers of a page of lists that follow on each other, and how many there are in all of them."""
+    connection = session.connection()
+    asked: dict[str, Any] = {"task": query.task_id} if isinstance(query, ExperimentQuery) else {}
+    offset = (query.page - 1) * query.size
+    ids: list[int] = []
+    total: int | None = None
+    for place, page in enumerate(parts.pages):
+        wanted = query.size - len(ids)
+        rows = connection.execute(page, asked | {"offset": offset, "size": wanted, "end": offset + wanted}).all()
+        ids += [row[0] for row in rows]
+        total = rows[0][1] if rows else total
+        if len(ids) == query.size or place == len(parts.pages) - 1:
+            break
+        # The page may begin beyond this list.
+        offset = 0 if ids else offset - (connection.execute(parts.counts[place], asked).scalar_one() if offset else 0)
+    if total is None:
+        total = connection.execute(parts.total, asked).scalar_one() if query.page > 1 else 0
+    return ids, total
+
+
+def _following(lists: Sequence[Ids], pages: Sequence[Ids] | None = None) -> Parts:
+    """``pages``: the same from OFFSET on, so many as SIZE, where they are not made of the lists by these alone."""
+    total = _count(lists)
+    cut = [one.offset(OFFSET).limit(SIZE) for one in lists] if pages is None else pages
+    return Parts([page.add_columns(total.scalar_subquery()) for page in cut], [_count([one]) for one in lists], total)
+
+
+@lru_cache(KEPT)
+def _tasks_page(shape: TaskQuery) -> Parts:
+    chosen = _tasks(shape)
+    return _following([chosen], [chosen.order_by(*_task_order(shape)).offset(OFFSET).limit(SIZE)])
+
+
+@lru_cache(KEPT)
+def _experiments_page(shape: ExperimentQuery) -> Parts:
+    lists = [_of_all(status) for status in dict.fromkeys(shape.status) or (None,)]
+    return _following(lists, [_merged(lists, shape)])
+
+
+@lru_cache(KEPT)
+def _task_page(shape: ExperimentQuery) -> Parts:
+    return _following(_of_task(shape))
+
+
+# ---- which
 
 
 def _tasks(query: TaskQuery) -> Ids:
@@ -219,23 +257,12 @@ def _task_order(query: TaskQuery) -> list[ColumnElement[Any]]:
 def _tasks_by_id(session: Session, ids: Sequence[int]) -> list[TaskSummary]:
     if not ids:
         return []
-    outcome = [Task.result[name].label(f"result_{name}") for name in OUTCOME]
-    chosen = select_row(Task, but=BULK_OF_TASK).add_columns(*outcome)
-    rows = session.execute(chosen.where(Task.id.in_(ids))).mappings()
+    connection, asked = session.connection(), {"ids": list(ids)}
     counts: dict[int, dict[str, int]] = {}
-    counted = (
-        select(Experiment.task_id, Experiment.status, func.count())
-        .where(Experiment.task_id.in_(ids))
-        .group_by(Experiment.task_id, Experiment.status)
-    )
-    for task_id, status, count in session.execute(counted):
+    for task_id, status, count in connection.execute(_COUNTS, asked):
         counts.setdefault(task_id, {})[status] = count
-    found = {
-        row["id"]: record(
-            TaskSummary, {**row, "experiments": counts.get(row["id"], {}), "outcome": outcome_of(row, "result_")}
-        )
-        for row in rows
-    }
+    rows = connection.execute(_SUMMARIES, asked).mappings()
+    found = {row["id"]: record(TaskSummary, {**row, "experiments": counts.get(row["id"], {})}) for row in rows}
     return [found[number] for number in ids]
 
 
@@ -249,19 +276,21 @@ def _of_all(status: ExperimentStatus | None) -> Ids:
     return _by_index(chosen.where(Experiment.status == status.value), Experiment, "ix_experiments_of_status")
 
 
-def _merged(parts: Sequence[Ids], query: ExperimentQuery, offset: int) -> Ids:
+def _merged(lists: Sequence[Ids], query: ExperimentQuery) -> Ids:
     """A page of several lists in order of number; no more of each is read than the page may need."""
     order = _directed(Experiment.id, query)
-    if len(parts) == 1:
-        return parts[0].order_by(None).order_by(order).offset(offset).limit(query.size)
-    ends = [part.order_by(None).order_by(order).limit(offset + query.size).subquery() for part in parts]
+    if len(lists) == 1:
+        return lists[0].order_by(None).order_by(order).offset(OFFSET).limit(SIZE)
+    ends = [one.order_by(None).order_by(order).limit(END).subquery() for one in lists]
     whole = union_all(*(select(end.c.id) for end in ends)).subquery()
-    return select(whole.c.id).order_by(_directed(whole.c.id, query)).offset(offset).limit(query.size)
+    return select(whole.c.id).order_by(_directed(whole.c.id, query)).offset(OFFSET).limit(SIZE)
 
 
-def _of_task(query: ExperimentQuery, task_id: int) -> list[Ids]:
-    """The experiments of a task, as lists that follow on each other; by score those without one come last."""
-    wanted = [Experiment.task_id == task_id]
+def _of_task(query: ExperimentQuery) -> list[Ids]:
+    """The experiments of the task that is a parameter, as lists that follow on each other; by score those without one
+    come last.
+    """
+    wanted = [Experiment.task_id == bindparam("task")]
     if query.status:
         wanted.append(Experiment.status.in_(names(query.status)))
     if query.origin is not None:
@@ -279,27 +308,13 @@ def _of_task(query: ExperimentQuery, task_id: int) -> list[Ids]:
     ]
 
 
-def _one_after_the_other(session: Session, parts: Sequence[Ids], query: ExperimentQuery, offset: int) -> list[int]:
-    """A page of lists that follow on each other."""
-    ids: list[int] = []
-    for place, part in enumerate(parts):
-        ids += session.execute(part.offset(offset).limit(query.size - len(ids))).scalars().all()
-        if len(ids) == query.size or place == len(parts) - 1:
-            break
-        if not ids:
-            offset -= _count(session, [part])
-        else:
-            offset = 0
-    return ids
-
-
-def _count(session: Session, parts: Sequence[Ids]) -> int:
+def _count(lists: Sequence[Ids]) -> Select[int]:
     """How many there are in all lists together, at most one more than MAX_DEPTH."""
-    some = [part.limit(MAX_DEPTH + 1).subquery() for part in parts]
+    some = [one.limit(MAX_DEPTH + 1).subquery() for one in lists]
     if len(some) == 1:
-        return session.execute(select(func.count()).select_from(some[0])).scalar_one()
+        return select(func.count()).select_from(some[0])
     whole = union_all(*(select(literal(1)).select_from(one) for one in some)).limit(MAX_DEPTH + 1).subquery()
-    return session.execute(select(func.count()).select_from(whole)).scalar_one()
+    return select(func.count()).select_from(whole)
 
 
 def _directed(column: ColumnElement[Any] | InstrumentedAttribute[Any], query: ExperimentQuery) -> ColumnElement[Any]:

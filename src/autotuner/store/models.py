@@ -103,6 +103,7 @@ class Task(Base):
     model: Mapped[str | None] = mapped_column(FreeText)
     objective: Mapped[str | None] = mapped_column(FreeText)
     best_score: Mapped[float | None] = mapped_column(Double)
+    outcome: Mapped[dict[str, Any] | None] = mapped_column(Json)
 
 
 class Experiment(Base):

@@ -28,6 +28,7 @@ NOTHING_DONE = {
     "status": TaskStatus.PENDING.value,
     "result": None,
     "best_score": None,
+    "outcome": None,
     "error": None,
     "stop_reason": None,
     "elapsed_s": 0.0,

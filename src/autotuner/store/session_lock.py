@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from secrets import randbits
 
-from sqlalchemy import NullPool, select, text, update
+from sqlalchemy import Connection, NullPool, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.orm import Session
@@ -221,11 +221,16 @@ async def _watched(lock: SessionLock) -> AsyncIterator[None]:
 
 async def is_locked(location: Location, key: int) -> bool:
     """Whether a connection of the database holds the lock. Raises as ``session_lock``."""
-    halves = {"high": key >> 32 & 0xFFFFFFFF, "low": key & 0xFFFFFFFF}
     async with _engine(location) as engine:
         with translated(location):
             async with engine.connect() as connection:
-                return bool((await connection.execute(text(_HELD), halves)).scalar_one())
+                return await connection.run_sync(holds, key)
+
+
+def holds(connection: Connection, key: int) -> bool:
+    """Whether a connection of the database, this one or another, holds the lock."""
+    halves = {"high": key >> 32 & 0xFFFFFFFF, "low": key & 0xFFFFFFFF}
+    return bool(connection.execute(text(_HELD), halves).scalar_one())
 
 
 def held_keys(location: Location) -> set[int]:

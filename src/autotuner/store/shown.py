@@ -29,24 +29,27 @@ def best_score(result: Mapping[str, Any] | None) -> float | None:
     return float(score) if isinstance(score, int | float) and not isinstance(score, bool) else None
 
 
-def outcome_of(row: Mapping[str, Any], prefix: str) -> TaskOutcome | None:
-    """What a task came to, of some keys of its result, each with ``prefix``. None without a result, and for one that
-    another version has written in another way: a list shows the task all the same.
+def outcome(result: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Column outcome: a ``TaskOutcome``. None without a result, and for one that is written in another way, such as
+    another version's: a list shows the task all the same.
     """
-    gain = row[f"{prefix}gain"] or {}
+    if result is None:
+        return None
+    gain = result.get("gain") or {}
     try:
-        return TaskOutcome(
-            verdict=row[f"{prefix}verdict"],
-            unit=row[f"{prefix}unit"],
-            direction=row[f"{prefix}direction"],
-            predicted=row[f"{prefix}predicted"] or False,
+        made = TaskOutcome(
+            verdict=result.get("verdict"),
+            unit=result["unit"],
+            direction=result["direction"],
+            predicted=result.get("predicted") or False,
             gain=gain.get("gain"),
             gain_low=gain.get("low"),
             gain_high=gain.get("high"),
             significant=gain.get("significant"),
         )
-    except (ValidationError, AttributeError):
+    except (ValidationError, AttributeError, KeyError):
         return None
+    return made.model_dump(mode="json")
 
 
 def _inner(value: Mapping[str, Any], block: str, key: str) -> object:

@@ -11,7 +11,16 @@ from typing import Any
 
 from autotuner.contracts.attempt import AttemptJob, AttemptReason, AttemptStatus, Failure, Handle, Phase
 from autotuner.contracts.event_log import AttemptFolder, LogBounds
-from autotuner.contracts.listing import ExperimentItem, ExperimentLines, ExperimentQuery, Page, TaskQuery, TaskSummary
+from autotuner.contracts.listing import (
+    ExperimentItem,
+    ExperimentLines,
+    ExperimentParts,
+    ExperimentQuery,
+    Page,
+    TaskFacts,
+    TaskQuery,
+    TaskSummary,
+)
 from autotuner.contracts.measurement import Measurement
 from autotuner.contracts.overview import Hour, Overview, StartPhases
 from autotuner.contracts.presets import NewPreset, Preset, PresetContent, PresetRevision, RevisionReason
@@ -36,6 +45,7 @@ from autotuner.contracts.webhooks import Delivery, DeliveryState, TaskEnd
 from autotuner.store import (
     attempts,
     event_log,
+    experiment_rows,
     experiments,
     idempotency,
     listing,
@@ -43,6 +53,7 @@ from autotuner.store import (
     presets,
     queue,
     runs,
+    session_lock,
     tasks,
     webhooks,
 )
@@ -328,7 +339,7 @@ class SqlStore:
 
     async def get_experiments(self, ids: Sequence[int]) -> list[ExperimentItem]:
         """Some experiments, in the order of ``ids``."""
-        return await self._database.read(lambda session: listing.get_experiments(session, ids))
+        return await self._database.read(lambda session: experiment_rows.get_experiments(session, ids))
 
     async def enqueue_task(
         self, task_id: int, *, expected: Sequence[TaskStatus], status: TaskStatus, priority: int | None = None
@@ -459,17 +470,21 @@ class SqlStore:
         """Ids of tasks that run, or wait paused."""
         return await self._database.read(lambda session: event_log.running(session, limit))
 
-    async def optimization_of(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """The block ``optimization`` of some tasks' documents."""
-        return await self._database.read(lambda session: listing.optimization_of(session, ids))
+    async def experiment_parts(self, experiment_id: int) -> ExperimentParts:
+        """One experiment with all that is stored of it."""
+        return await self._database.read(lambda session: experiment_rows.experiment_parts(session, experiment_id))
 
-    async def names_of(self, ids: Sequence[int]) -> dict[int, str]:
-        """Names of some tasks."""
-        return await self._database.read(lambda session: listing.names_of(session, ids))
+    async def is_locked(self, key: int) -> bool:
+        """Whether a connection of the database, a PostgreSQL, holds a ``session_lock``."""
+        return await self._database.read(lambda session: session_lock.holds(session.connection(), key))
+
+    async def facts_of(self, ids: Sequence[int]) -> dict[int, TaskFacts]:
+        """What experiments show of some tasks."""
+        return await self._database.read(lambda session: experiment_rows.facts_of(session, ids))
 
     async def seconds_of(self, ids: Sequence[int], reasons: Collection[AttemptReason]) -> dict[int, float]:
         """How long the ended server starts of some experiments took."""
-        return await self._database.read(lambda session: listing.seconds_of(session, ids, reasons))
+        return await self._database.read(lambda session: experiment_rows.seconds_of(session, ids, reasons))
 
     async def seed_presets(self, new: Sequence[NewPreset]) -> None:
         """Store the system presets that are not there yet."""

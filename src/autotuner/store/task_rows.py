@@ -17,7 +17,7 @@ from autotuner.store.models import Attempt, Base, EventEntry, Experiment, Measur
 from autotuner.store.rows import PORTIONS, append_event, not_found, select_row
 from autotuner.store.schema import ensure_schema
 from autotuner.store.sealed import sealed
-from autotuner.store.shown import best_score, engine_of, shown_of_document
+from autotuner.store.shown import best_score, engine_of, outcome, shown_of_document
 from autotuner.store.tasks import folded
 
 Part = Literal["experiments", "attempts", "measurements", "events"]
@@ -95,7 +95,7 @@ class NewRows:
 
     def set_result(self, task_id: int, result: Mapping[str, Any]) -> None:
         """Store the result of a task, which holds the numbers of its experiments."""
-        values = {"result": dict(result), "best_score": best_score(result)}
+        values = {"result": dict(result), "best_score": best_score(result), "outcome": outcome(result)}
         self._session.execute(update(Task).where(Task.id == task_id).values(values))
 
     def append_event(self, task_id: int, event: NewEvent, now: datetime) -> None:

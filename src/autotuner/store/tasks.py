@@ -24,7 +24,7 @@ from autotuner.contracts.store import (
 from autotuner.store.columns import storable_text
 from autotuner.store.models import EventEntry, Task
 from autotuner.store.rows import append_event, lock_task, names, not_found, record, records, select_row
-from autotuner.store.shown import best_score, engine_of, shown_of_document
+from autotuner.store.shown import best_score, engine_of, outcome, shown_of_document
 
 CHANGEABLE = frozenset(
     {
@@ -87,8 +87,9 @@ def get(session: Session, task_id: int) -> TaskRecord:
 
 
 def state(session: Session, task_id: int) -> TaskState:
-    """Status and number of the next event of a task, a deleted one too."""
-    row = session.execute(select(Task.status, Task.next_seq).where(Task.id == task_id)).mappings().one_or_none()
+    """What changes of a task most often, of a deleted one too."""
+    chosen = select(Task.status, Task.next_seq, Task.run).where(Task.id == task_id)
+    row = session.execute(chosen).mappings().one_or_none()
     if row is None:
         raise not_found("task", task_id)
     return record(TaskState, row)
@@ -135,7 +136,7 @@ def change(
     if "document" in fields:
         values |= shown_of_document(fields["document"])
     if "result" in fields:
-        values["best_score"] = best_score(fields["result"])
+        values |= {"best_score": best_score(fields["result"]), "outcome": outcome(fields["result"])}
     if status in ENDED:
         values |= {"queued_at": None, "worker_id": None}
     _compare_and_set(session, task_id, expected, values, next_seq=next_seq)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from autotuner.server.live import subscriber as module
 from autotuner.server.live.frames import Frame, Notice, resync_frame
 from autotuner.server.live.subscriber import Subscriber
@@ -61,3 +63,39 @@ async def test_more_notices_than_a_second_may_have_wait_for_the_next_one() -> No
     subscriber.next_second(word)
     frames = await taken(subscriber)
     assert sorted('"n": 2' in frame.text for frame in frames) == [False, True]
+
+
+async def test_a_frame_is_written_at_once_only_when_none_is_before_it() -> None:
+    subscriber, written, takes = one(), list[str](), [True]
+
+    def write_now(frame: Frame) -> bool:
+        if takes[0]:
+            written.append(frame.text)
+        return takes[0]
+
+    async def frames() -> list[str]:
+        return [frame.text for frame in await subscriber.take()]
+
+    def put(*texts: str) -> None:
+        for text in texts:
+            subscriber.put(Frame("task_updated", text))
+
+    subscriber.write_now = write_now
+    put("first")
+    assert await frames() == ["first"]
+    put("while that is sent")
+    assert await frames() == ["while that is sent"]
+    waiting = asyncio.create_task(frames())
+    await asyncio.sleep(0)
+    put("at once", "at once too")
+    subscriber.put_latest("pong", Frame("pong", "a reply"))
+    takes[0] = False
+    put("not taken")
+    takes[0] = True
+    put("after it")
+    assert written == ["at once", "at once too", "a reply"]
+    assert await waiting == ["not taken", "after it"]
+    subscriber.end()
+    put("when it has ended")
+    assert await frames() == ["when it has ended"]
+    assert written[3:] == []

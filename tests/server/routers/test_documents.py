@@ -10,6 +10,7 @@ import httpx
 import pytest
 from served import client, serving, settings_in
 
+from autotuner.engines.registry import demonstration
 from autotuner.server.app import create_app
 from autotuner.services.document_schema import document_schema
 
@@ -48,6 +49,13 @@ async def test_the_first_document_becomes_a_task_as_it_is(http: httpx.AsyncClien
     assert second["task_name"] == f"{first['task_name']}-2"
 
 
+async def test_the_demonstration_becomes_a_task_as_often_as_one_likes(http: httpx.AsyncClient) -> None:
+    for name in ("demo", "demo-2"):
+        document = (await http.get("/api/documents/demonstration")).json()
+        assert (document["task_name"], document["base_runtime"]) == (name, demonstration()["base_runtime"])
+        assert (await http.post("/api/tasks", json=document)).status_code == 201
+
+
 async def test_a_profile_says_what_is_searched(http: httpx.AsyncClient) -> None:
     found = await started(http, "?model=tiny&profile=low-latency")
     assert found["document"]["profiles"] == ["low-latency"]
@@ -69,6 +77,15 @@ async def test_predictions_are_called_predictions(http: httpx.AsyncClient) -> No
     found = await started(http, "?engine=simulated")
     assert "predictions" in found["why"]
     assert (await http.post("/api/tasks/plan", json=found["document"])).json()["predicted"] is True
+
+
+async def test_profiles_take_the_place_of_what_the_demonstration_searches(http: httpx.AsyncClient) -> None:
+    found = await started(http, "?engine=simulated&profile=balanced&model=other")
+    assert found["document"]["model"] == {"id_or_path": "Qwen/Qwen3-32B"}
+    assert "parameters" not in found["document"]
+    plan = (await http.post("/api/tasks/plan", json=found["document"])).json()
+    assert plan["predicted"] is True
+    assert plan["runs"]["searched"] > 0
 
 
 async def test_forms_are_changed_both_ways(http: httpx.AsyncClient) -> None:

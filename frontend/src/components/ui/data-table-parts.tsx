@@ -19,7 +19,7 @@ export function SortableHead({ text, right, className, sorted, onPress }: Sortab
       scope="col"
       aria-sort={sorted === "asc" ? "ascending" : sorted === "desc" ? "descending" : onPress ? "none" : undefined}
       className={cx(
-        "border-b border-line px-2.5 py-1.5 text-xs font-medium whitespace-nowrap text-ink-soft first:pl-4 last:pr-4",
+        "border-b border-line px-2 py-1.5 text-xs font-medium whitespace-nowrap text-ink-soft first:pl-4 last:pr-4 sm:px-2.5",
         right ? "text-right" : "text-left",
         className,
       )}

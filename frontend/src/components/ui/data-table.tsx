@@ -126,7 +126,6 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
       data-index={index}
       ref={virtual ? virtualizer.measureElement : undefined}
       aria-rowindex={virtual ? index + 2 : undefined}
-      aria-selected={selection ? row.getIsSelected() : undefined}
       className={cx("hover:bg-sunken/60", row.getIsSelected() && "bg-accent-soft/50", rowClass?.(row.original.row))}
     >
       {selection && (
@@ -146,7 +145,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         <td
           key={column.id}
           className={cx(
-            "border-b border-line px-2.5 py-1.5 first:pl-4 last:pr-4",
+            "border-b border-line px-2 py-1.5 first:pl-4 last:pr-4 sm:px-2.5",
             column.align === "right" && "figures text-right whitespace-nowrap",
             column.from && FROM[column.from],
             column.className,
@@ -171,7 +170,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         aria-rowcount={virtual ? shown.length + 1 : undefined}
       >
         <thead className="sticky top-0 z-10 bg-surface">
-          <tr>
+          <tr aria-rowindex={virtual ? 1 : undefined}>
             {selection && (
               <th scope="col" className="w-9 border-b border-line py-1.5 pl-4">
                 <input

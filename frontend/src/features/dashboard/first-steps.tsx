@@ -1,19 +1,30 @@
-import { Link } from "@tanstack/react-router";
-import { Empty } from "@/components/states/states";
+import { useMutation } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { startDemonstration } from "@/api/demonstration";
+import { Empty, Failed } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
-import { CopyButton } from "@/components/ui/copy-button";
 import { Panel } from "@/components/ui/panel";
 
 /** What to do when nothing is there yet. */
 export function FirstSteps() {
+  const navigate = useNavigate();
+  const demonstration = useMutation({
+    mutationFn: startDemonstration,
+    onSuccess: ({ id }) => void navigate({ to: "/tasks/$taskId", params: { taskId: String(id) } }),
+  });
   return (
     <Panel>
       <Empty
         title="Nothing has been tuned here yet"
         action={
-          <Button asChild look="primary">
-            <Link to="/tasks/new">New task</Link>
-          </Button>
+          <div className="mt-2 flex flex-wrap justify-center gap-2">
+            <Button busy={demonstration.isPending} onClick={() => demonstration.mutate()}>
+              Run the demonstration
+            </Button>
+            <Button asChild look="primary">
+              <Link to="/tasks/new">New task</Link>
+            </Button>
+          </div>
         }
       >
         <p>
@@ -21,13 +32,11 @@ export function FirstSteps() {
           the best one with evidence that it beats the default.
         </p>
         <p className="mt-3">
-          To see one without a model or a GPU, run a search over predicted figures; it takes seconds and appears here:
-        </p>
-        <p className="mt-2 flex items-center justify-center gap-2">
-          <code className="rounded bg-sunken px-2 py-1 text-ink">autotuner demo</code>
-          <CopyButton text="autotuner demo" what="the command" />
+          The demonstration needs neither a model nor a GPU: it searches over predicted figures, says so everywhere, and
+          takes seconds.
         </p>
       </Empty>
+      {demonstration.error && <Failed error={demonstration.error} />}
     </Panel>
   );
 }

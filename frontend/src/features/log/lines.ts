@@ -49,10 +49,10 @@ export type Level = "error" | "warning" | "debug";
 const LEVELS: readonly [Level, RegExp][] = [
   [
     "error",
-    /\b(?:ERROR|CRITICAL|FATAL|Traceback)\b|\berror:|\b\w*(?:Error|Exception): |^E(?:\d{4}\b| )|"level": ?"error"/,
+    /\b(?:ERROR|CRITICAL|FATAL|Traceback)\b|\berror:|\b\w*(?:Error|Exception): |^(?:[\d.:]+ )?E(?:\d{4}\b| )|"level": ?"error"/,
   ],
-  ["warning", /\bWARN(?:ING)?\b|\bwarning:|^W(?:\d{4}\b| )|"level": ?"warning"/],
-  ["debug", /\b(?:DEBUG|TRACE)\b|^D(?:\d{4}\b| )|"level": ?"debug"/],
+  ["warning", /\bWARN(?:ING)?\b|\bwarning:|^(?:[\d.:]+ )?W(?:\d{4}\b| )|"level": ?"warning"/],
+  ["debug", /\b(?:DEBUG|TRACE)\b|^(?:[\d.:]+ )?D(?:\d{4}\b| )|"level": ?"debug"/],
 ];
 
 /** How severe a line says that it is; null for what is usual. */

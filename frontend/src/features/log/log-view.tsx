@@ -83,6 +83,7 @@ export function LogView({ taskId, search, onSearch }: LogViewProps) {
               (found.length === 0
                 ? "no line"
                 : `${place === null ? "" : `${place + 1} of `}${figure(found.length)} line${found.length === 1 ? "" : "s"}`)}
+            {words !== "" && log.start > 0 && " of what is loaded"}
           </span>
         </form>
         <div className="ml-auto flex gap-2">

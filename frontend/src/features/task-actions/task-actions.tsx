@@ -1,5 +1,5 @@
-import { useNavigate } from "@tanstack/react-router";
-import { Download, Ellipsis } from "lucide-react";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { Download, Ellipsis, ScrollText } from "lucide-react";
 import { useState } from "react";
 import { taskFile } from "@/api/tasks";
 import { Button } from "@/components/ui/button";
@@ -98,6 +98,7 @@ export function TaskActions({ task, compact = false, onGone }: TaskActionsProps)
           </Button>
         }
       >
+        {compact && <LogItem taskId={task.id} />}
         {rest.map((action) => (
           <ActionItem key={action} action={action} task={task} onChoose={() => choose(action)} />
         ))}
@@ -148,6 +149,16 @@ function ActionItem({ action, task, onChoose }: ActionItemProps) {
       </>
     );
   }
+  if (action === "edit") {
+    return (
+      <MenuItem asChild>
+        <Link to="/tasks/$taskId/edit" params={{ taskId: task.id }}>
+          <Icon size={16} aria-hidden />
+          {label}
+        </Link>
+      </MenuItem>
+    );
+  }
   if (action === "archive") return <FileItem href={taskFile.archive(task.id)} label={label} />;
   const dangerous = action === "clear" || action === "delete" || action === "purge";
   return (
@@ -158,6 +169,18 @@ function ActionItem({ action, task, onChoose }: ActionItemProps) {
         {label}
       </MenuItem>
     </>
+  );
+}
+
+/** The way to a task's logs, where its tabs are not in sight. */
+function LogItem({ taskId }: { taskId: number }) {
+  return (
+    <MenuItem asChild>
+      <Link to="/tasks/$taskId/log" params={{ taskId: String(taskId) }}>
+        <ScrollText size={16} aria-hidden />
+        Logs
+      </Link>
+    </MenuItem>
   );
 }
 

@@ -50,11 +50,13 @@ function EditForm({
   onSearch,
 }: PageProps & { schema: JsonSchema; task: Schema<"TaskView">; etag: string | null }) {
   const [first] = useState(() => write(withoutDefaults(schema, { task_name: task.name, ...task.document })));
+  // Of the document that is edited: what others change meanwhile must be seen before it is replaced.
+  const [seen] = useState(etag);
   const draft = useDraft(`task-${taskId}`, first);
   const navigate = useNavigate();
   const queryClient = useQueryClient();
   const save = useMutation({
-    mutationFn: () => replaceDocument(taskId, read(draft.text).data ?? {}, etag),
+    mutationFn: () => replaceDocument(taskId, read(draft.text).data ?? {}, seen),
     onSuccess: async () => {
       draft.finish();
       void queryClient.invalidateQueries({ queryKey: keys.task(taskId) });

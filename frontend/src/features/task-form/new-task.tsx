@@ -132,6 +132,7 @@ function NewTaskForm({
             onProfiles={(profiles) => choose({ profiles })}
             onEngine={(engine) => choose({ engine })}
             onLeaveToProfiles={() => begin.mutate(wishOf(read(draft.text).data ?? {}))}
+            changing={begin.isPending}
             refused={make.error}
             actions={(possible) => (
               <>

@@ -43,6 +43,8 @@ interface TaskFormProps {
   onProfiles: (names: string[]) => void;
   onEngine: (name: string) => void;
   onLeaveToProfiles: () => void;
+  /** Another document is on its way. */
+  changing?: boolean;
   /** What the service said to the last attempt. */
   refused: Error | null;
   /** Buttons that make the task; told whether there is something to make. */
@@ -68,6 +70,7 @@ function Columns({
   onProfiles,
   onEngine,
   onLeaveToProfiles,
+  changing = false,
   refused,
   actions,
 }: Omit<TaskFormProps, "draft" | "schema"> & { plan: PlanState }) {
@@ -80,13 +83,12 @@ function Columns({
   const shownFor = (part: View) => cx(view !== part && "max-xl:hidden");
   return (
     <>
-      <div role="tablist" aria-label="Views of the document" className="mb-3 flex gap-1 xl:hidden">
+      <fieldset aria-label="Views of the document" className="mb-3 flex gap-1 xl:hidden">
         {(Object.keys(VIEWS) as View[]).map((one) => (
           <button
             key={one}
             type="button"
-            role="tab"
-            aria-selected={view === one}
+            aria-pressed={view === one}
             className={cx(
               "grow cursor-pointer rounded-md px-3 py-1.5 text-sm",
               view === one ? "bg-accent-soft font-medium text-accent" : "bg-sunken text-ink-soft",
@@ -96,7 +98,7 @@ function Columns({
             {VIEWS[one]}
           </button>
         ))}
-      </div>
+      </fieldset>
       <div className="grid items-start gap-5 xl:grid-cols-[minmax(0,1.15fr)_minmax(0,1fr)]">
         <div className={cx("grid min-w-0 gap-4", shownFor("form"))}>
           {!reading.data && (
@@ -125,7 +127,7 @@ function Columns({
         </div>
         <div
           className={cx(
-            "grid min-w-0 gap-4 xl:sticky xl:top-4 xl:max-h-[calc(100dvh-6.5rem)] xl:grid-rows-[auto_minmax(14rem,1fr)]",
+            "grid min-w-0 gap-4 xl:sticky xl:top-4 xl:h-[calc(100dvh-9.5rem)] xl:grid-rows-[auto_minmax(14rem,1fr)]",
             view === "form" && "max-xl:hidden",
           )}
         >
@@ -145,11 +147,13 @@ function Columns({
           </section>
         </div>
       </div>
-      <div className="sticky bottom-0 z-20 -mx-4 mt-4 grid gap-2 border-t border-line bg-paper/95 px-4 py-3 md:-mx-8 md:px-8">
+      <div className="sticky bottom-0 z-20 -mx-4 mt-4 grid gap-2 border-t border-line bg-paper px-4 py-3 md:-mx-8 md:px-8">
         {refused && <Failed error={refused} />}
         <div className="flex flex-wrap items-center justify-end gap-2">
           <p role="status" className="figures mr-auto text-sm">
-            {plan.faults.length > 0 ? (
+            {changing ? (
+              "Another document is made"
+            ) : plan.faults.length > 0 ? (
               <Button size="small" look="danger" onClick={() => onSearch({ view: "plan" })}>
                 {plan.faults.length === 1 ? "1 thing is wrong" : `${plan.faults.length} things are wrong`}
               </Button>

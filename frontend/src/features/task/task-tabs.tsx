@@ -12,6 +12,7 @@ export function TaskTabs({ task }: { task: TaskView }) {
         { label: "Overview", to: "/tasks/$taskId", params, exact: true },
         { label: "Experiments", to: "/tasks/$taskId/experiments", params, count: experimentCount(task) || undefined },
         { label: "Results", to: "/tasks/$taskId/results", params },
+        { label: "Configuration", to: "/tasks/$taskId/configuration", params },
         { label: "Log", to: "/tasks/$taskId/log", params },
       ]}
     />

@@ -1,14 +1,14 @@
 import type { TaskSummary } from "@/api/tasks";
+import { useRunningProgress } from "@/features/tasks/use-running-progress";
 import { gain } from "@/format/figures";
 import { withUnit } from "@/format/units";
-import { useTaskProgress } from "@/live/progress";
 
 type Outcome = NonNullable<TaskSummary["outcome"]>;
 
 /** The best so far while a task runs; then the winner's score, and its gain with interval where one was shown. */
 export function OutcomeCell({ task }: { task: TaskSummary }) {
   const { outcome, best_score, error } = task;
-  const progress = useTaskProgress(task.id);
+  const progress = useRunningProgress(task);
   if (progress !== null && progress.best !== null) {
     const { best, unit, gain: better } = progress;
     return (

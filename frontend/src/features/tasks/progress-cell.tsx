@@ -1,11 +1,11 @@
 import type { TaskSummary } from "@/api/tasks";
 import { ProgressBar } from "@/components/ui/progress-bar";
+import { useRunningProgress } from "@/features/tasks/use-running-progress";
 import { duration, figure } from "@/format/figures";
-import { useTaskProgress } from "@/live/progress";
 
 /** How far a task is while it runs, and what it came to when it has ended. */
 export function ProgressCell({ task }: { task: TaskSummary }) {
-  const progress = useTaskProgress(task.id);
+  const progress = useRunningProgress(task);
   const counts = task.experiments ?? {};
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   if (progress !== null) {

@@ -13,7 +13,7 @@ from autotuner.server.live.feed import Feed
 from autotuner.server.live.frames import Frame, reply_frame
 from autotuner.server.live.streams import Stream
 from autotuner.server.live.subscriber import Subscriber
-from autotuner.server.live.websocket import AT_ONCE, FRAMES, WriteNow
+from autotuner.server.live.websocket import AT_ONCE, FRAMES, WRITE_NOW, WriteNow
 
 DRAIN_S = 30.0
 """A client that takes nothing for so long is closed."""
@@ -66,7 +66,7 @@ async def _send_all(feed: Feed, socket: WebSocket, stream: Stream) -> None:
 
 def _writing_now(feed: Feed, socket: WebSocket) -> WriteNow | None:
     """What writes past this module where the server can; it is called once for each client and event."""
-    write: WriteNow | None = socket.scope.get("extensions", {}).get(FRAMES)
+    write: WriteNow | None = socket.scope.get("extensions", {}).get(FRAMES, {}).get(WRITE_NOW)
     if write is None:
         return None
     sent = feed.metrics.frames.labels("websocket")

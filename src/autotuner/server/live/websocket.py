@@ -26,9 +26,9 @@ from websockets.server import ServerProtocol
 from autotuner.server.live.frames import WINDOW_BITS, Frame
 
 FRAMES = "autotuner.frames"
-"""In a scope's ``extensions``: ``websocket.send`` may have this key instead of a text: frames, sent together. Its value
-is a ``WriteNow``.
-"""
+"""In a scope's ``extensions``: ``websocket.send`` may have this key instead of a text: frames, sent together."""
+WRITE_NOW = "write_now"
+"""Key of that extension, with a ``WriteNow``."""
 AT_ONCE = "autotuner.at_once"
 """In ``websocket.close``: do not wait until the client has taken what it was sent before."""
 GRACE_S = 5.0
@@ -74,7 +74,7 @@ class FramesProtocol(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         """Tell the application what it may send."""
-        self.scope["extensions"] = {**(self.scope["extensions"] or {}), FRAMES: self._write_now}
+        self.scope["extensions"] = {**(self.scope["extensions"] or {}), FRAMES: {WRITE_NOW: self._write_now}}
         await super().run_asgi()
 
     async def send(self, message: ASGISendEvent) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from autotuner.engines.registry import demonstration
 from autotuner.planning.forms import Form
 from autotuner.server.bodies import Asked, Body
 from autotuner.server.context import Ctx
@@ -68,6 +69,20 @@ async def start(ctx: Ctx, asked: Annotated[StartFrom, Query()]) -> StartingPoint
     found = await ctx.long_work.run(lambda: starting_point(wish, ctx.settings))
     name = await free_name(ctx.store, str(found.document["task_name"]))
     return found.model_copy(update={"document": {**found.document, "task_name": name}})
+
+
+@router.get(
+    "/demonstration",
+    responses=documented(503),
+    operation_id="get_demonstration_document",
+    summary="Show the document of the demonstration",
+)
+async def show_demonstration(ctx: Ctx) -> dict[str, Any]:
+    """The task document of `autotuner demo`: a search over predicted figures, which takes seconds and needs no GPU. Its
+    name is one that no task has.
+    """
+    document = demonstration()
+    return {**document, "task_name": await free_name(ctx.store, str(document["task_name"]))}
 
 
 @router.post("/form", responses=documented(422), operation_id="convert_document", summary="Change a document's form")

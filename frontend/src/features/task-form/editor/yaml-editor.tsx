@@ -1,5 +1,5 @@
 import { autocompletion, closeBrackets, completionKeymap } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput, syntaxHighlighting } from "@codemirror/language";
 import { lintGutter, lintKeymap, setDiagnostics } from "@codemirror/lint";
@@ -15,6 +15,7 @@ import {
 } from "@codemirror/view";
 import { useEffect, useRef } from "react";
 import type { Mark } from "@/features/task-form/document/text";
+import { difference } from "@/features/task-form/editor/difference";
 import { HIGHLIGHT, LOOK } from "@/features/task-form/editor/look";
 import { proposalsAt, tipAt } from "@/features/task-form/schema/completion";
 import type { JsonSchema } from "@/features/task-form/schema/lookup";
@@ -37,6 +38,8 @@ export function YamlEditor({ text, onText, schema, marks }: YamlEditorProps) {
   tell.current = onText;
   const knowledge = useRef(new Compartment());
   const first = useRef({ text, schema });
+  /** What was told and has not come back yet: it must not undo what was typed meanwhile. */
+  const echoes = useRef<string[]>([]);
 
   useEffect(() => {
     if (!host.current) return;
@@ -59,14 +62,15 @@ export function YamlEditor({ text, onText, schema, marks }: YamlEditorProps) {
           syntaxHighlighting(HIGHLIGHT),
           LOOK,
           EditorView.lineWrapping,
-          EditorView.contentAttributes.of({ "aria-label": "Task document as YAML" }),
+          EditorView.contentAttributes.of({ "aria-label": "Task document as YAML", tabindex: "0" }),
           tooltips({ parent: document.body }),
           knowledge.current.of(knowing(first.current.schema)),
           keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, ...foldKeymap, ...lintKeymap]),
-          keymap.of([{ ...indentWithTab, key: "Ctrl-]" }]),
           EditorView.updateListener.of((update) => {
             if (update.docChanged && !update.transactions.some((one) => one.isUserEvent("outside"))) {
-              tell.current(update.state.doc.toString());
+              const written = update.state.doc.toString();
+              echoes.current.push(written);
+              tell.current(written);
             }
           }),
         ],
@@ -85,7 +89,9 @@ export function YamlEditor({ text, onText, schema, marks }: YamlEditorProps) {
 
   useEffect(() => {
     const now = view.current;
-    if (!now || now.state.doc.toString() === text) return;
+    const echo = echoes.current.lastIndexOf(text);
+    echoes.current = echo < 0 ? [] : echoes.current.slice(echo + 1);
+    if (!now || echo >= 0 || now.state.doc.toString() === text) return;
     now.dispatch({ changes: difference(now.state.doc.toString(), text), userEvent: "outside" });
   }, [text]);
 
@@ -103,15 +109,6 @@ export function YamlEditor({ text, onText, schema, marks }: YamlEditorProps) {
   }, [marks]);
 
   return <div ref={host} className="h-full min-h-0 overflow-hidden" />;
-}
-
-/** The part that differs: the cursor, folds and history of the rest stay. */
-export function difference(old: string, next: string): { from: number; to: number; insert: string } {
-  let from = 0;
-  while (from < old.length && from < next.length && old[from] === next[from]) from += 1;
-  let tail = 0;
-  while (tail < old.length - from && tail < next.length - from && old.at(-1 - tail) === next.at(-1 - tail)) tail += 1;
-  return { from, to: old.length - tail, insert: next.slice(from, next.length - tail) };
 }
 
 /** Completion and tips. */

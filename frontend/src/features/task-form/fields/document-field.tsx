@@ -85,15 +85,20 @@ export function DocumentField({ path, label, bare, className, placeholder, sugge
           );
         }
         const many = known.kind === "list" || Array.isArray(value);
+        const listed = (text: string): unknown => {
+          const found = typedList(text);
+          // One value without a list stays without one.
+          return known.single && found?.length === 1 && !Array.isArray(value) ? found[0] : found;
+        };
         return (
           <>
             <TypedInput
               {...common}
               className="font-mono text-[13px]"
               placeholder={fallback}
-              value={value}
+              value={value ?? undefined}
               shown={shown}
-              typed={many ? typedList : typed}
+              typed={many ? listed : typed}
               onValue={set}
             />
             {list && <Suggestions id={list} values={suggestions ?? []} />}
@@ -121,7 +126,8 @@ const yesNo = (value: unknown): string => (value ? "yes" : "no");
 const choices = (known: KnownField, value: unknown): string[] =>
   typeof value === "string" && value && !known.choices.includes(value) ? [value, ...known.choices] : [...known.choices];
 
-export const defaultText = (known: KnownField): string => (known.default === undefined ? "" : shown(known.default));
+export const defaultText = (known: KnownField): string =>
+  known.default === undefined || known.default === "" ? "" : shown(known.default);
 
 /** As a sentence: the schema's descriptions begin small and have no full stop. */
 export const sentence = (description: string): string => description.charAt(0).toUpperCase() + description.slice(1);

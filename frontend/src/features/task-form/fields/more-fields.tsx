@@ -1,4 +1,4 @@
-import { type Path, valueAt } from "@/features/task-form/document/path";
+import { isAt, type Path, valueAt } from "@/features/task-form/document/path";
 import { Disclosure } from "@/features/task-form/fields/disclosure";
 import { DocumentField } from "@/features/task-form/fields/document-field";
 import { branches, fieldAt, keysAt, schemaAt } from "@/features/task-form/schema/lookup";
@@ -13,12 +13,13 @@ interface MoreFieldsProps {
 
 /** All further fields of a block, as its schema describes them, blocks in it included. */
 export function MoreFields({ path, without = [], title = "More" }: MoreFieldsProps) {
-  const { schema, data } = useTaskForm();
+  const { schema, data, faults } = useTaskForm();
   const keys = [...keysAt(schema, path).keys()].filter((key) => !without.includes(key));
   if (!keys.length) return null;
   const given = keys.filter((key) => valueAt(data, [...path, key]) !== undefined).length;
+  const wrong = faults.some(({ place }) => place !== null && keys.some((key) => isAt(place, [...path, key])));
   return (
-    <Disclosure title={title} note={given ? `${given} given` : `${keys.length} fields`}>
+    <Disclosure title={title} wrong={wrong} note={given ? `${given} given` : `${keys.length} fields`}>
       <Fields path={path} keys={keys} />
     </Disclosure>
   );

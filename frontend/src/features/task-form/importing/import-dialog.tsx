@@ -66,9 +66,11 @@ export function ImportZone({ schema, onText, children }: ImportZoneProps) {
         setOver(true);
       }}
       onDragLeave={(event) => !event.currentTarget.contains(event.relatedTarget as Node | null) && setOver(false)}
-      onDrop={(event) => {
+      // Before the editor sees it, which would write the file into its text.
+      onDropCapture={(event) => {
         if (!dragging(event)) return;
         event.preventDefault();
+        event.stopPropagation();
         setOver(false);
         take(event.dataTransfer.files[0]);
       }}
@@ -166,7 +168,7 @@ function ImportDialog({ open, onClose, busy, error, files, onTake }: ImportDialo
 }
 
 function Losses({ file }: { file: ReadFile }) {
-  if (!file.losses.length) return <p>Nothing is lost.</p>;
+  if (!file.losses.length) return <p>No value of the file was changed or left out.</p>;
   return (
     <div className="overflow-x-auto">
       <table className="w-full text-left text-[13px]">

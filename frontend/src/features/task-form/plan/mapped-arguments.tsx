@@ -52,7 +52,7 @@ export function MappedArguments({ state }: { state: PlanState }) {
               {command.gpus != null && <Badge>{counted(command.gpus, "GPU")}</Badge>}
             </span>
             {command.layout && <span className="text-ink-soft">{command.layout}</span>}
-            <code className="overflow-x-auto rounded bg-surface px-2 py-1 font-mono whitespace-nowrap">
+            <code className="rounded bg-surface px-2 py-1 font-mono break-words">
               {own[index]?.join(" ") || "nothing more"}
             </code>
           </li>

@@ -34,6 +34,8 @@ export interface KnownField {
   default: unknown;
   choices: readonly string[];
   whole: boolean;
+  /** Of a list: one value may stand without it. */
+  single: boolean;
   examples: readonly unknown[];
   required: boolean;
 }
@@ -102,6 +104,7 @@ export function fieldAt(root: JsonSchema, path: Path): KnownField | null {
     default: whole.default ?? undefined,
     choices,
     whole: !found.some((one) => typesOf(one).includes("number")),
+    single: found.some((one) => typesOf(one).some((type) => ["string", "number", "integer"].includes(type))),
     examples: whole.examples ?? [],
     required: !!holder && branches(root, holder).some((one) => one.required?.includes(name)),
   };
@@ -152,8 +155,7 @@ function pruned(root: JsonSchema, path: Path, data: Record<string, unknown>): Re
     if (fixed.default !== undefined && same(value, fixed.default)) continue;
     const block = schema && branches(root, schema).some((one) => one.properties) && key !== "parameters";
     const inner = isMapping(value) && block ? pruned(root, [...path, key], value) : value;
-    if (isMapping(inner) && block && !Object.keys(inner).length && isMapping(value) && Object.keys(value).length)
-      continue;
+    if (isMapping(inner) && !Object.keys(inner).length) continue;
     kept[key] = inner;
   }
   return kept;

@@ -7,6 +7,7 @@ import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { cx } from "@/components/ui/class-names";
 import { Field, Select } from "@/components/ui/field";
+import { isMapping } from "@/features/task-form/document/path";
 import { shown } from "@/features/task-form/document/values";
 import { sentence } from "@/features/task-form/fields/document-field";
 import { labelOf } from "@/features/task-form/schema/lookup";
@@ -106,14 +107,7 @@ function Strategy({ strategies }: { strategies: readonly string[] }) {
 function Merged({ chosen, engine }: { chosen: readonly string[]; engine: string }) {
   const { change } = useTaskForm();
   const { value } = useDocumentField(["merge_strategy"]);
-  const query = useQuery(
-    mergedPresets({
-      preset_ids: [...chosen],
-      runtime: engine,
-      strict: false,
-      merge_strategy: typeof value === "string" ? value : "union",
-    } as Schema<"MergeRequest">),
-  );
+  const query = useQuery(mergedPresets({ preset_ids: [...chosen], runtime: engine, ...rulesOf(value) }));
   return (
     <QueryStates query={query} lines={2}>
       {(merged) => (
@@ -159,4 +153,16 @@ function Merged({ chosen, engine }: { chosen: readonly string[]; engine: string 
       )}
     </QueryStates>
   );
+}
+
+/** How presets are merged, as the service is asked for it: a strategy's name, or rules with exceptions. */
+function rulesOf(value: unknown): Partial<Schema<"MergeRequest">> {
+  if (typeof value === "string") return { merge_strategy: value };
+  if (!isMapping(value)) return {};
+  const { default: strategy, strict, parameters } = value as Partial<Schema<"MergeRules">>;
+  return {
+    ...(strategy && { merge_strategy: strategy }),
+    ...(typeof strict === "boolean" && { strict }),
+    ...(parameters && { overrides: parameters }),
+  };
 }

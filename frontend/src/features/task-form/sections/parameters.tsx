@@ -47,7 +47,7 @@ function ParameterRow({ name, parameter }: { name: string; parameter: Parameter 
     <li className="grid gap-1.5 border-b border-line pb-3 last:border-b-0">
       <div className="flex items-start justify-between gap-2">
         <div>
-          <h4 className="font-mono text-[13px] font-medium">{name}</h4>
+          <h3 className="font-mono text-[13px] font-medium">{name}</h3>
           <p id={`${id}-help`} className="text-xs text-ink-soft">
             {parameter
               ? `${sentence(parameter.help ?? "")} (${factsOf(parameter)})`

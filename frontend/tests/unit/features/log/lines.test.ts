@@ -59,6 +59,7 @@ describe("levelOf", () => {
     ["torch.OutOfMemoryError: CUDA out of memory", "error"],
     ["W0701 slow", "warning"],
     ["srv: warning: slow", "warning"],
+    ["0.05.851.923 W srv stop: cancel task", "warning"],
     ["DEBUG x", "debug"],
     ["INFO: 200 OK", null],
     ["no errors were found", null],

@@ -25,6 +25,7 @@ describe("the schema", () => {
     });
     expect(fieldAt(SCHEMA, ["base_runtime"])?.choices).toEqual(["one", "two"]);
     expect(fieldAt(SCHEMA, ["slo", "ttft", "p90", "threshold"])?.required).toBe(true);
+    expect(fieldAt(SCHEMA, ["benchmark", "num_concurrency"])?.single).toBe(true);
     expect(fieldAt(SCHEMA, ["nothing"])).toBeNull();
     expect(labelOf("max_time-per_iteration")).toBe("Max time per iteration");
     expect(["dcp", "memory_per_gpu", "by_log"].map(labelOf)).toEqual(["DCP", "Memory per GPU", "By log"]);
@@ -42,6 +43,7 @@ describe("the schema", () => {
       parameters: { a: null, b: [1] },
       benchmark: { repeats: 1, window: 5, num_concurrency: [] },
       slo: { ttft: null },
+      metadata: {},
     };
     expect(withoutDefaults(SCHEMA, whole)).toEqual({
       base_runtime: "one",

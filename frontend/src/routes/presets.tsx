@@ -1,8 +1,0 @@
-import { createFileRoute } from "@tanstack/react-router";
-import { PageHead } from "@/components/layout/page-head";
-
-export const Route = createFileRoute("/presets")({ component: Page });
-
-function Page() {
-  return <PageHead title="Presets" />;
-}

@@ -1,0 +1,1 @@
+"""The default strategy: Gaussian processes of scores and SLOs, for few, costly, noisy experiments with constraints."""
