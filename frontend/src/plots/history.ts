@@ -1,4 +1,4 @@
-import { scaleOf, withUnit } from "@/format/units";
+import { named, scaleOf, withUnit } from "@/format/units";
 import { acrossLine, base, CROSS, capital, STAR, valueAxis } from "@/plots/parts";
 import type { Plot } from "@/plots/plot";
 import { colour, type PlotTheme } from "@/plots/theme";
@@ -32,7 +32,6 @@ export function historyPlot(data: History): Plot {
     data.points.map((point) => point.score),
     data.unit,
   );
-  const unit = scale.unit && !data.label.includes(scale.unit) ? `, ${scale.unit}` : "";
   return {
     name: "history",
     title: "History",
@@ -40,9 +39,9 @@ export function historyPlot(data: History): Plot {
       data.points.some((point) => point.state === "eligible") ? "; the line is the best so far" : ""
     }${data.baseline === null ? "" : ", dashed: the baseline"}.`,
     height: 420,
-    option: (theme) => option(data, scale.factor, `${data.label}${unit}`, theme),
+    option: (theme) => option(data, scale.factor, named(data.label, scale.unit), theme),
     table: {
-      columns: ["experiment", "state", `${data.label}${data.unit ? `, ${data.unit}` : ""}`, "best so far"],
+      columns: ["experiment", "state", named(data.label, data.unit), "best so far"],
       rows: withBest(data).map(({ point, best }) => [point.title, STATES[point.state], point.score, best]),
     },
   };
