@@ -16,6 +16,7 @@ from autotuner.search.bayesian.encoding import Encoding
 from autotuner.search.bayesian.gain import Gain, Seen
 from autotuner.search.bayesian.model import Known, Model
 from autotuner.search.bayesian.pool import Pool
+from autotuner.search.bayesian.threads import one_thread
 from autotuner.search.bayesian.told import Told, limits_of, numbers
 from autotuner.search.bayesian.trends import predictions
 from autotuner.search.history import History, Stream
@@ -63,6 +64,10 @@ class BayesianSearch:
 
     def ask(self, pending: Sequence[Configuration] = ()) -> Configuration | None:
         """The next configuration; None when the space is exhausted."""
+        with one_thread():
+            return self._ask(pending)
+
+    def _ask(self, pending: Sequence[Configuration]) -> Configuration | None:
         space, default = self._setup.space, self._setup.default
         known = self._history.known(pending)
         if default is not None and space.violation(default) is None and space.identity(default) not in known:
@@ -87,6 +92,10 @@ class BayesianSearch:
 
     def report(self, pending: Sequence[Configuration] = ()) -> SearchReport:
         """What it makes of what was told: gain and regret expected, by draws from the model, and whom it believes."""
+        with one_thread():
+            return self._report()
+
+    def _report(self) -> SearchReport:
         learned = self._learn()
         if learned.model is None or learned.gain is None:
             return SearchReport()
