@@ -62,7 +62,7 @@ export function YamlEditor({ text, onText, schema, marks }: YamlEditorProps) {
           syntaxHighlighting(HIGHLIGHT),
           LOOK,
           EditorView.lineWrapping,
-          EditorView.contentAttributes.of({ "aria-label": "Task document as YAML" }),
+          EditorView.contentAttributes.of({ "aria-label": "Task document as YAML", tabindex: "0" }),
           tooltips({ parent: document.body }),
           knowledge.current.of(knowing(first.current.schema)),
           keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, ...foldKeymap, ...lintKeymap]),
