@@ -10,6 +10,7 @@ from typing import Literal
 
 from autotuner.contracts.search import Prediction, Prior
 from autotuner.contracts.values import Configuration, digest
+from autotuner.planning.knowledge import EngineKnowledge, Metric, quantities
 from searching.landscape import Point, Task
 
 
@@ -19,8 +20,8 @@ class Condition:
 
     ``noise``: standard deviation of the logarithm of every figure told. ``crashes``: share of the configurations that
     crash, beside those that never start. ``parallel``: experiments at once. ``loads``: other loads at which each start
-    measures too, as shares of that which fills it. ``prior``: predictions of another table, as they are or inverted.
-    ``transfer``: a search on the neighbouring task went before.
+    measures too, as shares of that which fills it. ``prior``: predictions of another table, as they are or inverted,
+    or the rules of `planning/knowledge.py`. ``transfer``: a search on the neighbouring task went before.
     """
 
     name: str
@@ -28,7 +29,7 @@ class Condition:
     crashes: float = 0.0
     parallel: int = 1
     loads: tuple[float, ...] = ()
-    prior: Literal["given", "inverted"] | None = None
+    prior: Literal["given", "inverted", "rules"] | None = None
     transfer: bool = False
 
     @property
@@ -38,7 +39,9 @@ class Condition:
 
     def fits(self, task: Task) -> bool:
         """Whether the task has what the condition needs."""
-        if self.prior is not None and not task.predictions:
+        if self.prior in ("given", "inverted") and not task.predictions:
+            return False
+        if self.prior == "rules" and not task.settings:
             return False
         if self.loads and task.at_share is None:
             return False
@@ -54,6 +57,7 @@ CONDITIONS = {
         Condition("rough", noise=0.06, crashes=0.25),
         Condition("parallel", parallel=4),
         Condition("loads", loads=(0.5, 0.25)),
+        Condition("knowledge", prior="rules"),
         Condition("prior", prior="given"),
         Condition("inverted", prior="inverted"),
         Condition("transfer", transfer=True),
@@ -112,8 +116,20 @@ class TablePrior:
 
 
 def prior_of(task: Task, condition: Condition) -> Prior | None:
-    """The predictions that the condition gives."""
+    """What the condition gives."""
     if condition.prior is None:
         return None
+    if condition.prior == "rules":
+        return _rules(task)
     sign: Literal[1, -1] = 1 if condition.prior == "given" else -1
     return TablePrior(task.predicted_by, task, sign)
+
+
+def _rules(task: Task) -> EngineKnowledge:
+    """What is known of every engine, for the parameters of this task."""
+
+    def of(configuration: Configuration) -> Mapping[str, float]:
+        return quantities(lambda setting: configuration.get(task.settings.get(setting, "")), task.load)
+
+    metrics: dict[str, Metric] = {name: "ttft" if "ttft" in name else "tpot" for name in task.limits}
+    return EngineKnowledge(of, [("throughput", 1)], metrics)

@@ -94,6 +94,8 @@ class Task:
     of another table, by identity, with its name in ``predicted_by``; empty where there are none. ``tuning``:
     hyper-parameters may be chosen on it. ``neighbour``: name of the task whose outcomes are handed on in ``transfer``.
     ``at_share``: what a configuration that starts does at a share of the load that fills it; None: not known.
+    ``settings``: parameters by the names that `planning/knowledge.py` has for them; ``load``: requests in flight, None:
+    as many as the server takes.
     """
 
     name: str
@@ -107,6 +109,8 @@ class Task:
     neighbour: str | None = None
     tuning: bool = False
     at_share: Callable[[Configuration, float], Point] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    load: float | None = None
 
     def at(self, configuration: Configuration) -> Point:
         """What it really does."""
@@ -147,6 +151,8 @@ def make_task(
     neighbour: str | None = None,
     tuning: bool = False,
     at_share: Callable[[Configuration, float], Point] | None = None,
+    settings: Mapping[str, str] | None = None,
+    load: float | None = None,
 ) -> Task:
     """A task of points whose configurations name all parameters; those with one value alone are not searched."""
     space = TableSpace.of([point.configuration for point in points])
@@ -163,6 +169,8 @@ def make_task(
         neighbour=neighbour,
         tuning=tuning,
         at_share=at_share,
+        settings=settings or {},
+        load=load,
     )
     if task.space.identity(task.default) not in task.points or math.isnan(task.best()):
         raise ValueError(f"{name}: its default is not in the table, or nothing keeps the limits")

@@ -79,6 +79,7 @@ def measured_task(folder: Path, name: str) -> Task:
         predictions=predictions,
         predicted_by="aiconfigurator",
         neighbour=others[0] if others else None,
+        settings={"tensor_parallel": "tp", "seqs": "concurrency", "weights": "precision"},
     )
 
 

@@ -19,12 +19,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Recording:
-    """A file, and what was tuned: its document's limits (metric → seconds) and its engine's defaults."""
+    """A file, and what was tuned: limits (metric → seconds), its engine's defaults, requests in flight."""
 
     name: str
     path: Path
     limits: Mapping[str, float]
     default: Configuration
+    load: float
 
 
 RECORDINGS = (
@@ -33,6 +34,7 @@ RECORDINGS = (
         ROOT / "examples" / "quickstart" / "grid.json",
         {"p90_ttft": 0.4, "mean_tpot": 0.0045},
         {"__model__file": "tiny:f16", "n_parallel": 1, "n_batch": 2048, "cache_type": "f16", "kv_unified": False},
+        16,
     ),
     Recording(
         "llamacpp/slots",
@@ -46,6 +48,7 @@ RECORDINGS = (
             "cache_type": "f16",
             "flash_attn": "on",
         },
+        24,
     ),
 )
 
@@ -73,4 +76,12 @@ def recorded_task(recording: Recording) -> Task:
         )
         for point in grid.points
     ]
-    return make_task(recording.name, "llama.cpp", points, recording.limits, recording.default)
+    return make_task(
+        recording.name,
+        "llama.cpp",
+        points,
+        recording.limits,
+        recording.default,
+        settings={"seqs": "n_parallel"},
+        load=recording.load,
+    )

@@ -20,7 +20,8 @@ from autotuner.contracts.search import (
     Spent,
     Trial,
 )
-from autotuner.contracts.values import Configuration, Frozen
+from autotuner.contracts.values import Configuration, Frozen, Scalar
+from autotuner.planning.knowledge import EngineKnowledge, Metric, quantities
 from autotuner.search.registry import make_strategy
 from searching.conditions import CONDITIONS, Condition, crashed, noisy, prior_of
 from searching.earlier import LENGTH, earlier
@@ -183,11 +184,34 @@ def setup_of(task: Task, condition: Condition, seed: int, priors: Sequence[Prior
         default=task.default,
         limits=tuple(Limit(limit) for limit in task.limits),
         priors=tuple(priors),
+        knowledge=knowledge_of(task),
         parallel=condition.parallel,
         cost=CostModel(
             START_S, MEASURE_S * (1 + len(condition.loads)), gpus=lambda configuration: task.at(configuration).gpus
         ),
     )
+
+
+def knowledge_of(task: Task) -> EngineKnowledge:
+    """What is known of every engine, at a load that fills each configuration.
+
+    Measured points name their concurrency, which is what runs at once.
+    """
+    names = {
+        "tensor_parallel": ("tp",),
+        "seqs": ("max_num_seqs", "concurrency", "n_parallel"),
+        "weights": ("gemm_quant", "precision"),
+        "cache": ("kv_quant",),
+    }
+
+    def of(configuration: Configuration) -> dict[str, float]:
+        def setting(key: str) -> Scalar:
+            return next((configuration[name] for name in names.get(key, ()) if name in configuration), None)
+
+        return quantities(setting, None)
+
+    limits: dict[str, Metric] = {name: "ttft" if name.endswith("ttft") else "tpot" for name in task.limits}
+    return EngineKnowledge(of, [("throughput", 1)], limits)
 
 
 def _experiments(strategy: SearchStrategy, world: World, budget: int, near: float = 1 - TOLERANCES[-1]) -> Searched:

@@ -31,6 +31,9 @@ _IN_USE = {"gemm_quant": "bfloat16", "kv_quant": "bfloat16", "max_num_batched_to
 """Defaults of vLLM's server, on the fewest GPUs of one worker on which that starts."""
 
 
+_SETTINGS = {"tensor_parallel": "tp", "seqs": "max_num_seqs", "weights": "gemm_quant", "cache": "kv_quant"}
+
+
 @dataclass(frozen=True)
 class Table:
     """A file of predictions and the tasks that are made of it."""
@@ -90,6 +93,7 @@ def surface_task(table: Table, path: Path, backend: str, workload: tuple[int, in
         predicted_by=f"{table.name} {other}",
         neighbour=_name(table, backend, before),
         tuning=table.tuning,
+        settings=_SETTINGS,
         at_share=lambda configuration, share: _at_share(path, backend, workload, fixed | dict(configuration), share),
     )
 

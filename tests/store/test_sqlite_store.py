@@ -17,9 +17,10 @@ import pytest
 from sqlalchemy import Connection, delete, event
 
 from autotuner.contracts.errors import AutotunerError, ErrorCode
+from autotuner.contracts.listing import TaskQuery
 from autotuner.contracts.store import Store
-from autotuner.store import SqlStore, open_store
-from autotuner.store.location import parse_location, sqlite_error
+from autotuner.store import SqlStore, check, open_store
+from autotuner.store.location import file_is_sqlite, parse_location, sqlite_error
 from autotuner.store.models import Task
 from autotuner.store.sealed import file_state, require_unchanged
 from conformance.store_suite import StoreSuite, new_task
@@ -311,3 +312,17 @@ async def test_failures_and_openings_are_found_by_their_own_indexes(path: Path, 
     assert not [
         plan for plan in plans if "SCAN events" in plan or "SCAN attempts" in plan or "SCAN experiments" in plan
     ]
+
+
+async def test_looking_at_the_file_leaves_its_log_to_those_who_have_it_open(path: Path, store: Store) -> None:
+    """A process that opens and closes the file itself gives up the locks of its stores (POSIX)."""
+    await store.create_task(new_task("before"))
+    for _ in range(2):
+        assert file_is_sqlite(path)
+        await check(str(path))
+    other = f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('PRAGMA schema_version'); c.close()"
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", other], check=True, timeout=60)
+    assert path.with_name(f"{path.name}-wal").exists()
+    await store.create_task(new_task("after"))
+    async with open_store(str(path)) as again:
+        assert [task.name for task in (await again.query_tasks(TaskQuery())).items] == ["after", "before"]

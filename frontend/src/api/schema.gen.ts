@@ -4940,6 +4940,27 @@ export interface components {
              */
             patience?: number | null;
             /**
+             * Regret Tolerance
+             * @description the search stops once the best configuration there is is expected to be no more than this share better than the best found (strategy bayesian, one objective); null: it does not stop for that
+             * @example 0.02
+             */
+            regret_tolerance?: number | null;
+            /**
+             * Warm Start
+             * @description names of earlier tasks whose outcomes tell the search (strategy bayesian) where to look first
+             * @default []
+             * @example [
+             *       "chat-small"
+             *     ]
+             */
+            warm_start: string[] | null;
+            /**
+             * Predictions
+             * @description CSV file of predicted or measured figures, by which the search (strategy bayesian) looks first: columns of parameters, and of throughput (tokens/s), goodput (requests/s), ttft, tpot or latency (seconds)
+             * @example predicted.csv
+             */
+            predictions?: string | null;
+            /**
              * Baseline
              * @description whether the engine's defaults are measured first
              * @default true
@@ -5898,6 +5919,12 @@ export interface components {
              */
             strategy: string;
             /**
+             * Priors
+             * @description what the search knows beforehand; each loses its weight where measurements contradict it
+             * @default []
+             */
+            priors: components["schemas"]["PlannedPrior"][];
+            /**
              * Slo Sentences
              * @description the limits, one sentence each
              */
@@ -6136,6 +6163,22 @@ export interface components {
              * @default document
              */
             layer: string;
+        };
+        /**
+         * PlannedPrior
+         * @description What the search knows beforehand.
+         */
+        PlannedPrior: {
+            /**
+             * Name
+             * @description such as engine knowledge, or the name of a file or an earlier task
+             */
+            name: string;
+            /**
+             * Says
+             * @description of what it says something, a clause
+             */
+            says: string;
         };
         /**
          * PlannedRuns
@@ -8194,6 +8237,7 @@ export interface components {
              *       "max_parallel_experiments": 1,
              *       "budget": {},
              *       "seed": 0,
+             *       "warm_start": [],
              *       "baseline": true,
              *       "confirm": {
              *         "starts": 5,

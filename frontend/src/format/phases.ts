@@ -5,7 +5,7 @@ const PHASES: Record<Schema<"Phase">, { name: string; doing: string }> = {
   queue: { name: "Queue", doing: "waits for a free place or device" },
   deploy: { name: "Start", doing: "starts the server" },
   load: { name: "Load", doing: "loads the model" },
-  quality: { name: "Answers", doing: "compares answers with the baseline's" },
+  quality: { name: "Answers", doing: "asks the quality guard's prompts" },
   warm_up: { name: "Warm-up", doing: "warms up" },
   measure: { name: "Measure", doing: "measures" },
   teardown: { name: "End", doing: "ends the server" },

@@ -23,6 +23,11 @@ export function withUnit(value: number | null | undefined, unit: string): string
   return `${figure(value * scale.factor)} ${scale.unit}`.trimEnd();
 }
 
+/** The name of an axis or a column with its unit, unless the name has it already: `TTFT, ms`, `total tokens/s`. */
+export function named(label: string, unit: string): string {
+  return !unit || label.split(/[\s,]+/).includes(unit) ? label : `${label}, ${unit}`;
+}
+
 /** A share as per cent without a sign. */
 export function percent(share: number | null | undefined, digits = 1): string {
   return share === null || share === undefined || !Number.isFinite(share) ? "–" : `${(share * 100).toFixed(digits)} %`;

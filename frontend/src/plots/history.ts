@@ -1,4 +1,4 @@
-import { scaleOf, withUnit } from "@/format/units";
+import { named, scaleOf, withUnit } from "@/format/units";
 import { acrossLine, base, CROSS, capital, STAR, valueAxis } from "@/plots/parts";
 import type { Plot } from "@/plots/plot";
 import { colour, type PlotTheme } from "@/plots/theme";
@@ -10,7 +10,7 @@ export interface HistoryPoint {
   score: number | null;
   state: "eligible" | "violating" | "failed";
   /** What else is shown beside it. */
-  lines: readonly string[];
+  lines: () => readonly string[];
 }
 
 export interface History {
@@ -32,17 +32,16 @@ export function historyPlot(data: History): Plot {
     data.points.map((point) => point.score),
     data.unit,
   );
-  const unit = scale.unit && !data.label.includes(scale.unit) ? `, ${scale.unit}` : "";
   return {
     name: "history",
     title: "History",
-    summary: `${capital(data.label)} of each experiment in its order; the line is the best so far${
-      data.baseline === null ? "" : ", dashed: the baseline"
-    }.`,
+    summary: `${capital(data.label)} of each experiment in its order${
+      data.points.some((point) => point.state === "eligible") ? "; the line is the best so far" : ""
+    }${data.baseline === null ? "" : ", dashed: the baseline"}.`,
     height: 420,
-    option: (theme) => option(data, scale.factor, `${data.label}${unit}`, theme),
+    option: (theme) => option(data, scale.factor, named(data.label, scale.unit), theme),
     table: {
-      columns: ["experiment", "state", `${data.label}${data.unit ? `, ${data.unit}` : ""}`, "best so far"],
+      columns: ["experiment", "state", named(data.label, data.unit), "best so far"],
       rows: withBest(data).map(({ point, best }) => [point.title, STATES[point.state], point.score, best]),
     },
   };
@@ -70,11 +69,11 @@ function option(data: History, factor: number, axis: string, theme: PlotTheme) {
       .map((point) => ({
         value: [point.number, (point.score ?? 0) * factor],
         number: point.number,
-        lines: [point.title, withUnit(point.score, data.unit), ...point.lines],
+        lines: () => [point.title, withUnit(point.score, data.unit), ...point.lines()],
       }));
   const failed = data.points
     .filter((point) => point.score === null && point.state === "failed")
-    .map((point) => ({ value: [point.number, 0], number: point.number, lines: [point.title, ...point.lines] }));
+    .map((point) => ({ value: [point.number, 0], number: point.number, lines: () => [point.title, ...point.lines()] }));
   const chosen = data.points.find((point) => point.number === data.best?.number && point.score !== null);
   const best = withBest(data).flatMap(({ point, best: value }) =>
     value === null ? [] : [[point.number, value * factor]],
@@ -96,6 +95,20 @@ function option(data: History, factor: number, axis: string, theme: PlotTheme) {
     ],
     yAxis: [valueAxis(theme, axis, "y"), { type: "value", min: 0, max: 20, show: false }],
     series: [
+      // Without a name and data: it only holds the baseline.
+      {
+        type: "line",
+        data: [],
+        silent: true,
+        markLine: {
+          silent: true,
+          symbol: "none",
+          data:
+            data.baseline === null
+              ? []
+              : [acrossLine(theme, { yAxis: data.baseline * factor }, "baseline", theme.inkSoft)],
+        },
+      },
       {
         name: "best so far",
         type: "line",
@@ -105,13 +118,6 @@ function option(data: History, factor: number, axis: string, theme: PlotTheme) {
         silent: true,
         lineStyle: { color: colour(theme, 2), width: 2 },
         itemStyle: { color: colour(theme, 2) },
-        ...(data.baseline !== null && {
-          markLine: {
-            silent: true,
-            symbol: "none",
-            data: [acrossLine(theme, { yAxis: data.baseline * factor }, "baseline", theme.inkSoft)],
-          },
-        }),
       },
       {
         name: STATES.eligible,
@@ -152,7 +158,7 @@ function option(data: History, factor: number, axis: string, theme: PlotTheme) {
               {
                 value: [chosen.number, (chosen.score ?? 0) * factor],
                 number: chosen.number,
-                lines: [`${data.best?.name} ${chosen.title}`, withUnit(chosen.score, data.unit), ...chosen.lines],
+                lines: [`${data.best?.name} ${chosen.title}`, withUnit(chosen.score, data.unit), ...chosen.lines()],
               },
             ]
           : [],
@@ -160,6 +166,6 @@ function option(data: History, factor: number, axis: string, theme: PlotTheme) {
         symbolSize: 18,
         itemStyle: { color: colour(theme, 2), borderColor: theme.surface, borderWidth: 1.5 },
       },
-    ].filter((series) => series.data.length > 0),
+    ].filter((series) => series.data.length > 0 || "markLine" in series),
   };
 }

@@ -1,6 +1,6 @@
 import { figure } from "@/format/figures";
 import { scaleOf, withUnit } from "@/format/units";
-import { tip } from "@/plots/parts";
+import { type Lines, tip } from "@/plots/parts";
 import type { Plot } from "@/plots/plot";
 import { between, colour, faded, type PlotTheme } from "@/plots/theme";
 
@@ -89,7 +89,7 @@ function option(data: Parallel, theme: PlotTheme) {
       backgroundColor: theme.surface,
       borderColor: theme.lineStrong,
       textStyle: { color: theme.ink, fontFamily: theme.font },
-      formatter: (shown: { data?: { lines?: readonly string[] } }) => tip(shown.data?.lines ?? []),
+      formatter: (shown: { data?: { lines?: Lines } }) => tip(shown.data?.lines),
     },
     parallel: {
       left: 40,
@@ -130,7 +130,7 @@ function option(data: Parallel, theme: PlotTheme) {
         data: data.lines.map((line) => ({
           value: [...line.places, line.score * scale.factor],
           number: line.number,
-          lines: [
+          lines: () => [
             line.title,
             withUnit(line.score, data.unit),
             ...data.axes.map((axis, at) => `${axis.label} ${axis.values[line.places[at] ?? -1] ?? ""}`),

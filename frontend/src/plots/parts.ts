@@ -9,8 +9,12 @@ export const CROSS = "path://M0,1.6 L1.6,0 L5,3.4 L8.4,0 L10,1.6 L6.6,5 L10,8.4 
 /** A star with five points. */
 export const STAR = "path://M10,0 L12.9,6.6 L20,7.3 L14.7,12 L16.2,19 L10,15.3 L3.8,19 L5.3,12 L0,7.3 L7.1,6.6 Z";
 
+/** What is shown beside a mark; of many marks it is made when one is pointed at. */
+export type Lines = readonly string[] | (() => readonly string[]);
+
 /** What is shown beside something that is pointed at. Text only: nothing in it becomes markup. */
-export function tip(lines: readonly string[]): HTMLElement {
+export function tip(given: Lines | undefined): HTMLElement {
+  const lines = typeof given === "function" ? given() : (given ?? []);
   const box = document.createElement("div");
   box.className = "max-w-80 text-xs leading-5 whitespace-normal";
   lines.forEach((line, at) => {
@@ -31,7 +35,7 @@ export function itemTooltip(theme: PlotTheme): object {
     borderColor: theme.lineStrong,
     borderWidth: 1,
     textStyle: { color: theme.ink, fontFamily: theme.font },
-    formatter: (shown: { data?: { lines?: readonly string[] } }) => tip(shown.data?.lines ?? []),
+    formatter: (shown: { data?: { lines?: Lines } }) => tip(shown.data?.lines),
   };
 }
 
@@ -108,7 +112,7 @@ export function acrossLine(
     lineStyle: { color: colour, type: "dashed", width: 1.5 },
     label: {
       formatter: name,
-      position: "insideEndTop",
+      position: "yAxis" in at ? "insideEndTop" : "insideStartTop",
       color: colour,
       fontFamily: theme.font,
       fontSize: 11,

@@ -1,4 +1,4 @@
-import { scaleOf, withUnit } from "@/format/units";
+import { named, scaleOf, withUnit } from "@/format/units";
 import { base, valueAxis } from "@/plots/parts";
 import type { Plot } from "@/plots/plot";
 import { colour, mark } from "@/plots/theme";
@@ -24,7 +24,7 @@ export function startsPlot(lines: readonly StartsLine[], label: string, unitOf: 
     option: (theme) => ({
       ...base(theme),
       xAxis: { ...valueAxis(theme, "round", "x"), minInterval: 1, splitLine: { show: false } },
-      yAxis: valueAxis(theme, scale.unit && !label.includes(scale.unit) ? `${label}, ${scale.unit}` : label, "y"),
+      yAxis: valueAxis(theme, named(label, scale.unit), "y"),
       series: lines.map((line, index) => {
         const colourOf = line.baseline ? theme.inkSoft : colour(theme, index);
         return {
@@ -43,7 +43,7 @@ export function startsPlot(lines: readonly StartsLine[], label: string, unitOf: 
       }),
     }),
     table: {
-      columns: ["experiment", "round", `${label}, ${unitOf}`],
+      columns: ["experiment", "round", named(label, unitOf)],
       rows: lines.flatMap((line) => line.points.map((point) => [line.title, point.block + 1, point.score])),
     },
   };

@@ -23,7 +23,7 @@ export const SERIES = 7;
 /** The theme that the page shows now. */
 export function shownTheme(): PlotTheme {
   const style = getComputedStyle(document.documentElement);
-  const role = (name: string) => style.getPropertyValue(`--${name}`).trim() || "#888888";
+  const role = (name: string) => sixDigits(style.getPropertyValue(`--${name}`).trim()) || "#888888";
   return {
     ink: role("ink"),
     inkSoft: role("ink-soft"),
@@ -40,6 +40,11 @@ export function shownTheme(): PlotTheme {
     high: role("plot-high"),
     font: getComputedStyle(document.body).fontFamily,
   };
+}
+
+/** #abc is #aabbcc: builds shorten colours where they can. */
+export function sixDigits(text: string): string {
+  return /^#[0-9a-f]{3}$/i.test(text) ? text.replace(/[0-9a-f]/gi, (digit) => digit + digit) : text;
 }
 
 /** Marks in the order of the series. */

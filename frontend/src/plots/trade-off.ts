@@ -1,4 +1,4 @@
-import { scaleOf, withUnit } from "@/format/units";
+import { named, scaleOf, withUnit } from "@/format/units";
 import { acrossLine, base, CROSS, capital, errorBars, STAR, valueAxis } from "@/plots/parts";
 import type { Plot } from "@/plots/plot";
 import { colour, type PlotTheme } from "@/plots/theme";
@@ -28,7 +28,7 @@ export interface TradeOffPoint {
   joined: boolean;
   role: "baseline" | "best" | null;
   /** What else is shown beside it. */
-  lines: readonly string[];
+  lines: () => readonly string[];
 }
 
 export interface TradeOff {
@@ -64,14 +64,11 @@ export function tradeOffPlot(data: TradeOff): Plot {
     height: 420,
     option: (theme) => option(data, theme),
     table: {
-      columns: ["experiment", "place", named(data.x, data.x.unit), named(data.y, data.y.unit)],
+      columns: ["experiment", "place", named(data.x.label, data.x.unit), named(data.y.label, data.y.unit)],
       rows: data.points.map((point) => [point.title, WORDS[point.place], point.x, point.y]),
     },
   };
 }
-
-const named = (axis: TradeOffAxis, unit: string) =>
-  unit && !axis.label.includes(unit) ? `${axis.label}, ${unit}` : axis.label;
 
 function kind(values: readonly number[]): "value" | "log" {
   const [least, most] = [Math.min(...values), Math.max(...values)];
@@ -83,7 +80,10 @@ function axisOf(axis: TradeOffAxis, values: readonly number[], theme: PlotTheme,
   const good = axis.direction === null ? "" : axis.direction === "minimize" ? " (less is better)" : " (more is better)";
   return {
     factor: scale.factor,
-    shown: { ...valueAxis(theme, named(axis, scale.unit) + good, at), type: values.length ? kind(values) : "value" },
+    shown: {
+      ...valueAxis(theme, named(axis.label, scale.unit) + good, at),
+      type: values.length ? kind(values) : "value",
+    },
   };
 }
 
@@ -105,11 +105,11 @@ function option(data: TradeOff, theme: PlotTheme) {
     points.map((point) => ({
       value: at(point),
       number: point.number,
-      lines: [
+      lines: () => [
         point.title,
         `${data.x.label}: ${withUnit(point.x, data.x.unit)}`,
         `${data.y.label}: ${withUnit(point.y, data.y.unit)}`,
-        ...point.lines,
+        ...point.lines(),
       ],
     }));
   const of = (place: Place) => data.points.filter((point) => point.place === place);

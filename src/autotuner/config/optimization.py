@@ -120,7 +120,7 @@ class Balance(Block):
 class Optimization(Block):
     """The search."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"reuse", "regret_tolerance", "warm_start", "predictions"})
+    later: ClassVar[frozenset[str]] = frozenset({"reuse"})
 
     strategy: str = Field("bayesian", min_length=1, description="name of the search strategy")
     objective: Annotated[
@@ -144,6 +144,26 @@ class Optimization(Block):
     seed: int = Field(0, ge=0, description="seed of every random choice (a number without unit)")
     patience: int | None = Field(
         None, ge=1, description="number of configurations without a better one after which the search stops"
+    )
+    regret_tolerance: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="the search stops once the best configuration there is is expected to be no more than this share "
+        "better than the best found (strategy bayesian, one objective); null: it does not stop for that",
+        examples=[0.02],
+    )
+    warm_start: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (),
+        description="names of earlier tasks whose outcomes tell the search (strategy bayesian) where to look first",
+        examples=[["chat-small"]],
+    )
+    predictions: str | None = Field(
+        None,
+        min_length=1,
+        description="CSV file of predicted or measured figures, by which the search (strategy bayesian) looks first: "
+        "columns of parameters, and of throughput (tokens/s), goodput (requests/s), ttft, tpot or latency (seconds)",
+        examples=["predicted.csv"],
     )
     baseline: bool = Field(True, description="whether the engine's defaults are measured first")
     confirm: Confirm = Field(Confirm(), description="confirmation of the winner; 0 finalists or starts: none")

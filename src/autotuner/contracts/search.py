@@ -177,6 +177,14 @@ class Prior(Protocol):
         """What it expects of a configuration at the scored load; None when it says nothing of it."""
 
 
+@runtime_checkable
+class PredictsMany(Protocol):
+    """A prior that is quicker when it is asked for many configurations at once."""
+
+    def predict_many(self, configurations: Sequence[Configuration]) -> Sequence[Prediction | None]:
+        """What it expects of each of them."""
+
+
 @dataclass(frozen=True)
 class CostModel:
     """What an experiment is expected to take, before any has told.
@@ -196,6 +204,7 @@ class CostModel:
 class SearchSetup:
     """What a strategy is made from. ``budget``: number of configurations that will be asked for, if known.
 
+    ``knowledge``: rough rules of the engine, right in what rises and falls; ``priors``: predictions that may be close.
     ``default``: the configuration known to start, such as the engine's defaults, where it lies in the space: the first
     one to be tried. ``limits``: the SLOs whose ratios observations tell. ``parallel``: how many are measured at once.
     ``regret_tolerance``: the search may stop once the best is expected to be within this share of the best there is.
@@ -208,6 +217,7 @@ class SearchSetup:
     default: Configuration | None = None
     limits: tuple[Limit, ...] = ()
     priors: tuple[Prior, ...] = ()
+    knowledge: Prior | None = None
     parallel: int = 1
     cost: CostModel | None = None
     regret_tolerance: float | None = None

@@ -136,6 +136,7 @@ class TaskState(Frozen):
 
     status: TaskStatus
     next_seq: int = Field(description="number of the next event")
+    run: int = Field(1, description="how often it was begun from nothing")
 
 
 class ExperimentRecord(Frozen):

@@ -9,7 +9,7 @@ from typing import Any
 from autotuner.contracts.attempt import AttemptReason, AttemptStatus, Failure, FailureClass
 from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.quality import JudgedAnswers
-from autotuner.contracts.search import Outcome, OutcomeKind
+from autotuner.contracts.search import Observation, Outcome, OutcomeKind
 from autotuner.contracts.store import (
     AttemptRow,
     EventType,
@@ -28,6 +28,7 @@ from autotuner.coordinator.scorer import Scorer
 from autotuner.coordinator.starts import Start
 from autotuner.coordinator.summaries import summarise, without_bulk
 from autotuner.scoring.figures import Missing
+from autotuner.scoring.slo import SloResult
 from autotuner.scoring.verdict import Verdict
 
 
@@ -71,7 +72,7 @@ def outcome(experiment: ExperimentRecord, scorer: Scorer) -> Outcome:
     if experiment.status in MEASURED and experiment.metrics is not None:
         verdict = scorer.judge(experiment.metrics)
         if isinstance(verdict, Verdict) and scorer.covers(experiment.metrics):
-            return Outcome(OutcomeKind.MEASURED, verdict.penalised, verdict.margins)
+            return Outcome(OutcomeKind.MEASURED, verdict.penalised, verdict.margins, (observed(verdict),))
         if isinstance(verdict, Verdict):  # a score of some of the scenarios compares with none
             return Outcome(OutcomeKind.INFEASIBLE, constraints=verdict.margins)
     if experiment.status is ExperimentStatus.CANCELLED:
@@ -79,6 +80,18 @@ def outcome(experiment: ExperimentRecord, scorer: Scorer) -> Outcome:
     if experiment.failure is not None and experiment.failure.kind in NOT_OF_THE_CONFIGURATION:
         return Outcome(OutcomeKind.VOID)
     return Outcome(OutcomeKind.INFEASIBLE, constraints={"crash": 1.0})
+
+
+def observed(verdict: Verdict) -> Observation:
+    """The figures behind a verdict: scores without penalties, and how each limit was kept."""
+    return Observation(verdict.objective_scores, {result.rule.figure: _ratio(result) for result in verdict.slo})
+
+
+def _ratio(result: SloResult) -> float:
+    """Figure / threshold; of a threshold of zero 0 when it is met, else as much as counts."""
+    if result.rule.threshold > 0:
+        return result.actual / result.rule.threshold
+    return 0.0 if result.met else 1.0 + result.excess
 
 
 def nothing_measured(run: Run, what: str) -> AutotunerError:

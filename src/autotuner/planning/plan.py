@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from autotuner.config.document import TaskDocument
 from autotuner.contracts.attempt import CoreSplit, PhaseBudgets, ServerFacts
 from autotuner.contracts.quality import QualityProbe
+from autotuner.contracts.search import Prior
 from autotuner.contracts.store import ExperimentOrigin
 from autotuner.contracts.values import Configuration
 from autotuner.contracts.workload import Workload
@@ -102,6 +103,10 @@ class Plan:
     """Interpreter of the environment of a client that is a program of its own."""
     quality: QualityProbe | None = None
     """How each configuration's answers are taken; None: there is no quality guard."""
+    priors: tuple[Prior, ...] = ()
+    """Predictions that the document names, for the search."""
+    default: Configuration | None = None
+    """The engine's defaults, where they are a valid configuration of the space."""
     quality_reason: str = ""
     """Why there is one, or why not: a clause."""
 

@@ -210,6 +210,7 @@ def make_plan(
         fair_load=fair,
         quality=quality,
         quality_reason=quality_reason,
+        default=default if space.contains(default) and space.violation(default) is None else None,
     )
 
 

@@ -104,6 +104,10 @@ class Resolver:
         total = self.context.total_gpus
         return (self.world_size(configuration) or total) if total else None
 
+    def values(self, configuration: Configuration) -> dict[str, Scalar]:
+        """Engine parameters by canonical name, the engine's defaults among them where they are known."""
+        return self._values(configuration)
+
     def launch(self, configuration: Configuration) -> LaunchRequest:
         """What the engine is asked to write as a command."""
         return self._launch(configuration, self.model(configuration).path, self.runtime)

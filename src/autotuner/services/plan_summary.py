@@ -20,10 +20,14 @@ from autotuner.contracts.workload import Dataset, Workload
 from autotuner.coordinator.scorer import Scorer
 from autotuner.engines.installed import version_warning
 from autotuner.planning.hardware import describe
+from autotuner.planning.knowledge import NAME as KNOWLEDGE
+from autotuner.planning.knowledge import searched_quantities
 from autotuner.planning.plan import Plan, PlannedExperiment
 from autotuner.planning.planner import expected_windows
+from autotuner.planning.predictions import TablePrior
 from autotuner.planning.provenance import DERIVED, ENGINE_DEFAULT
 from autotuner.presets.layering import LAYER
+from autotuner.search.registry import STRATEGIES
 from autotuner.services.planning import check_ready
 
 LOOKED_AT = 200
@@ -88,6 +92,13 @@ class PlannedRuns(Frozen):
     most_starts: int = Field(description="with the most of them")
 
 
+class PlannedPrior(Frozen):
+    """What the search knows beforehand."""
+
+    name: str = Field(description="such as engine knowledge, or the name of a file or an earlier task")
+    says: str = Field(description="of what it says something, a clause")
+
+
 class PlannedGuard(Frozen):
     """What the quality guard asks, and what that costs."""
 
@@ -112,6 +123,9 @@ class PlanSummary(Frozen):
     objective_label: str = Field(description="what is optimised, for people")
     unit: str = Field(description="of the objective; empty: it has none")
     strategy: str = Field(description="how the space is searched")
+    priors: tuple[PlannedPrior, ...] = Field(
+        (), description="what the search knows beforehand; each loses its weight where measurements contradict it"
+    )
     slo_sentences: tuple[str, ...] = Field(description="the limits, one sentence each")
     parameters: tuple[PlannedParameter, ...] = Field(description="each parameter with where its value comes from")
     counts: PlanCounts
@@ -150,7 +164,7 @@ class PlanSummary(Frozen):
 
 def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
     """The summary with the first so many commands. An engine that can't be started here is a warning in it."""
-    warnings = list(plan.warnings)
+    warnings = [*plan.warnings, *_unused_priors(plan)]
     version: str | None = None
     try:
         version = check_ready(plan)
@@ -172,6 +186,7 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
         objective_label=_objective(plan, scorer)[0],
         unit=_objective(plan, scorer)[1],
         strategy=optimization.strategy,
+        priors=_priors(plan),
         slo_sentences=tuple(
             f"{rule.label} ≤ {rule.text(rule.threshold)}" + (" (hard)" if rule.hard_fail else "")
             for rule in scorer.slo.rules
@@ -218,6 +233,38 @@ def summarise_plan(plan: Plan, *, commands: int) -> PlanSummary:
         layers=_layers(plan.document),
         warnings=tuple(warnings),
     )
+
+
+def _priors(plan: Plan) -> tuple[PlannedPrior, ...]:
+    optimization = plan.document.optimization
+    if not plan.searched or not _uses_priors(optimization.strategy):
+        return ()
+    found = []
+    known = searched_quantities(plan)
+    if known:
+        says = f"small rules on what {', '.join(known)} do to throughput, TTFT and TPOT"
+        found.append(PlannedPrior(name=KNOWLEDGE, says=says))
+    for table in plan.priors:
+        says = table.described if isinstance(table, TablePrior) else "predictions"
+        found.append(PlannedPrior(name=table.name, says=says))
+    found += [
+        PlannedPrior(name=f"task {name}", says="its outcomes, read when the search begins")
+        for name in optimization.warm_start
+    ]
+    return tuple(found)
+
+
+def _uses_priors(strategy: str) -> bool:
+    return STRATEGIES.resolve(strategy) == STRATEGIES.preferred
+
+
+def _unused_priors(plan: Plan) -> list[str]:
+    optimization = plan.document.optimization
+    given = [n for n in ("predictions", "warm_start", "regret_tolerance") if getattr(optimization, n)]
+    if not given or _uses_priors(optimization.strategy):
+        return []
+    named = " and ".join(f"optimization.{name}" for name in given)
+    return [f"{named} {'say' if len(given) > 1 else 'says'} nothing to the strategy {optimization.strategy}"]
 
 
 def _layers(document: TaskDocument) -> tuple[PlannedLayer, ...]:

@@ -21,6 +21,7 @@ from autotuner.services.energy import check_energy
 from autotuner.services.host import host_facts
 from autotuner.services.models import resolve_models
 from autotuner.services.plugins import InstalledPlugins
+from autotuner.services.priors import with_predictions
 from autotuner.services.settings import Settings
 
 
@@ -77,7 +78,7 @@ def plan_document(document: TaskDocument, settings: Settings) -> Plan:
         prompts=prompts,
         cpu_build=info.cpu_build,
     )
-    return with_client(plan, client, settings)
+    return with_client(with_predictions(plan), client, settings)
 
 
 def check_ready(plan: Plan) -> str:

@@ -170,8 +170,12 @@ class Settings:
 
     def folder_of(self, task: TaskRecord) -> Path:
         """Artefacts of one run of a task: those of a later run lie below, so none replaces those of another."""
-        whole = self.task_dir(task.run_of or task.id)
-        return whole if task.run == 1 else whole / f"run-{task.run}"
+        return self.run_folder(task.run_of or task.id, task.run)
+
+    def run_folder(self, task_id: int, run: int) -> Path:
+        """The same by the task's number and that of its run."""
+        whole = self.task_dir(task_id)
+        return whole if run == 1 else whole / f"run-{run}"
 
 
 _OTHER_NAMES = {

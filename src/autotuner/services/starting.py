@@ -79,9 +79,8 @@ def starting_point(wish: Wish, settings: Settings) -> StartingPoint:
 def _predicted(profiles: Sequence[str]) -> StartingPoint:
     """The demonstration. What it predicts holds for its own model, so another one is not put in its place."""
     document = copy.deepcopy(demonstration())
-    why = (
-        f"Its figures are predictions of {document['model']['id_or_path']}: no server is started, and it takes seconds."
-    )
+    model = document["model"]["id_or_path"]
+    why = f"Its figures are predictions of {model}: no server is started, and it takes seconds."
     if profiles:
         kept = {key: value for key, value in document.items() if key not in LEFT_TO_PROFILES}
         name = "-".join([str(document["task_name"]), *profiles])

@@ -17,7 +17,7 @@ from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.executor import Executor, ExecutorSession
 from autotuner.contracts.progress import Observer
 from autotuner.contracts.result import TaskResult
-from autotuner.contracts.search import SearchSetup, SearchStrategy
+from autotuner.contracts.search import Prior, SearchSetup, SearchStrategy
 from autotuner.contracts.store import (
     EventType,
     NewEvent,
@@ -36,6 +36,7 @@ from autotuner.services.host import describe_host, off_cores
 from autotuner.services.left_behind import end_left_behind
 from autotuner.services.planning import check_ready, plan_document
 from autotuner.services.plugins import EXECUTORS, InstalledPlugins
+from autotuner.services.priors import earlier_priors
 from autotuner.services.progress_file import ProgressFile, Tee
 from autotuner.services.requests import end_unrun
 from autotuner.services.settings import Settings
@@ -153,13 +154,14 @@ async def _run_held(
         stack.enter_context(off_cores(plan.cores.server))
         await asyncio.to_thread(check_folder, folder)
         await end_left_behind(store, settings, task, observer)
+        earlier = await earlier_priors(store, plan, task)
         told = Tee(observer, stack.enter_context(ProgressFile(folder)))
         guarded = store.through(lambda units: Guarded(units, hold))
         coordinator = Coordinator(
             store=guarded,
             patient=guarded.through(lambda units: patient(units, settings, told)),
             plan=plan,
-            strategy=_strategy(plan.document),
+            strategy=_strategy(plan.document, earlier),
             observer=told,
             artefacts=folder,
             host=host,
@@ -246,9 +248,9 @@ async def open_executor(executor: Executor, plan: Plan) -> AsyncIterator[Executo
         yield session
 
 
-def _strategy(document: TaskDocument) -> Callable[[SearchSetup], SearchStrategy]:
+def _strategy(document: TaskDocument, earlier: tuple[Prior, ...]) -> Callable[[SearchSetup], SearchStrategy]:
     def make(setup: SearchSetup) -> SearchStrategy:
-        return make_strategy(document.optimization.strategy, setup)
+        return make_strategy(document.optimization.strategy, replace(setup, priors=(*setup.priors, *earlier)))
 
     return make
 

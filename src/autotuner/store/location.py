@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -127,13 +128,21 @@ def network_file_system(path: Path, mounts: str) -> str | None:
 
 
 def file_is_sqlite(path: Path) -> bool:
-    """Whether the file is missing, empty, or starts as SQLite files do. May block."""
+    """Whether the file is missing, empty, or a SQLite database. May block.
+
+    Asked through SQLite, never by opening the file: closing a file drops all locks of the process on it (POSIX), also
+    those of stores that are open, and another process that ends would then take their log away.
+    """
     try:
-        with path.open("rb") as file:
-            start = file.read(16)
+        if path.stat().st_size == 0:
+            return True
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as asked:
+            asked.execute("PRAGMA schema_version")
     except OSError:
         return True  # SQLite's own error says more
-    return start in (b"", b"SQLite format 3\0")
+    except sqlite3.Error as error:
+        return error.sqlite_errorcode != sqlite3.SQLITE_NOTADB
+    return True
 
 
 def unavailable(location: Location, why: str, remedy: str, *, code_word: str = "use") -> StoreUnavailableError:

@@ -87,8 +87,9 @@ def get(session: Session, task_id: int) -> TaskRecord:
 
 
 def state(session: Session, task_id: int) -> TaskState:
-    """Status and number of the next event of a task, a deleted one too."""
-    row = session.execute(select(Task.status, Task.next_seq).where(Task.id == task_id)).mappings().one_or_none()
+    """What changes of a task most often, of a deleted one too."""
+    chosen = select(Task.status, Task.next_seq, Task.run).where(Task.id == task_id)
+    row = session.execute(chosen).mappings().one_or_none()
     if row is None:
         raise not_found("task", task_id)
     return record(TaskState, row)

@@ -13,8 +13,10 @@ from autotuner.contracts.attempt import AttemptReason, Phase
 from autotuner.contracts.measurement import LiveFigures
 from autotuner.contracts.progress import Snapshot
 from autotuner.contracts.result import ExperimentSummary
+from autotuner.contracts.store import EventType, ExperimentOrigin, ExperimentStatus, NewEvent, TaskStatus
 from autotuner.server.live import notices
 from autotuner.services.progress_file import NAME, ProgressFile, message_line, snapshot_line
+from autotuner.services.task_runs import begin_anew
 from conformance.store_suite import add_experiment, job_of, new_task, run_task
 
 KINDS = ("task_progress", "experiment_progress", "benchmark_progress", "log_message")
@@ -48,7 +50,9 @@ def snapshot(done: int) -> Snapshot:
 
 
 def test_progress_tells_how_much_better_the_best_is() -> None:
-    best = ExperimentSummary.model_construct(score=1.5)
+    best = ExperimentSummary(
+        id=2, number=1, origin=ExperimentOrigin.SEARCH, status=ExperimentStatus.SUCCESS, parameters={}, score=1.5
+    )
     data = notices.progress_data(snapshot(2).model_copy(update={"best": best}), successful=1)
     assert data["best_score"] == 1.5
     assert data["gain"] == 0.25
@@ -102,6 +106,25 @@ async def test_progress_and_a_growing_log_are_told_with_the_last_seq(on_sqlite: 
                 more.write(b"world\n")
             grown = await said_until(one, lambda frames: any(frame["type"] == "log_message" for frame in frames))
             assert grown[-1]["data"]["offset"] == 12
+
+
+async def test_a_task_that_was_begun_anew_tells_of_its_present_run(on_sqlite: Service) -> None:
+    service = on_sqlite
+    task = await run_task(service.store, await service.store.create_task(new_task()))
+    first = service.settings.folder_of(task)
+    await asyncio.to_thread(first.mkdir, parents=True)
+    await asyncio.to_thread((first / NAME).write_text, snapshot_line(snapshot(8)) + "\n")
+    ended = NewEvent(type=EventType.TASK_COMPLETED)
+    async with following(service.address, f"/api/ws/tasks/{task.id}") as one:
+        await said_until(one, lambda frames: any(frame["type"] == "task_progress" for frame in frames))
+        await service.store.change_task(task.id, ended, expected=(TaskStatus.RUNNING,), status=TaskStatus.COMPLETED)
+        task = (await begin_anew(service.store, service.settings, task.id)).task
+        with ProgressFile(service.settings.folder_of(task)) as file:
+            task = await run_task(service.store, task)
+            file.on_snapshot(snapshot(1))
+            await said_until(one, lambda frames: any(frame["type"] == "task_started" for frame in frames))
+            after = await said_until(one, lambda frames: any(frame["type"] == "task_progress" for frame in frames))
+            assert [f["data"]["progress_percent"] for f in after if f["type"] == "task_progress"] == [12.5]
 
 
 async def test_what_an_ended_run_left_is_no_news(on_sqlite: Service) -> None:

@@ -1,11 +1,25 @@
 import { Link } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
-import type { ReactNode } from "react";
+import type { CSSProperties, ReactNode } from "react";
 import { Toaster } from "sonner";
 import { MENU } from "@/components/layout/menu";
 import { useIsDark } from "@/components/layout/theme";
 import { Button } from "@/components/ui/button";
 import { ConnectionState } from "@/live/connection-state";
+
+/** Messages have the colours and the type of the pages. */
+const TOAST_COLOURS = {
+  fontFamily: "inherit",
+  "--normal-bg": "var(--surface)",
+  "--normal-text": "var(--ink)",
+  "--normal-border": "var(--line)",
+  "--success-bg": "var(--good-soft)",
+  "--success-text": "var(--good)",
+  "--success-border": "var(--good)",
+  "--error-bg": "var(--bad-soft)",
+  "--error-text": "var(--bad)",
+  "--error-border": "var(--bad)",
+};
 
 /** What stands around every page: the menu, the state of the live link, messages. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -18,7 +32,7 @@ export function Shell({ children }: { children: ReactNode }) {
       >
         To the content
       </a>
-      <div className="flex items-center gap-x-3 gap-y-1 border-line bg-surface max-md:flex-wrap max-md:border-b max-md:px-3 max-md:py-2 md:sticky md:top-0 md:h-dvh md:flex-col md:items-stretch md:border-r md:p-4">
+      <header className="flex items-center gap-x-3 gap-y-1 border-line bg-surface max-md:flex-wrap max-md:border-b max-md:px-3 max-md:py-2 md:sticky md:top-0 md:h-dvh md:flex-col md:items-stretch md:border-r md:p-4">
         <Link to="/" className="flex items-center gap-2 text-[15px] font-semibold md:mb-3">
           <img src="/icon.svg" alt="" width={26} height={26} />
           <span className="max-sm:sr-only">inference-autotuner</span>
@@ -48,7 +62,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <div className="md:mt-auto">
           <ConnectionState />
         </div>
-      </div>
+      </header>
       <main
         id="content"
         tabIndex={-1}
@@ -56,7 +70,13 @@ export function Shell({ children }: { children: ReactNode }) {
       >
         {children}
       </main>
-      <Toaster theme={dark ? "dark" : "light"} position="bottom-right" richColors closeButton />
+      <Toaster
+        theme={dark ? "dark" : "light"}
+        position="bottom-right"
+        richColors
+        closeButton
+        style={TOAST_COLOURS as CSSProperties}
+      />
     </div>
   );
 }

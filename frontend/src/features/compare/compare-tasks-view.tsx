@@ -42,7 +42,9 @@ function Compared({ results }: { results: readonly TaskResult[] }) {
   }));
   const confirmed = results.flatMap((result) => {
     const interval = intervalsOf(result)[0];
-    return result.gain && interval ? [{ ...interval, title: `${result.task_name} ${interval.title}` }] : [];
+    return interval && result.verdict !== "infeasible"
+      ? [{ ...interval, title: `${result.task_name} ${interval.title}` }]
+      : [];
   });
   const loads = new Set(results.map((result) => JSON.stringify([result.objective, result.scored_at])));
   return (

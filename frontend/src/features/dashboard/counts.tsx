@@ -25,8 +25,8 @@ export function Counts({ counts }: { counts: Dashboard["counts"] }) {
         ))}
       </ul>
       <p className="figures mt-3 text-sm text-ink-soft">
-        {figure(all)} experiments: {figure(experiments.success ?? 0)} measured, {figure(experiments.pruned ?? 0)}{" "}
-        stopped early, {figure(experiments.failed ?? 0)} failed
+        {figure(all)} {all === 1 ? "experiment" : "experiments"}: {figure(experiments.success ?? 0)} measured,{" "}
+        {figure(experiments.pruned ?? 0)} stopped early, {figure(experiments.failed ?? 0)} failed
         {failures.length > 0 && ` (${failures.map(([kind, count]) => `${kind} ${count}`).join(", ")})`}.
       </p>
     </Panel>

@@ -38,7 +38,7 @@ export function Gpus({ gpus }: { gpus: Dashboard["gpus"] }) {
           {gpus ? "No GPU is there." : "The service's host has no driver of NVIDIA GPUs."}
         </p>
       ) : (
-        <DataTable label="GPUs" rows={gpus} columns={COLUMNS} rowId={({ index }) => String(index)} />
+        <DataTable label="Each GPU" rows={gpus} columns={COLUMNS} rowId={({ index }) => String(index)} />
       )}
     </Panel>
   );

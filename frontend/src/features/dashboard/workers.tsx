@@ -56,7 +56,7 @@ export function Workers({ workers }: { workers: Dashboard["workers"] }) {
           one.
         </p>
       ) : (
-        <DataTable label="Workers" rows={workers} columns={COLUMNS} rowId={({ id }) => String(id)} />
+        <DataTable label="Each worker" rows={workers} columns={COLUMNS} rowId={({ id }) => String(id)} />
       )}
     </Panel>
   );

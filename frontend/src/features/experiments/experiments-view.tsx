@@ -1,5 +1,4 @@
 import { useQuery } from "@tanstack/react-query";
-import { useRouter } from "@tanstack/react-router";
 import { X } from "lucide-react";
 import { useMemo } from "react";
 import { experimentListQuery } from "@/api/experiment-list";
@@ -12,14 +11,10 @@ import { DataTable } from "@/components/ui/data-table";
 import { Select } from "@/components/ui/field";
 import { Pager } from "@/components/ui/pager";
 import { Panel } from "@/components/ui/panel";
+import { CompareLink } from "@/features/compare/compare-link";
+import { MOST_COMPARED } from "@/features/compare/ids";
 import { columns } from "@/features/experiments/columns";
-import {
-  type AllExperimentsSearch,
-  asked,
-  MOST_COMPARED,
-  orderOf,
-  type SearchChanges,
-} from "@/features/experiments/search";
+import { type AllExperimentsSearch, asked, orderOf, type SearchChanges } from "@/features/experiments/search";
 import { STATUSES } from "@/features/task-experiments/search";
 import { idsOf, idsText } from "@/format/id-lists";
 
@@ -101,7 +96,6 @@ export function ExperimentsView({ search, onSearch }: ExperimentsViewProps) {
 
 /** What was chosen, on any page, and the way to see it side by side. */
 function ChosenBar({ chosen, onClear }: { chosen: readonly number[]; onClear: () => void }) {
-  const { history } = useRouter();
   return (
     <section
       aria-label="Chosen experiments"
@@ -110,14 +104,7 @@ function ChosenBar({ chosen, onClear }: { chosen: readonly number[]; onClear: ()
       <span className="figures mr-auto font-medium">
         {chosen.length} of at most {MOST_COMPARED} chosen
       </span>
-      <Button
-        size="small"
-        look="primary"
-        disabled={chosen.length < 2}
-        onClick={() => history.push(`/compare?ids=${chosen.join(",")}`)}
-      >
-        Compare
-      </Button>
+      <CompareLink to="/compare" ids={chosen} />
       <Button size="small" look="quiet" onClick={onClear}>
         Choose none
       </Button>

@@ -1,8 +1,8 @@
 import type { ExperimentListAsked } from "@/api/experiment-list";
+import { MOST_COMPARED } from "@/features/compare/ids";
 import { STATUSES } from "@/features/task-experiments/search";
 import { idsOf, idsText } from "@/format/id-lists";
 
-export const MOST_COMPARED = 8;
 const SORTS = ["id", "objective_score"] as const;
 const SIZE = 100;
 

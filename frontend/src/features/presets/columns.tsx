@@ -17,9 +17,10 @@ export function columns(onTag: (tag: string) => void): Column<Preset>[] {
     {
       id: "name",
       head: "Name",
+      className: "sm:whitespace-nowrap",
       sortBy: ({ name }) => name,
       cell: ({ id, name, is_system }) => (
-        <span className="flex flex-wrap items-center gap-2">
+        <span className="inline-flex items-center gap-2 max-sm:flex-wrap">
           <Link
             to="/presets/$presetId"
             params={{ presetId: String(id) }}
@@ -49,7 +50,7 @@ export function columns(onTag: (tag: string) => void): Column<Preset>[] {
       head: "Tags",
       from: "lg",
       cell: ({ metadata }) => (
-        <span className="flex flex-wrap gap-1">
+        <span className="flex gap-1 whitespace-nowrap">
           {(metadata?.tags ?? []).map((tag) => (
             <button
               key={tag}

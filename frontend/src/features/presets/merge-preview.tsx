@@ -19,14 +19,14 @@ interface MergePreviewProps {
 
 /** What the chosen presets come to together, in the order in which they were chosen. */
 export function MergePreview({ ids, presets, search, onSearch }: MergePreviewProps) {
-  const { strategy = "union", runtime } = search;
+  const { strategy = "union", engine } = search;
   const engines = useQuery(engineList);
   const merged = useQuery(
     mergedPresets({
       preset_ids: [...ids],
       merge_strategy: strategy,
       strict: false,
-      ...(runtime && { runtime }),
+      ...(engine && { runtime: engine }),
     }),
   );
   const names = ids.map((id) => presets.find((preset) => preset.id === id)?.name ?? `preset ${id}`);
@@ -57,12 +57,12 @@ export function MergePreview({ ids, presets, search, onSearch }: MergePreviewPro
               </Select>
             )}
           </Field>
-          <Field label="In the names of" className="w-48">
+          <Field label="In the names of" className="w-60">
             {(tied) => (
               <Select
                 {...tied}
-                value={runtime ?? ""}
-                onChange={({ target }) => onSearch({ runtime: target.value || undefined })}
+                value={engine ?? ""}
+                onChange={({ target }) => onSearch({ engine: target.value || undefined })}
               >
                 <option value="">The presets themselves</option>
                 {(engines.data ?? []).map(({ name }) => (

@@ -16,6 +16,8 @@ export interface PresetsSearch {
   page?: number;
   /** Numbers of the chosen presets, in the order of their merge. */
   chosen?: string | number;
+  /** The engine in whose names they are merged; else as they are. */
+  engine?: string;
   /** How they are merged. */
   strategy?: (typeof STRATEGIES)[number];
 }
@@ -27,6 +29,7 @@ export function presetsSearch(given: Record<string, unknown>): PresetsSearch {
   const tag = words(given.tag);
   const name = words(given.name);
   const runtime = words(given.runtime);
+  const engine = words(given.engine);
   const sort = SORTS.find((one) => one === given.sort);
   const strategy = STRATEGIES.find((one) => one === given.strategy);
   const chosen = idsText(idsOf(given.chosen));
@@ -40,12 +43,18 @@ export function presetsSearch(given: Record<string, unknown>): PresetsSearch {
     ...(typeof given.descending === "boolean" && { descending: given.descending }),
     ...(page && { page }),
     ...(chosen !== undefined && { chosen }),
+    ...(engine && { engine }),
     ...(strategy && { strategy }),
   };
 }
 
 /** The call for an address. */
-export function asked({ chosen: _chosen, strategy: _strategy, ...filter }: PresetsSearch): PresetsAsked {
+export function asked({
+  chosen: _chosen,
+  engine: _engine,
+  strategy: _strategy,
+  ...filter
+}: PresetsSearch): PresetsAsked {
   return { sort: "id", descending: false, page: 1, size: SIZE, ...filter };
 }
 

@@ -36,7 +36,7 @@ export function IntervalBar({ intervals, better }: { intervals: readonly Interva
           <div key={tick} aria-hidden className="absolute inset-y-0 w-px bg-line" style={left(scale, tick)} />
         ))}
         <div aria-hidden className="absolute -top-1 bottom-0 w-0.5 -translate-x-1/2 bg-ink" style={left(scale, 0)} />
-        <Main interval={first} scale={scale} />
+        <Main interval={first} scale={scale} named={others.length > 0} />
         {others.map((one) => (
           <Other key={one.title} interval={one} scale={scale} />
         ))}
@@ -69,11 +69,19 @@ export function IntervalBar({ intervals, better }: { intervals: readonly Interva
 /** Ends that are closer than this share of the line are named at their outer sides. */
 const CLOSE = 0.3;
 
-function Main({ interval, scale }: { interval: Interval; scale: LineScale }) {
+interface MainProps {
+  interval: Interval;
+  scale: LineScale;
+  /** It stands with others. */
+  named: boolean;
+}
+
+function Main({ interval, scale, named }: MainProps) {
   const { low, high, significant } = interval;
   const close = low !== null && high !== null && placeOn(scale, high) - placeOn(scale, low) < CLOSE;
   return (
     <div className="relative h-27">
+      {named && <span className="absolute top-1 left-1.5 text-xs font-medium">{interval.title}</span>}
       <div
         className={cx(
           "figures absolute top-1 -translate-x-1/2 text-xl font-semibold whitespace-nowrap",

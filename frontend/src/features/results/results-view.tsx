@@ -16,7 +16,7 @@ const LABELS: readonly [View, string][] = [
   ["plots", "Plots"],
   ["experiments", "Experiments"],
   ["files", "Reports and files"],
-  ["client", "Pages of others"],
+  ["client", "Report pages"],
 ];
 
 /** What a task came to: the verdict first, then plots, experiments, and what to take away. */

@@ -45,7 +45,9 @@ export function historyOf(result: TaskResult): History {
       const state = stateOf(experiment);
       if (state === "open") return [];
       const title = titleOf(result, experiment.number);
-      return [{ number: experiment.number, title, score: experiment.score ?? null, state, lines: linesOf(experiment) }];
+      return [
+        { number: experiment.number, title, score: experiment.score ?? null, state, lines: () => linesOf(experiment) },
+      ];
     }),
     baseline: result.baseline?.score ?? null,
     best:

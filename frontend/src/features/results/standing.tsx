@@ -68,11 +68,17 @@ function NoGain({ result }: { result: TaskResult }) {
 
 function Infeasible({ result }: { result: TaskResult }) {
   const near = result.nearest;
+  const worst = result.finalists?.find((one) => one.experiment === near?.number)?.worst_slo ?? [];
   return (
     <Panel title="What stands in the way">
       <div className="grid gap-x-10 gap-y-5 lg:grid-cols-2">
         <div className="min-w-0">
-          {near && <SloGauges lines={near.slo ?? []} over={`SLOs of the nearest, ${titleOf(result, near.number)}`} />}
+          {near && (
+            <SloGauges
+              lines={worst.length ? worst : (near.slo ?? [])}
+              over={`SLOs of the nearest, ${titleOf(result, near.number)}${worst.length ? ", at their worst over its starts" : ""}`}
+            />
+          )}
         </div>
         <div className="grid content-start gap-2 text-sm">
           {(result.slo_sentences ?? []).length > 0 && <p>Asked for: {(result.slo_sentences ?? []).join("; ")}.</p>}

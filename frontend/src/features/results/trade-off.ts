@@ -14,7 +14,9 @@ export interface AxisChoice {
 /** What can stand on an axis: the objectives, the score, what SLOs limit, then every metric. */
 export function axisChoices(result: TaskResult, names: readonly MetricName[]): AxisChoice[] {
   const experiments = result.experiments ?? [];
-  const objectives = (result.pareto?.objectives ?? []).map((objective) => ({
+  // A single point shows no trade-off: then the score and the SLOs say more.
+  const several = (result.pareto?.points.length ?? 0) > 1;
+  const objectives = (several ? (result.pareto?.objectives ?? []) : []).map((objective) => ({
     id: `objective:${objective.name}`,
     axis: { label: objective.label, unit: objective.unit, direction: objective.direction, limits: [] },
   }));
@@ -89,7 +91,7 @@ export function tradeOffOf(result: TaskResult, x: AxisChoice, y: AxisChoice): Tr
             : experiment.number === chosen?.experiment.number
               ? "best"
               : null,
-        lines: [
+        lines: () => [
           ...roles,
           ...(experiment.slo_reason ? [experiment.slo_reason] : []),
           ...Object.entries(experiment.parameters).map(

@@ -1,5 +1,6 @@
 import type { TaskResult } from "@/api/results";
 import { Badge, type Tone } from "@/components/ui/badge";
+import { cx } from "@/components/ui/class-names";
 import { type Interval, IntervalBar } from "@/features/results/interval-bar";
 import { titleOf } from "@/features/results/shaping";
 import { duration, figure } from "@/format/figures";
@@ -18,17 +19,26 @@ const WORDS: Record<Verdict, [string, Tone]> = {
   no_result: ["No result", "bad"],
 };
 
+/** Longer headlines, such as of several objectives, are set smaller. */
+const LONG = 230;
+
 /** The verdict: the sentence, the interval on which it rests, and the evidence in figures. */
 export function VerdictPanel({ result }: { result: TaskResult }) {
   const [word, tone] = wordOf(result);
-  const intervals = intervalsOf(result);
+  // Where nothing can win, gains are only in the table of the finalists.
+  const intervals = result.verdict === "infeasible" ? [] : intervalsOf(result);
   return (
     <section aria-label="Verdict" className="rounded-lg border border-line bg-surface px-5 py-5 md:px-7 md:py-6">
       <div className="flex flex-wrap gap-2">
         <Badge tone={tone}>{word}</Badge>
         {result.predicted && <Badge tone="warn">predicted</Badge>}
       </div>
-      <h2 className="mt-2 max-w-[62ch] text-[1.45rem]! leading-snug font-semibold tracking-tight text-balance">
+      <h2
+        className={cx(
+          "mt-2 max-w-[62ch] leading-snug font-semibold tracking-tight text-balance",
+          result.headline.length > LONG ? "max-w-[80ch] text-lg!" : "text-[1.4rem]!",
+        )}
+      >
         {result.headline}
       </h2>
       <p className="mt-2 text-sm text-ink-soft">{factsOf(result)}</p>

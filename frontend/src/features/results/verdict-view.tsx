@@ -38,10 +38,10 @@ export function VerdictView({ result, names }: { result: TaskResult; names: read
       )}
       {starts.table.rows.length > 0 && (
         <Panel title="Evidence">
-          <Pair>
-            <Chart plot={starts} predicted={predicted} file={result.task_name} onPick={open} />
+          <div className="grid gap-6">
             <Finalists result={result} />
-          </Pair>
+            <Chart plot={starts} predicted={predicted} file={result.task_name} onPick={open} />
+          </div>
         </Panel>
       )}
       <Failures result={result} />

@@ -1,5 +1,5 @@
 import { Link, useNavigate } from "@tanstack/react-router";
-import { Download, Ellipsis } from "lucide-react";
+import { Download, Ellipsis, ScrollText } from "lucide-react";
 import { useState } from "react";
 import { taskFile } from "@/api/tasks";
 import { Button } from "@/components/ui/button";
@@ -98,6 +98,7 @@ export function TaskActions({ task, compact = false, onGone }: TaskActionsProps)
           </Button>
         }
       >
+        {compact && <LogItem taskId={task.id} />}
         {rest.map((action) => (
           <ActionItem key={action} action={action} task={task} onChoose={() => choose(action)} />
         ))}
@@ -168,6 +169,18 @@ function ActionItem({ action, task, onChoose }: ActionItemProps) {
         {label}
       </MenuItem>
     </>
+  );
+}
+
+/** The way to a task's logs, where its tabs are not in sight. */
+function LogItem({ taskId }: { taskId: number }) {
+  return (
+    <MenuItem asChild>
+      <Link to="/tasks/$taskId/log" params={{ taskId: String(taskId) }}>
+        <ScrollText size={16} aria-hidden />
+        Logs
+      </Link>
+    </MenuItem>
   );
 }
 

@@ -127,7 +127,7 @@ function Columns({
         </div>
         <div
           className={cx(
-            "grid min-w-0 gap-4 xl:sticky xl:top-4 xl:h-[calc(100dvh-6.5rem)] xl:grid-rows-[auto_minmax(14rem,1fr)]",
+            "grid min-w-0 gap-4 xl:sticky xl:top-4 xl:h-[calc(100dvh-9.5rem)] xl:grid-rows-[auto_minmax(14rem,1fr)]",
             view === "form" && "max-xl:hidden",
           )}
         >

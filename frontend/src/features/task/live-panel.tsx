@@ -47,7 +47,7 @@ function Overall({ progress }: { progress: Progress }) {
         <span className="figures text-ink-soft">
           {percent === null ? "share not known yet" : `${figure(percent)} %`}
           {total !== null && ` of ${total} server starts`}
-          {eta_s !== null && ` · about ${duration(eta_s)} left`}
+          {eta_s !== null && eta_s > 0 && ` · about ${duration(eta_s)} left`}
         </span>
       </div>
       <ProgressBar percent={percent} label="Progress of the task" />

@@ -1,4 +1,6 @@
+import { Link } from "@tanstack/react-router";
 import type { TaskView } from "@/api/tasks";
+import { Badge } from "@/components/ui/badge";
 import { Panel } from "@/components/ui/panel";
 import { Fact, Facts } from "@/features/task/facts";
 import { LatestExperiments } from "@/features/task/latest-experiments";
@@ -8,12 +10,15 @@ import { duration } from "@/format/figures";
 import { moment } from "@/format/moments";
 import { textOf } from "@/live/frames";
 
+const isUnderWay = ({ status }: TaskView): boolean => ["running", "paused", "cancelling"].includes(status);
+
 /** How a task stands. */
 export function Overview({ task }: { task: TaskView }) {
   return (
     <div className="grid gap-5">
       <Standing task={task} />
-      {["running", "paused", "cancelling"].includes(task.status) && <LivePanel task={task} />}
+      {isUnderWay(task) && <LivePanel task={task} />}
+      <Outcome task={task} />
       <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <LatestExperiments taskId={task.id} />
         <Panel title="About">
@@ -37,6 +42,31 @@ export function Overview({ task }: { task: TaskView }) {
         </Panel>
       </div>
     </div>
+  );
+}
+
+/** What a task that has ended came to, in the report's own sentence. */
+function Outcome({ task }: { task: TaskView }) {
+  const headline = textOf(task.result?.headline);
+  if (headline === null || isUnderWay(task)) return null;
+  return (
+    <Panel
+      title="Result"
+      actions={
+        <>
+          {task.result?.predicted === true && <Badge tone="warn">Predicted figures</Badge>}
+          <Link
+            to="/tasks/$taskId/results"
+            params={{ taskId: String(task.id) }}
+            className="text-sm text-accent underline underline-offset-2"
+          >
+            The evidence
+          </Link>
+        </>
+      }
+    >
+      <p className="max-w-prose">{headline}</p>
+    </Panel>
   );
 }
 

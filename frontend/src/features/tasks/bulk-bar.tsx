@@ -1,15 +1,14 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useRouter } from "@tanstack/react-router";
 import { useState } from "react";
 import { toast } from "sonner";
 import { keys } from "@/api/keys";
 import { cancelTask, deleteTask, restoreTask, type TaskSummary } from "@/api/tasks";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/confirm";
+import { CompareLink } from "@/features/compare/compare-link";
 import { actionsOf } from "@/features/task-actions/availability";
 import { tellFailure } from "@/features/task-actions/use-task-action";
 
-const MOST_COMPARED = 8;
 type BulkAction = "cancel" | "delete";
 
 interface BulkBarProps {
@@ -25,7 +24,6 @@ export function BulkBar({ tasks, onClear }: BulkBarProps) {
   const [asked, setAsked] = useState<BulkAction | null>(null);
   const [busy, setBusy] = useState(false);
   const queries = useQueryClient();
-  const { history } = useRouter();
   const able = (action: BulkAction) => tasks.filter((task) => actionsOf(task).includes(action));
   const cancellable = able("cancel");
   const deletable = able("delete");
@@ -73,14 +71,7 @@ export function BulkBar({ tasks, onClear }: BulkBarProps) {
       className="flex flex-wrap items-center gap-2 border-b border-line bg-accent-soft/40 px-4 py-2 text-sm"
     >
       <span className="figures mr-auto font-medium">{count(tasks.length)} chosen</span>
-      <Button
-        size="small"
-        disabled={tasks.length < 2 || tasks.length > MOST_COMPARED}
-        title={tasks.length > MOST_COMPARED ? `At most ${MOST_COMPARED}` : undefined}
-        onClick={() => history.push(`/compare?tasks=${tasks.map(({ id }) => id).join(",")}`)}
-      >
-        Compare
-      </Button>
+      <CompareLink to="/compare-tasks" ids={tasks.map(({ id }) => id)} />
       <Button size="small" disabled={cancellable.length === 0} onClick={() => setAsked("cancel")}>
         Cancel
       </Button>

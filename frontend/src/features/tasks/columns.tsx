@@ -24,23 +24,7 @@ export const COLUMNS: readonly Column<TaskSummary>[] = [
     head: "Task",
     sortBy: ({ name }) => name,
     className: "min-w-40",
-    cell: ({ id, name, model, engine, status, queued_at }) => (
-      <div className="max-w-80 min-w-0">
-        <Link
-          to="/tasks/$taskId"
-          params={{ taskId: String(id) }}
-          className="font-medium break-words text-accent underline-offset-2 hover:underline"
-        >
-          {name}
-        </Link>
-        <span className="block truncate text-xs text-ink-soft" title={model ?? undefined}>
-          {[engine, model].filter(Boolean).join(" · ")}
-        </span>
-        <span className="mt-1 block sm:hidden">
-          <TaskStatusBadge status={status} queued={Boolean(queued_at)} />
-        </span>
-      </div>
-    ),
+    cell: (task) => <TaskCell task={task} />,
   },
   {
     id: "status",
@@ -61,7 +45,7 @@ export const COLUMNS: readonly Column<TaskSummary>[] = [
   {
     id: "updated_at",
     head: "Changed",
-    from: "xl",
+    from: "2xl",
     descendingFirst: true,
     sortBy: ({ updated_at }) => updated_at,
     cell: ({ updated_at }) => (
@@ -81,3 +65,30 @@ export const COLUMNS: readonly Column<TaskSummary>[] = [
     ),
   },
 ];
+
+/** What a task is called, with what narrower screens have no column for. */
+function TaskCell({ task }: { task: TaskSummary }) {
+  const { id, name, model, engine, status, queued_at, experiments = {} } = task;
+  return (
+    <div className="max-w-80 min-w-0">
+      <Link
+        to="/tasks/$taskId"
+        params={{ taskId: String(id) }}
+        className="font-medium break-words text-accent underline-offset-2 hover:underline"
+      >
+        {name}
+      </Link>
+      <span className="block truncate text-xs text-ink-soft" title={model ?? undefined}>
+        {[engine, model].filter(Boolean).join(" · ")}
+      </span>
+      <span className="mt-1 block sm:hidden">
+        <TaskStatusBadge status={status} queued={Boolean(queued_at)} />
+      </span>
+      {Object.keys(experiments).length > 0 && (
+        <div className="mt-1 text-xs md:hidden">
+          <ProgressCell task={task} />
+        </div>
+      )}
+    </div>
+  );
+}

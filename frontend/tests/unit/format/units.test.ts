@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parameterName, parametersText, parameterValue } from "@/format/parameters";
 import { fileName } from "@/format/saving";
-import { scaleOf, withUnit } from "@/format/units";
+import { named, scaleOf, withUnit } from "@/format/units";
 
 describe("units", () => {
   it.each([
@@ -20,6 +20,14 @@ describe("units", () => {
     expect(scaleOf([0.1, 1.2], "s")).toEqual({ factor: 1, unit: "s" });
     expect(scaleOf([], "s")).toEqual({ factor: 1, unit: "s" });
   });
+});
+
+describe("names with units", () => {
+  it.each([
+    ["mean time to first token", "s", "mean time to first token, s"],
+    ["total tokens/s", "tokens/s", "total tokens/s"],
+    ["score", "", "score"],
+  ])("%s in %s is %s", (label, unit, text) => expect(named(label, unit)).toBe(text));
 });
 
 describe("parameters", () => {

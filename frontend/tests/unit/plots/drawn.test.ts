@@ -7,7 +7,7 @@ import { percentilesPlot } from "@/plots/percentiles";
 import type { Plot } from "@/plots/plot";
 import { slicePlot } from "@/plots/slice";
 import { startsPlot } from "@/plots/starts";
-import { between, faded } from "@/plots/theme";
+import { between, faded, sixDigits } from "@/plots/theme";
 import { timelinePlot } from "@/plots/timeline";
 import { type TradeOffPoint, tradeOffPlot } from "@/plots/trade-off";
 import { theme } from "./theme";
@@ -22,7 +22,7 @@ const at = (number: number, x: number, y: number, place: TradeOffPoint["place"])
   place,
   joined: place === "front",
   role: number === 0 ? "baseline" : number === 2 ? "best" : null,
-  lines: ["<b>text</b>"],
+  lines: () => ["<b>text</b>"],
 });
 
 const PLOTS: Plot[] = [
@@ -147,5 +147,7 @@ describe("colours", () => {
     expect(between("#000000", "#ffffff", 0.5)).toBe("#808080");
     expect(between("#000000", "#ffffff", 7)).toBe("#ffffff");
     expect(faded("#123456", 0.5)).toBe("#12345680");
+    expect(sixDigits("#fb0")).toBe("#ffbb00");
+    expect(sixDigits("#ffbb00")).toBe("#ffbb00");
   });
 });

@@ -103,6 +103,7 @@ def _facts(plan: PlanSummary) -> RenderableType:
         ("configurations", _counts(plan.counts)),
         *(("excluded", f"{number} × {reason}") for reason, number in plan.counts.excluded.items()),
         ("experiments", ", ".join(experiments)),
+        *(("knows", f"{one_line(prior.name)}: {one_line(prior.says)}") for prior in plan.priors),
         ("confirmation", _confirmation(plan)),
         ("server starts", _span(str(runs.starts), str(runs.most_starts))),
         loads,

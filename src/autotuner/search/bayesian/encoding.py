@@ -38,6 +38,8 @@ class Axis:
     """None for a value that has no place on the axis, or of another type."""
     middle: float = 0.0
     """Between the ends of the searched values."""
+    size: int = 0
+    """Number of categories."""
 
     def distances(self, a: Matrix, b: Matrix) -> Matrix:
         """Between all pairs of places."""
@@ -61,13 +63,15 @@ class Encoding:
         return np.array([self.row(c) for c in configurations], dtype=float).reshape(len(configurations), len(self.axes))
 
     def row(self, configuration: Mapping[str, Scalar]) -> list[float]:
-        """Places of a configuration. What it does not give, or has no place, is as far from everything as can be."""
+        """Places of a configuration. What has none is a category of its own, or in the middle of its axis."""
         return [_place(axis, configuration) for axis in self.axes]
 
 
 def _place(axis: Axis, configuration: Mapping[str, Scalar]) -> float:
     place = axis.place(configuration[axis.name]) if axis.name in configuration else None
-    return _FOREIGN if place is None else place
+    if place is None:
+        return _FOREIGN if axis.categories else axis.middle
+    return place
 
 
 def _axis(dimension: Dimension) -> Axis:
@@ -76,7 +80,7 @@ def _axis(dimension: Dimension) -> Axis:
         return Axis(dimension.name, False, *_numeric(_number(low), _number(high)))
     values = [dimension.value(i) for i in range(dimension.size or 0)]
     if dimension.kind == "categorical":
-        return Axis(dimension.name, True, _ranked(dimension, 1.0))
+        return Axis(dimension.name, True, _ranked(dimension, 1.0), size=len(values))
     numbers = [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) < len(values):
         return Axis(dimension.name, False, _ranked(dimension, len(values) - 1.0), 0.5)

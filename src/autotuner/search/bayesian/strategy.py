@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autotuner.contracts.search import SearchSetup, Trial
+from autotuner.contracts.search import SearchReport, SearchSetup, Trial
 from autotuner.contracts.values import Configuration
 from autotuner.search.bayesian.candidates import Candidates, places_only
+from autotuner.search.bayesian.cost import seconds
 from autotuner.search.bayesian.encoding import Encoding
 from autotuner.search.bayesian.gain import Gain, Seen
 from autotuner.search.bayesian.model import Known, Model
@@ -32,6 +33,9 @@ _SPREAD_OVER = 256
 _CLIMBS = 3
 """Rounds in which the neighbours of the most promising candidates are weighed, where not all can be."""
 _PROMISING = 3
+_DRAWN = 200
+_DRAWS = 128
+"""Candidates and draws of them by which the regret is estimated."""
 
 
 class BayesianSearch:
@@ -44,6 +48,8 @@ class BayesianSearch:
 
     def __init__(self, setup: SearchSetup) -> None:
         self._setup = setup
+        self._rough = () if setup.knowledge is None else (setup.knowledge,)
+        self._priors = (*self._rough, *setup.priors)
         self._history = History(setup)
         self._encoding = Encoding(setup.space.dimensions)
         self._pool = Pool(setup, self._encoding)
@@ -78,6 +84,41 @@ class BayesianSearch:
             return own.configurations[best]
         promising = [own.configurations[i] for i in np.argsort(-scores, kind="stable")[:_PROMISING]]
         return self._climb(promising, float(scores[best]), known, waiting, stream)
+
+    def report(self, pending: Sequence[Configuration] = ()) -> SearchReport:
+        """What it makes of what was told: gain and regret expected, by draws from the model, and whom it believes."""
+        learned = self._learn()
+        if learned.model is None or learned.gain is None:
+            return SearchReport()
+        weights = {prior.name: learned.model.weights.get(number, 0.0) for number, prior in enumerate(self._priors)}
+        best = learned.gain.best(1)[0]
+        if len(self._setup.directions) > 1 or not learned.told.kept[best]:
+            return SearchReport(priors=weights)
+        regret = self._regret(learned.model, learned.gain, self._history.trials[learned.told.trial[best]].configuration)
+        tolerance, tried = self._setup.regret_tolerance, len(self._history.trials)
+        stop = None
+        if tolerance is not None and regret <= tolerance and tried >= FIRST + len(self._encoding.axes):
+            stop = (
+                f"the best there is is expected to be {100 * regret:.2g} % better than the best found, "
+                f"within the tolerance of {100 * tolerance:.3g} %"
+            )
+        return SearchReport(expected_regret=regret, priors=weights, stop=stop)
+
+    def _regret(self, model: Model, gain: Gain, best: Configuration) -> float:
+        """By how much the best there is is expected to be better, over joint draws of the most promising ones."""
+        own = self._pool.some if self._pool.all is None else self._pool.all
+        known = self._known(own)
+        numbers = gain.promising(model.beliefs(own, known), _DRAWN)
+        asked = self._pool.of([best, *(own.configurations[i] for i in numbers)])
+        rng = np.random.default_rng(self._history.seed(0, "regret"))
+        worth = gain.worth_of(model.draws(self._known(asked), _DRAWS, rng))
+        starts = model.starts(asked)
+        worth = np.where(rng.random(worth.shape) < starts, worth, -np.inf)
+        found = worth[:, 0]
+        # Where the best found itself breaks a limit in a draw, anything that keeps it is what is missed.
+        kept = found[np.isfinite(found)]
+        base = np.where(np.isfinite(found), found, np.median(kept) if len(kept) else 0.0)
+        return float(np.mean(np.expm1(np.clip(worth.max(axis=1) - base, 0.0, 3.0))))
 
     def _climb(
         self,
@@ -118,6 +159,8 @@ class BayesianSearch:
             expected = self._pool.of(waiting)
             model = model.expecting(expected, self._known(expected))
         gain: Matrix = learned.gain.expected(model.beliefs(own, known)) * model.starts(own)
+        if self._setup.cost is not None:
+            gain = gain / seconds(self._setup.cost, self._history.trials, own.configurations)
         return gain
 
     def _spread(self, own: Candidates, waiting: Sequence[Configuration], stream: Stream) -> Matrix:
@@ -140,10 +183,10 @@ class BayesianSearch:
         trials, setup = self._history.trials, self._setup
         limits = limits_of(setup.limits, trials)
         told = numbers(trials, self._encoding, setup.directions, limits)
-        if len(told.scored) == 0 or len(trials) < (1 if setup.priors else FIRST):
+        if len(told.scored) == 0 or len(trials) < (1 if self._priors else FIRST):
             return _Learned(told, None, None)
         known = self._known(places_only(told.places, [trials[t].configuration for t in told.trial]))
-        model = Model(self._encoding.axes, told, known)
+        model = Model(self._encoding.axes, told, known, rough=len(self._rough))
         measured = known.part(told.scored)
         seen = Seen(model.beliefs(places_only(measured.places), measured), told.kept[told.scored], told.scored)
         return _Learned(told, model, Gain(seen, limits, len(setup.directions)))
@@ -151,7 +194,7 @@ class BayesianSearch:
     def _known(self, own: Candidates) -> Known:
         setup = self._setup
         limits = limits_of(setup.limits, self._history.trials)
-        said = (predictions(prior, own.configurations, setup.directions, limits) for prior in setup.priors)
+        said = (predictions(prior, own.configurations, setup.directions, limits) for prior in self._priors)
         return Known(own.rows, tuple(said))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autotuner.contracts.search import Direction, Limit, Prediction, Prior
+from autotuner.contracts.search import Direction, Limit, Prediction, PredictsMany, Prior
 from autotuner.contracts.values import Configuration
 from autotuner.search.bayesian.encoding import Axis
 from autotuner.search.bayesian.told import flattened
@@ -19,14 +19,25 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-LINE = 0.6
-"""Standard deviation of the slope along an axis, natural logarithm per axis unit (four doublings)."""
-BEND = 0.35
-"""Of the curvature."""
-FACTOR = 0.3
-"""Of the factor of a prediction, around 1."""
 UNSAID = 0.5
-"""Of how far configurations of which nothing is predicted differ from what is predicted of the others on average."""
+"""Standard deviation of how far configurations of which nothing is predicted differ from the others on average."""
+
+
+CATEGORY = 0.25
+"""Of what a category does, such as a kernel of another format: predictions carry over to it least of all."""
+
+
+@dataclass(frozen=True)
+class Spreads:
+    """Standard deviations of what trends do.
+
+    ``line``: slope along an axis, natural logarithm per axis unit (four doublings); ``bend``: curvature; ``factor``: of
+    a prediction, around 1.
+    """
+
+    line: float
+    bend: float
+    factor: float
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class Design:
     spreads: Matrix
 
 
-def design(axes: Sequence[Axis], places: Matrix, predicted: Matrix | None) -> Design:
+def design(axes: Sequence[Axis], places: Matrix, predicted: Matrix | None, given: Spreads) -> Design:
     """The trends of one figure. ``predicted``: its logarithms, NaN where nothing is said; None: no prediction."""
     columns: list[Matrix] = []
     spreads: list[float] = []
@@ -48,13 +59,17 @@ def design(axes: Sequence[Axis], places: Matrix, predicted: Matrix | None) -> De
         if not axis.categories:
             off = places[:, number] - axis.middle
             columns += [off, off * off]
-            spreads += [LINE, BEND]
+            spreads += [given.line, given.bend]
+        else:
+            named = [places[:, number] == value for value in range(axis.size)]
+            columns += [one.astype(float) for one in named]
+            spreads += [CATEGORY] * len(named)
     factors = [0.0] * len(columns)
     if predicted is not None:
         missing = np.isnan(predicted)
         columns += [np.where(missing, 0.0, predicted), missing.astype(float)]
         factors += [1.0, 0.0]
-        spreads += [FACTOR, UNSAID]
+        spreads += [given.factor, UNSAID]
     stacked = np.array(columns).reshape(len(columns), len(places)).T
     return Design(stacked, np.array(factors), np.array(spreads))
 
@@ -62,11 +77,9 @@ def design(axes: Sequence[Axis], places: Matrix, predicted: Matrix | None) -> De
 def predictions(
     prior: Prior, configurations: Sequence[Configuration], directions: Sequence[Direction], limits: Sequence[Limit]
 ) -> Matrix:
-    """What a prior says of each figure, first of the objectives, then of the limits; NaN where nothing.
-
-    Less their mean over the configurations of which it says something is for the caller to take.
-    """
-    rows = [_row(prior.predict(c), directions, limits) for c in configurations]
+    """What a prior says of each figure, first of the objectives, then of the limits; NaN where nothing."""
+    many = prior.predict_many(configurations) if isinstance(prior, PredictsMany) else map(prior.predict, configurations)
+    rows = [_row(said, directions, limits) for said in many]
     return np.array(rows, dtype=float).reshape(len(rows), len(directions) + len(limits))
 
 

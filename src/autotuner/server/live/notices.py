@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from autotuner.contracts.errors import AutotunerError
+from autotuner.contracts.errors import AutotunerError, ErrorCode
 from autotuner.contracts.event_log import EventLog
 from autotuner.contracts.progress import Snapshot
 from autotuner.contracts.store import ExperimentStatus, TaskStatus
@@ -42,10 +42,11 @@ class _Seen:
 
 
 class _Watcher:
-    """Looks at one task's files."""
+    """Looks at the files of one task's present run."""
 
-    def __init__(self, folder: Path) -> None:
-        self._reader = ProgressReader(folder)
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._reader: ProgressReader | None = None
         self._size: int | None = None
         self.first = True
         self.stream: LogStream | None = None
@@ -55,9 +56,15 @@ class _Watcher:
     def look(self) -> _Seen:
         """Read what is new. Blocks for a moment."""
         last = None
-        for line in self._reader.lines():
+        for line in () if self._reader is None else self._reader.lines():
             last = line if is_snapshot(line) else last
         return _Seen(_snapshot(last), self._grown())
+
+    def turn_to(self, folder: Path) -> None:
+        """Read the progress of the run with this folder from now on."""
+        if folder != self._folder:
+            self.close()
+            self._folder, self._reader, self.first = folder, ProgressReader(folder), True
 
     def follow(self, stream: LogStream | None) -> None:
         """Look at this log from now on."""
@@ -66,7 +73,8 @@ class _Watcher:
 
     def close(self) -> None:
         """Close the file."""
-        self._reader.close()
+        if self._reader is not None:
+            self._reader.close()
 
     def _grown(self) -> int | None:
         """The size of the log if it is another one than before."""
@@ -113,19 +121,27 @@ class Reporter:
         for task_id in self._watchers.keys() - wanted:
             self._watchers.pop(task_id).close()
         for task_id in wanted - self._watchers.keys():
-            folder = await asyncio.to_thread(self._settings.task_dir, task_id)
-            self._watchers[task_id] = _Watcher(folder)
+            self._watchers[task_id] = _Watcher()
         for task_id, watcher in self._watchers.items():
-            await self._look_up_stream(task_id, watcher)
+            await self._look_up(task_id, watcher)
         watchers = list(self._watchers.items())
         seen = await asyncio.to_thread(lambda: [watcher.look() for _, watcher in watchers])
         for (task_id, watcher), found in zip(watchers, seen, strict=True):
             await self._tell(task_id, watcher, found)
 
-    async def _look_up_stream(self, task_id: int, watcher: _Watcher) -> None:
-        """Find the log of the last start, when the task's log of events says that there may be another one."""
+    async def _look_up(self, task_id: int, watcher: _Watcher) -> None:
+        """Find the folder of the present run and the log of the last start, when the task's log of events says that
+        there may be another one.
+        """
         told = self._feed.told.get(task_id)
         if told != watcher.stream_seq:
+            try:
+                run = (await self._log.get_task_state(task_id)).run
+            except AutotunerError as error:
+                if error.code is not ErrorCode.NOT_FOUND:
+                    raise
+                return  # removed for ever, and still followed
+            watcher.turn_to(await asyncio.to_thread(self._settings.run_folder, task_id, run))
             folders = await self._log.attempt_folders(task_id, last=1)
             streams = log_streams(folders)
             if streams or not folders:  # else its folder is not known yet

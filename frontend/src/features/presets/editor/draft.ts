@@ -1,6 +1,6 @@
 import { parse, stringify } from "yaml";
 import type { Preset, PresetFields } from "@/api/presets";
-import { shown, typedList } from "@/features/task-form/document/values";
+import { shown } from "@/features/task-form/document/values";
 
 export interface ParameterRow {
   /** Of the row, not of the preset. */
@@ -37,7 +37,7 @@ export function draftOf(preset: Preset | null): PresetDraft {
   const { author, tags, recommended_for, ...metadata } = preset?.metadata ?? {};
   const further = Object.fromEntries(
     FURTHER.flatMap((key) => {
-      const value = preset?.[key];
+      const value = key === "rules" ? preset?.rules.map(withoutNull) : preset?.[key];
       return value === undefined || Object.keys(value).length === 0 ? [] : [[key, value]];
     }),
   );
@@ -64,10 +64,11 @@ export function bodyOf(draft: PresetDraft): { body: PresetFields } | { problems:
   for (const { id, name, values } of draft.rows) {
     const key = name.trim();
     if (!key && !values.trim()) continue;
-    const list = typedList(values);
+    const list = listOf(values);
     if (!key) problems[`row ${id}`] = "Name the parameter";
     else if (key in parameters) problems[`row ${id}`] = `${key} is there already`;
-    else if (list === undefined) problems[`row ${id}`] = "Give at least one value";
+    else if (typeof list === "string") problems[`row ${id}`] = list;
+    else if (list.length === 0) problems[`row ${id}`] = "Give at least one value";
     else if (!list.every(isScalar)) problems[`row ${id}`] = "Each value is a number, a word, true or false";
     else parameters[key] = list;
   }
@@ -93,6 +94,17 @@ export function bodyOf(draft: PresetDraft): { body: PresetFields } | { problems:
   };
 }
 
+/** The values of a text, as YAML reads them with commas between; a sentence when it cannot. */
+function listOf(text: string): unknown[] | string {
+  const bare = text.trim().replace(/,\s*$/, "");
+  try {
+    const found: unknown = parse(`[${bare}]`);
+    return Array.isArray(found) ? found : "Give values with commas between them";
+  } catch {
+    return "Give values with commas between them, words with signs in quotation marks";
+  }
+}
+
 /** The further keys of a text; a sentence when it says something else. */
 function furtherOf(text: string): Pick<PresetFields, "config" | "rules" | "requires"> | string {
   if (!text.trim()) return {};
@@ -106,6 +118,10 @@ function furtherOf(text: string): Pick<PresetFields, "config" | "rules" | "requi
     return `Give ${FURTHER.join(", ")}, as a mapping`;
   const unknown = Object.keys(given).find((key) => !(FURTHER as readonly string[]).includes(key));
   return unknown === undefined ? given : `${unknown} does not belong here: there are ${FURTHER.join(", ")}`;
+}
+
+function withoutNull(rule: Preset["rules"][number]): object {
+  return Object.fromEntries(Object.entries(rule).filter(([, value]) => value !== null));
 }
 
 function wordsOf(text: string): string[] {

@@ -57,6 +57,7 @@ export function withValue(text: string, path: Path, value: unknown): string {
     if (path.length > 1 && !isCollection(holder)) {
       document.setIn(path.slice(0, -1), document.createNode({}));
     }
+    if (isMap(holder) && !holder.items.length) holder.flow = false;
     const before = document.getIn(path, true);
     const node = document.createNode(value) as Node;
     flowInside(node, true);
@@ -73,6 +74,9 @@ export function withValue(text: string, path: Path, value: unknown): string {
 
 function remove(document: Document, path: Path): void {
   if (!path.length || !document.hasIn(path)) return;
+  const head = path.length === 1 && isMap(document.contents) ? document.contents.items[0]?.key : null;
+  // What stands above the first key is said of the whole.
+  if (isScalar(head) && head.value === path[0] && head.commentBefore) document.commentBefore = head.commentBefore;
   document.deleteIn(path);
   const holder = path.slice(0, -1);
   const around = document.getIn(holder, true);
@@ -84,8 +88,7 @@ function flowInside(node: unknown, short = false): void {
   if (!isCollection(node)) return;
   const values = node.items.map((item) => (isPair(item) ? item.value : item));
   const plain = values.every((value) => isScalar(value));
-  node.flow = plain && node.items.length > 0 && (!isMap(node) || (short && isRange(node.toJSON())));
-  if (!isMap(node) && plain) node.flow = true;
+  node.flow = plain && (!isMap(node) || !node.items.length || (short && isRange(node.toJSON())));
   for (const value of values) flowInside(value, true);
 }
 

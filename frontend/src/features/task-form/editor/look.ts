@@ -25,6 +25,20 @@ export const LOOK = EditorView.theme({
   ".cm-tooltip .cm-completionInfo": { padding: "4px 8px", fontFamily: "var(--font-sans)" },
   ".cm-completionDetail": { fontStyle: "normal", opacity: "0.75" },
   ".cm-schema-tip": { padding: "6px 10px", fontFamily: "var(--font-sans)", fontSize: "13px" },
+  // In place of pictures in data addresses, which the page's policy refuses.
+  ".cm-lintRange-error": {
+    backgroundImage: "none",
+    textDecoration: "underline wavy var(--bad)",
+    textDecorationSkipInk: "none",
+  },
+  ".cm-lint-marker-error": {
+    content: "normal",
+    width: "9px",
+    height: "9px",
+    margin: "5px 2px",
+    borderRadius: "50%",
+    backgroundColor: "var(--bad)",
+  },
   ".cm-diagnostic": { fontFamily: "var(--font-sans)" },
   ".cm-foldPlaceholder": { backgroundColor: "var(--sunken)", border: "none", color: "var(--ink-soft)" },
 });

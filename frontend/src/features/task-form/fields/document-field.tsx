@@ -129,5 +129,6 @@ const choices = (known: KnownField, value: unknown): string[] =>
 export const defaultText = (known: KnownField): string =>
   known.default === undefined || known.default === "" ? "" : shown(known.default);
 
-/** As a sentence: the schema's descriptions begin small and have no full stop. */
-export const sentence = (description: string): string => description.charAt(0).toUpperCase() + description.slice(1);
+/** As a sentence: the service's words begin small. Names of keys stay as they are. */
+export const sentence = (words: string): string =>
+  /^\S*[_.]\S/.test(words) ? words : words.charAt(0).toUpperCase() + words.slice(1);

@@ -66,7 +66,8 @@ export function SearchedInput({ name, value, allowed, onValue, tied = {} }: Sear
               value={listed}
               shown={shown}
               typed={mode === "values" ? typedList : typed}
-              onValue={onValue}
+              // A parameter without a value stays one: it is taken away with its button.
+              onValue={(next) => onValue(next ?? (mode === "values" ? [] : null))}
             />
           </div>
         )}

@@ -12,7 +12,7 @@ interface TypedInputProps<T> extends Omit<ComponentProps<"input">, "value" | "on
 
 /** An input of something else than text. What is typed stays as it was typed while one is typing. */
 export function TypedInput<T>({ value, shown, typed, onValue, ...rest }: TypedInputProps<T>) {
-  const outside = shown(value);
+  const outside = shown(value ?? undefined);
   const [own, setOwn] = useState<string | null>(null);
   useEffect(() => {
     // Somebody else changed the value, such as the YAML beside: that counts.

@@ -16,3 +16,6 @@ export function parted(commands: readonly string[][]): { common: string[]; own: 
   );
   return { common, own: commands.map((one) => one.filter((flag) => !common.includes(flag))) };
 }
+
+/** The parameter of a structured field, which the service calls by block and field, for people. */
+export const settingName = (name: string): string => name.replace(/^__([a-z]+)__/, "$1 ");

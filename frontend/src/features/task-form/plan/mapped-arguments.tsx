@@ -1,8 +1,8 @@
 import { Badge } from "@/components/ui/badge";
 import { shown } from "@/features/task-form/document/values";
 import { sentence } from "@/features/task-form/fields/document-field";
-import { flagsOf, parted } from "@/features/task-form/plan/arguments";
-import { counted } from "@/features/task-form/plan/headline";
+import { flagsOf, parted, settingName } from "@/features/task-form/plan/arguments";
+import { counted, experiments } from "@/features/task-form/plan/headline";
 import type { PlanState } from "@/features/task-form/plan/use-plan";
 import { figure } from "@/format/figures";
 
@@ -21,7 +21,7 @@ export function MappedArguments({ state }: { state: PlanState }) {
         <p className="figures text-xs text-ink-soft">
           {counts.valid != null && `(${counts.exact ? "" : "about "}${counted(counts.valid, "valid combination")})`}
           {left > 0 && ` (${figure(left)} invalid excluded)`}
-          {` creates ${counted(plan.runs.searched, "experiment")}`}
+          {` creates ${counted(experiments(plan), "experiment")}`}
         </p>
       </header>
       {excluded.length > 0 && (
@@ -45,13 +45,12 @@ export function MappedArguments({ state }: { state: PlanState }) {
               <span className="figures font-mono">
                 {Object.entries(command.parameters)
                   .filter(([, value]) => value !== null)
-                  .map(([name, value]) => `${name} ${shown(value)}`)
+                  .map(([name, value]) => `${settingName(name)} ${shown(value)}`)
                   .join(" · ") || command.label}
               </span>
               {command.label !== "one of those searched" && <Badge>{command.label}</Badge>}
-              {command.gpus != null && <Badge>{counted(command.gpus, "GPU")}</Badge>}
+              {command.layout && <Badge>{command.layout}</Badge>}
             </span>
-            {command.layout && <span className="text-ink-soft">{command.layout}</span>}
             <code className="rounded bg-surface px-2 py-1 font-mono break-words">
               {own[index]?.join(" ") || "nothing more"}
             </code>

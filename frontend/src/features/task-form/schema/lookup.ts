@@ -155,8 +155,7 @@ function pruned(root: JsonSchema, path: Path, data: Record<string, unknown>): Re
     if (fixed.default !== undefined && same(value, fixed.default)) continue;
     const block = schema && branches(root, schema).some((one) => one.properties) && key !== "parameters";
     const inner = isMapping(value) && block ? pruned(root, [...path, key], value) : value;
-    if (isMapping(inner) && block && !Object.keys(inner).length && isMapping(value) && Object.keys(value).length)
-      continue;
+    if (isMapping(inner) && !Object.keys(inner).length) continue;
     kept[key] = inner;
   }
   return kept;

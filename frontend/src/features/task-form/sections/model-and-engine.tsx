@@ -46,10 +46,10 @@ export function EngineSection({ planned, onEngine }: EngineProps) {
 
 function EnginePicker({ planned, onEngine }: EngineProps) {
   const { data: engines = [] } = useQuery(engineList);
-  const { value, error } = useDocumentField(["base_runtime"]);
+  const { value, known, error } = useDocumentField(["base_runtime"]);
   const chosen = typeof value === "string" ? value : planned;
   const about = engines.find((one) => one.name === chosen || one.aliases?.includes(chosen ?? ""));
-  const choices = engines.filter((one) => one.version !== null || !one.remedy?.startsWith("only "));
+  const choices = engines.filter((one) => known?.choices.includes(one.name));
   return (
     <fieldset className="grid gap-1.5">
       <legend className="mb-1 text-[13px] font-medium">Inference engine</legend>

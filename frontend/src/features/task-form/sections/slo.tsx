@@ -84,7 +84,10 @@ export function SloSection() {
                         value={valueAt(data, [...limit.path, key])}
                         shown={shown}
                         typed={typed}
-                        onValue={(value) => change([[...limit.path, key], value])}
+                        // A limit without a figure stays one until its button takes it away.
+                        onValue={(value) =>
+                          change([[...limit.path, key], value ?? (key === "threshold" ? null : undefined)])
+                        }
                       />
                     </Labelled>
                   ))}

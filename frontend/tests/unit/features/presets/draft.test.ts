@@ -16,7 +16,7 @@ const preset: Preset = {
   parameters: { "tp-size": [1, 2], "schedule-policy": ["lpm", "2", "true", "a, b"], flag: [true, null, 0.75] },
   config: { parallel_config: { tp: [1, 2] } },
   metadata: { author: "me", tags: ["chat", "small"], recommended_for: ["one GPU"], ticket: 7 },
-  rules: [{ when: null, require: "tp-size <= 2", message: "at most two" }],
+  rules: [{ require: "tp-size <= 2", message: "at most two" }],
   requires: ["base"],
   visibility: "team",
 };
@@ -55,6 +55,7 @@ describe("a draft", () => {
     [{ rows: [row("a", " ")] }, "row 0"],
     [{ rows: [row("a", "1"), row("a", "2", 1)] }, "row 1"],
     [{ rows: [row("a", "{b: 1}")] }, "row 0"],
+    [{ rows: [row("a", "1, x: [")] }, "row 0"],
     [{ more: "- a" }, "more"],
     [{ more: "name: other" }, "more"],
     [{ more: "config: [" }, "more"],

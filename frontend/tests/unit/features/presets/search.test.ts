@@ -15,7 +15,7 @@ describe("presetsSearch", () => {
     expect(presetsSearch(given)).toEqual({ category: "memory", strategy: "union", chosen: "3,1" });
   });
   it("asks the service for the filter, not for what is chosen", () => {
-    const query = asked({ tag: "chat", chosen: "1,2", strategy: "union", sort: "name" });
+    const query = asked({ tag: "chat", chosen: "1,2", engine: "any", strategy: "union", sort: "name" });
     expect(query).toEqual({ tag: "chat", sort: "name", descending: false, page: 1, size: 100 });
   });
 });

@@ -1,5 +1,5 @@
-import { render, screen } from "@testing-library/react";
-import { describe, expect, it } from "vitest";
+import { cleanup, render, screen } from "@testing-library/react";
+import { afterEach, describe, expect, it } from "vitest";
 import { IntervalBar } from "@/features/results/interval-bar";
 
 const interval = {
@@ -11,6 +11,8 @@ const interval = {
   pairs: [0.45, 0.55],
   text: "+50.0 %, 5 pairs",
 };
+
+afterEach(cleanup);
 
 describe("the interval", () => {
   it("is told in words", () => {

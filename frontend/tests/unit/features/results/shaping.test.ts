@@ -44,7 +44,7 @@ describe("history", () => {
       ]),
     );
     expect(history.points.map((point) => point.number)).toEqual([0, 1, 2, 3]);
-    expect(history.points[3]?.lines[0]).toBe("oom: out of memory");
+    expect(history.points[3]?.lines()[0]).toBe("oom: out of memory");
     expect(history.best).toEqual({ number: 2, name: "winner" });
     expect(history.baseline).toBe(10);
   });

@@ -1,8 +1,8 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { render, screen } from "@testing-library/react";
+import { cleanup, render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { useState } from "react";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { DocumentField } from "@/features/task-form/fields/document-field";
 import { SearchedInput } from "@/features/task-form/fields/searched-input";
 import { SloSection } from "@/features/task-form/sections/slo";
@@ -22,6 +22,8 @@ function Form({ start, faults = [], children }: { start: string; faults?: Fault[
   );
 }
 
+afterEach(cleanup);
+
 const yaml = () => screen.getByLabelText<HTMLTextAreaElement>("YAML").value;
 
 describe("a field and the text", () => {
@@ -36,9 +38,9 @@ describe("a field and the text", () => {
     const repeats = screen.getByLabelText("Repeats");
     expect(repeats).toHaveValue("2");
     await user.clear(repeats);
-    expect(yaml()).toBe("# ours\n{}\n");
+    expect(yaml()).toBe("# ours\n\n{}\n");
     await user.type(screen.getByLabelText("Num concurrency"), "1, 4");
-    expect(yaml()).toBe("# ours\nbenchmark:\n  num_concurrency: [1, 4]\n");
+    expect(yaml()).toBe("# ours\n\nbenchmark:\n  num_concurrency: [1, 4]\n");
     await user.clear(screen.getByLabelText("YAML"));
     await user.type(screen.getByLabelText("YAML"), "benchmark:{enter}  repeats: 7");
     expect(repeats).toHaveValue("7");

@@ -43,6 +43,7 @@ describe("the schema", () => {
       parameters: { a: null, b: [1] },
       benchmark: { repeats: 1, window: 5, num_concurrency: [] },
       slo: { ttft: null },
+      metadata: {},
     };
     expect(withoutDefaults(SCHEMA, whole)).toEqual({
       base_runtime: "one",

@@ -54,6 +54,12 @@ describe("a document as text", () => {
     expect(withValue("model:\n", ["model", "id_or_path"], "x")).toBe("model:\n  id_or_path: x\n");
   });
 
+  it("writes an empty block in a line, and opens it when something comes into it", () => {
+    const empty = withValue("task_name: a\n", ["quant_config"], {});
+    expect(empty).toBe("task_name: a\nquant_config: {}\n");
+    expect(withValue(empty, ["quant_config", "x"], [1])).toBe("task_name: a\nquant_config:\n  x: [1]\n");
+  });
+
   it("leaves a text alone that cannot be read", () => {
     expect(withValue("a: [1", ["a"], 2)).toBe("a: [1");
   });
