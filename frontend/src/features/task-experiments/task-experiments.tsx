@@ -36,7 +36,7 @@ export function TaskExperiments({ task, search, onSearch }: TaskExperimentsProps
     <Empty title="No experiment yet">They appear here as soon as the task runs.</Empty>
   );
   return (
-    <div className="grid gap-5">
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-5">
       <Filters
         search={search}
         counts={task.experiments ?? {}}

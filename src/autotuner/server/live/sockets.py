@@ -32,7 +32,11 @@ async def refuse(socket: WebSocket, response: Response) -> None:
 async def converse(feed: Feed, socket: WebSocket, stream: Stream) -> None:
     """Open the WebSocket and send the stream until one of both ends it."""
     with feed.counted("websocket"):
-        await socket.accept()
+        try:
+            await socket.accept()
+        except OSError:  # the client went while it was let in
+            await stream.frames.aclose()
+            return
         stream.subscriber.write_now = _writing_now(feed, socket)
         works = (
             asyncio.create_task(_listen(feed, socket, stream.subscriber)),
