@@ -104,5 +104,5 @@ function useParameterHelp(runtime: string): { names: string[]; help: Map<string,
   }, [parameters.data, engine]);
 }
 
-/** One spelling of `--tp-size`, `tp-size` and `tp_size`. */
+/** One spelling of a name: with or without leading dashes, with dashes or underscores within. */
 const spelling = (name: string): string => name.trim().replace(/^-+/, "").replaceAll("-", "_").toLowerCase();
