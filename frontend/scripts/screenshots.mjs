@@ -16,7 +16,7 @@ if (!autotuner || !folder || !task) throw new Error("usage: node scripts/screens
 /** Name of the picture, address, and height if not the usual one. */
 const PICTURES = [
   ["page-results", `/tasks/${task}/results`, 1050],
-  ["page-plots", `/tasks/${task}/results?tab=plots`, 1050],
+  ["page-plots", `/tasks/${task}/results?view=plots`, 1050],
   ["page-new-task", "/tasks/new"],
   ["page-tasks", "/tasks", 420],
 ];
