@@ -31,7 +31,7 @@ export function Reproduce({ id, withScript = true }: { id: number; withScript?: 
             {withScript ? (
               <CodeFile title="Shell script" name="serve.sh" text={found.script} type="text/x-shellscript" />
             ) : (
-              <CodeFile title="Arguments of the server" name="command" text={found.command.join(" ")} />
+              <CodeFile title="Arguments of the server" name="command" text={found.command_line} />
             )}
             {Object.entries(found.files).map(([name, text]) => (
               <CodeFile key={name} title="File that the server reads" name={name} text={text} />
