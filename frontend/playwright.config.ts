@@ -31,7 +31,8 @@ export default defineConfig<object, Filled>({
     },
   },
   projects: [
-    { name: "empty", testIgnore: "**/filled*.spec.ts" },
+    { name: "empty", testIgnore: ["**/filled*.spec.ts", "**/whole*.spec.ts"] },
+    { name: "whole", testMatch: "**/whole*.spec.ts" }, // a service of its own, so that its folder is empty
     { name: "filled", testMatch: "**/filled*.spec.ts", use: { experiments: 1000 } },
   ],
 });

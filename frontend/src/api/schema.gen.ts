@@ -7133,6 +7133,11 @@ export interface components {
              */
             command: string[];
             /**
+             * Command Line
+             * @description the same arguments as a shell reads them, with the same stand-ins
+             */
+            command_line: string;
+            /**
              * Environment
              * @description variables that were added, with the same stand-ins
              */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ class Reproduction(Frozen):
     experiment_id: int = Field(description="number of the experiment within its task")
     attempt: int = Field(description="number of the start that this is of")
     command: tuple[str, ...] = Field(description="arguments, with {host}, {port}, {api_key} as stand-ins")
+    command_line: str = Field(description="the same arguments as a shell reads them, with the same stand-ins")
     environment: dict[str, str] = Field(description="variables that were added, with the same stand-ins")
     files: dict[str, str] = Field(description="name → text of files that the server reads; {file:NAME} is their path")
     script: str = Field(description="a shell script that starts it")
@@ -61,6 +63,7 @@ def reproduction(
         experiment_id=item.number,
         attempt=chosen.number,
         command=command.argv,
+        command_line=shlex.join(command.argv),
         environment=command.env,
         files=command.files,
         script=shell_command(job, host=host, port=port),

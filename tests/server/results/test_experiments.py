@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,7 @@ async def test_a_reproduction_says_what_ran(service: Service) -> None:
     found = (await service.ask.post("/api/experiments/1/reproduce")).json()
     one = (await service.ask.get("/api/experiments/1")).json()
     assert found["command"] == one["attempts"][0]["command"]
+    assert shlex.split(found["command_line"]) == found["command"]
     assert found["script"].startswith("#!/bin/sh")
     assert found["experiment_id"] == 0
     async with open_store(service.settings.database) as store:

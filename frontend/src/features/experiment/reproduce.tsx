@@ -22,14 +22,16 @@ export function Reproduce({ id, withScript = true }: { id: number; withScript?: 
           <div className="grid gap-4">
             <p className="text-sm text-ink-soft">
               As start {found.attempt} was made
-              {found.cores?.length ? `, on the cores ${found.cores.join(", ")}` : ""}; measured by {found.client} under{" "}
-              {found.load_points.join(", ")}, {found.repeats} {found.repeats === 1 ? "time" : "times"} each. Nothing is
-              started by looking at it.
+              {found.cores?.length
+                ? `, on ${found.cores.length === 1 ? "core" : "the cores"} ${found.cores.join(", ")}`
+                : ""}
+              ; measured by {found.client} under {found.load_points.join(", ")}, {found.repeats}{" "}
+              {found.repeats === 1 ? "time" : "times"} each. Nothing is started by looking at it.
             </p>
             {withScript ? (
               <CodeFile title="Shell script" name="serve.sh" text={found.script} type="text/x-shellscript" />
             ) : (
-              <CodeFile title="Arguments of the server" name="command" text={found.command.join(" ")} />
+              <CodeFile title="Arguments of the server" name="command" text={found.command_line} />
             )}
             {Object.entries(found.files).map(([name, text]) => (
               <CodeFile key={name} title="File that the server reads" name={name} text={text} />

@@ -17,7 +17,7 @@ export function Standing({ result }: { result: TaskResult }) {
     case "infeasible":
       return <Infeasible result={result} />;
     case "unconfirmed":
-      return <Note title="The best candidate was not confirmed">{UNCONFIRMED}</Note>;
+      return <Note title="The best candidate was not confirmed">{result.gain ? TOO_FEW_STARTS : UNCONFIRMED}</Note>;
     case "no_baseline":
       return <Note title="There is nothing to compare with">{NO_BASELINE}</Note>;
     case "no_result":
@@ -33,6 +33,9 @@ const UNFINISHED =
 const UNCONFIRMED =
   "It measured best in one start. The best of many noisy figures is too good, and it was not started again beside the " +
   "baseline, so no gain is claimed. Go on with a larger budget to confirm it.";
+const TOO_FEW_STARTS =
+  "It was started again beside the baseline, but too few times to tell its gain from noise, so none is claimed. Go on " +
+  "with a larger budget, or more starts of each finalist, to confirm it.";
 const NO_BASELINE =
   "The figures stand for themselves. Let the task measure the engine's defaults too to learn what the search has gained.";
 const NO_RESULT =

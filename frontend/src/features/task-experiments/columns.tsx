@@ -3,9 +3,9 @@ import type { ExperimentShown } from "@/api/task-experiments";
 import { ExperimentStatusBadge } from "@/components/status/status-badge";
 import { Badge } from "@/components/ui/badge";
 import type { Column } from "@/components/ui/data-table";
-import { figure } from "@/format/figures";
 import { parametersText } from "@/format/parameters";
 import { originName } from "@/format/phases";
+import { withUnit } from "@/format/units";
 
 /** The columns of a task's experiments. Sorting is the service's. */
 export function columns(onOpen: (id: number) => void): Column<ExperimentShown>[] {
@@ -45,11 +45,7 @@ export function columns(onOpen: (id: number) => void): Column<ExperimentShown>[]
       head: "Score",
       align: "right",
       sortBy: ({ objective_score }) => objective_score ?? null,
-      cell: ({ objective_score, unit }) => (
-        <>
-          {figure(objective_score)} <span className="text-ink-soft">{objective_score == null ? "" : unit}</span>
-        </>
-      ),
+      cell: ({ objective_score, unit }) => withUnit(objective_score, unit ?? ""),
     },
     {
       id: "slo",

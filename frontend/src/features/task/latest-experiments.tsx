@@ -4,9 +4,9 @@ import { type ExperimentShown, taskExperimentsQuery } from "@/api/task-experimen
 import { Empty, QueryStates } from "@/components/states/states";
 import { ExperimentStatusBadge } from "@/components/status/status-badge";
 import { Panel } from "@/components/ui/panel";
-import { figure } from "@/format/figures";
 import { parametersText } from "@/format/parameters";
 import { originName } from "@/format/phases";
+import { withUnit } from "@/format/units";
 
 const SHOWN = 12;
 
@@ -62,7 +62,7 @@ function Line({ item }: { item: ExperimentShown }) {
       </span>
       <span className="figures text-right whitespace-nowrap">
         {item.objective_score !== null && item.objective_score !== undefined
-          ? `${figure(item.objective_score)} ${item.unit ?? ""}`
+          ? withUnit(item.objective_score, item.unit ?? "")
           : ""}
         {item.slo_violation && <span className="text-warn"> misses an SLO</span>}
       </span>

@@ -5,6 +5,7 @@ import { Panel } from "@/components/ui/panel";
 import { ProgressBar } from "@/components/ui/progress-bar";
 import { duration, figure, gain } from "@/format/figures";
 import { phaseDoing, reasonName, stageDoing } from "@/format/phases";
+import { withUnit } from "@/format/units";
 import { numberOf, textOf } from "@/live/frames";
 import { type Progress, useTaskProgress } from "@/live/progress";
 
@@ -108,9 +109,7 @@ function Best({ progress }: { progress: Progress }) {
         <p className="text-ink-soft">Nothing was measured yet.</p>
       ) : (
         <p className="figures">
-          <span className="text-lg font-semibold">
-            {figure(best)} {unit}
-          </span>
+          <span className="text-lg font-semibold">{withUnit(best, unit ?? "")}</span>
           {better !== null && better !== 0 && (
             <span className={better > 0 ? "text-good" : "text-bad"}>
               {" "}
@@ -119,11 +118,7 @@ function Best({ progress }: { progress: Progress }) {
           )}
         </p>
       )}
-      {baseline !== null && (
-        <p className="figures text-ink-soft">
-          Baseline {figure(baseline)} {unit}
-        </p>
-      )}
+      {baseline !== null && <p className="figures text-ink-soft">Baseline {withUnit(baseline, unit ?? "")}</p>}
       {best !== null && <p className="text-xs text-ink-soft">Of one start each: the confirmation judges it.</p>}
     </section>
   );
