@@ -10,6 +10,7 @@ import { Failed, Loading } from "@/components/states/states";
 import { Button } from "@/components/ui/button";
 import { read, withValue, write } from "@/features/task-form/document/text";
 import { useDraft } from "@/features/task-form/draft";
+import { DraftNotice } from "@/features/task-form/draft-notice";
 import { ImportZone } from "@/features/task-form/importing/import-dialog";
 import { type JsonSchema, withoutDefaults } from "@/features/task-form/schema/lookup";
 import { TaskForm, type TaskFormSearch } from "@/features/task-form/task-form";
@@ -69,17 +70,7 @@ function EditForm({
       {(importButton) => (
         <>
           <PageHead title={`Edit ${task.name}`} actions={importButton} />
-          {draft.restored && (
-            <p
-              role="status"
-              className="mb-4 flex flex-wrap items-center gap-3 rounded-md bg-accent-soft px-3 py-2 text-sm"
-            >
-              Draft restored.
-              <Button size="small" onClick={() => draft.restart(first)}>
-                Discard
-              </Button>
-            </p>
-          )}
+          {draft.restored && <DraftNotice onDiscard={() => draft.restart(first)} />}
           <TaskForm
             draft={draft}
             schema={schema}

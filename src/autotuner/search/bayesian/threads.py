@@ -11,7 +11,7 @@ from threadpoolctl import ThreadpoolController
 @contextmanager
 def one_thread() -> Iterator[None]:
     """No helpers for what runs inside: the matrices have some tens of rows, and handing them over costs more than it
-    saves; an ask after 60 experiments took two and a half times as long on two cores. The limit ends with the block.
+    saves. The limit ends with the block.
     """
     # Looked up each time: a library that was loaded since has threads of its own.
     with ThreadpoolController().limit(limits=1, user_api="blas"):
